@@ -1,0 +1,80 @@
+# `make` alone says what there is. Everything is kept inside this folder; `make clean` removes it.
+
+PYTHON ?= python3
+PYTEST ?= -q -n auto
+TEST := .venv/bin
+DEMO := .venv-demo/bin
+SOURCES := $(shell find tinytorch conformance -name '*.py' 2>/dev/null)
+
+# The measured side must not win or lose by its number of threads.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench conformance figures wheel clean
+
+help:
+	@echo 'make demo         install tinytorch alone and run a PyTorch program with it: no PyTorch anywhere'
+	@echo 'make test         style, types, import rules and all tests, compared with PyTorch 2.13.0'
+	@echo 'make lint         the part of `make test` that runs nothing'
+	@echo 'make bench        time tinytorch against PyTorch'
+	@echo 'make conformance  compare with PyTorch on its own operator samples, and count public names'
+	@echo 'make figures      measure everything again and rewrite the table in README.md'
+	@echo 'make wheel        build dist/*.whl'
+	@echo 'make clean        remove what the other targets made'
+
+# ----- environments: made anew when pyproject.toml changes, and only then
+
+.venv-demo/.made: pyproject.toml
+	@echo '== a virtual environment for the demonstration, with NumPy and without PyTorch'
+	$(PYTHON) -m venv --clear .venv-demo
+	@touch $@
+
+.venv-demo/.installed: .venv-demo/.made $(SOURCES)
+	@echo '== installing this package into it'
+	$(DEMO)/python -m pip install --quiet .
+	@touch $@
+
+.venv/.made: pyproject.toml
+	@echo '== a virtual environment for the tests, with PyTorch 2.13.0 (this takes minutes)'
+	$(PYTHON) -m venv --clear .venv
+	$(TEST)/python -m pip install --quiet torch==2.13.0
+	$(TEST)/python -m pip install --quiet --editable '.[test,dev]'
+	@touch $@
+
+# ----- what they are for
+
+demo: .venv-demo/.installed
+	@echo '== is PyTorch installed here?'
+	@$(DEMO)/python -c 'import importlib.util as u; print("no" if u.find_spec("torch") is None else "yes: not a demonstration"); exit(u.find_spec("torch") is not None)'
+	@echo '== python -m tinytorch autograd_tutorial.py'
+	@cd examples && ../$(DEMO)/python -m tinytorch autograd_tutorial.py
+
+lint: .venv/.made
+	@echo '== style'
+	$(TEST)/ruff check .
+	$(TEST)/ruff format --check .
+	@echo '== types'
+	$(TEST)/mypy
+	@echo '== import rules'
+	$(TEST)/lint-imports
+
+test: lint
+	@echo '== tests'
+	$(TEST)/python -m pytest $(PYTEST)
+
+bench: .venv/.made
+	$(TEST)/python benchmarks/run.py
+
+conformance: .venv/.made
+	$(TEST)/python -m conformance coverage
+	$(TEST)/python -m conformance run --impl tinytorch --dtype float32
+
+figures: .venv/.made
+	$(TEST)/python benchmarks/figures.py
+
+wheel: .venv/.made
+	$(TEST)/python -m build --wheel
+
+clean:
+	rm -rf .venv .venv-demo dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,165 @@
+"""The two libraries of a run: the reference (PyTorch) and the implementation under test.
+
+This is the only file of the harness that imports either of them; everything else takes a `Library`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+REFERENCE = "torch"
+
+
+class Library:
+    """One imported library that offers PyTorch's API, addressed by PyTorch's public names."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.module: Any = importlib.import_module(name)
+        # objects made while recording, kept alive so that an id stays one object's
+        self.constructions: dict[int, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {}
+        if name == REFERENCE:
+            self.module.set_num_threads(1)
+
+    def resolve(self, path: str) -> Any:
+        """The object at a public path such as `torch.nn.functional.relu`; AttributeError when there is none."""
+        parts = path.split(".")[1:]
+        owner: Any = self.module
+        module_name: str | None = self.name
+        for part in parts:
+            try:
+                value = getattr(owner, part)
+            except AttributeError:
+                if module_name is None or not isinstance(owner, types.ModuleType):
+                    raise
+                try:
+                    value = importlib.import_module(f"{module_name}.{part}")
+                except ModuleNotFoundError:
+                    raise AttributeError(f"{path}: no '{part}'", name=part, obj=owner) from None
+            module_name = (
+                f"{module_name}.{part}" if isinstance(value, types.ModuleType) and module_name else None
+            )
+            owner = value
+        return owner
+
+    def has(self, path: str) -> bool:
+        """Whether the public path exists."""
+        try:
+            self.resolve(path)
+        except (AttributeError, ImportError):
+            return False
+        return True
+
+    def is_tensor(self, value: object) -> bool:
+        return isinstance(value, self.module.Tensor)
+
+    def dtype_name(self, dtype: object) -> str:
+        """`float32` for `torch.float32`."""
+        return str(dtype).rpartition(".")[2]
+
+    def rebind(self, function: types.FunctionType) -> Callable[..., Any]:
+        """The same Python function with this library in place of PyTorch.
+
+        Closures over plain data and such functions move along; OpInfo's seed wrapper becomes a seed and a call.
+        """
+
+        def seeded(inner: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            self.module.manual_seed(42)
+            return inner(*args, **kwargs)
+
+        namespace = dict(function.__globals__)
+        for name, value in list(namespace.items()):
+            # helpers of the harness beside the function refer to the library the same way
+            if isinstance(value, types.FunctionType) and value.__globals__ is function.__globals__:
+                if value.__module__.startswith("conformance."):
+                    namespace[name] = types.FunctionType(value.__code__, namespace, name, value.__defaults__)
+        namespace["torch"] = self.module
+        namespace["wrapper_set_seed"] = seeded
+        cells = tuple(types.CellType(self.move(cell.cell_contents)) for cell in function.__closure__ or ())
+        moved = types.FunctionType(
+            function.__code__, namespace, function.__name__, function.__defaults__, cells
+        )
+        moved.__kwdefaults__ = function.__kwdefaults__
+        return moved
+
+    def move(self, value: Any) -> Any:
+        """What a moved function closes over; TypeError for objects of the other library."""
+        if isinstance(value, types.FunctionType):
+            return self.rebind(value)
+        if value is None or isinstance(value, (bool, int, float, str, tuple, range)):
+            return value
+        raise TypeError(f"a closure over {type(value).__name__} cannot be moved")
+
+    @contextmanager
+    def recording(self, paths: tuple[str, ...]) -> Iterator[None]:
+        """Remember the arguments of every object of these classes that is made inside."""
+        kept: list[tuple[Any, Any]] = []
+        for path in paths:
+            owner = self.resolve(path)
+            kept.append((owner, owner.__init__))
+            owner.__init__ = self.recorder(path, owner.__init__)
+        try:
+            yield
+        finally:
+            for owner, original in kept:
+                owner.__init__ = original
+
+    def recorder(self, path: str, original: Callable[..., None]) -> Callable[..., None]:
+        def initialise(made: Any, /, *args: Any, **kwargs: Any) -> None:
+            self.constructions[id(made)] = (path, args, kwargs, made)
+            original(made, *args, **kwargs)
+
+        return initialise
+
+    @contextmanager
+    def settled(self, default_dtype: str = "float32", seed: int = 0) -> Iterator[None]:
+        """A known random state, default dtype and gradient mode, put back afterwards."""
+        module = self.module
+        if hasattr(module, "manual_seed"):
+            module.manual_seed(seed)
+        switch = getattr(module, "set_default_dtype", None)
+        if switch is not None and default_dtype != "float32":
+            switch(getattr(module, default_dtype))
+        try:
+            yield
+        finally:
+            if switch is not None:
+                switch(module.float32)
+            restore = getattr(module, "set_grad_enabled", None)
+            if restore is not None:
+                restore(True)
+
+
+def load(name: str) -> Library:
+    """Import a library by module name."""
+    return Library(name)
+
+
+def reference() -> Library:
+    """PyTorch itself."""
+    return Library(REFERENCE)
+
+
+def operator_database() -> list[Any]:
+    """PyTorch's own list of operators with sample inputs."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return list(op_db)
+
+
+def module_database() -> list[Any]:
+    """PyTorch's own list of modules with sample inputs."""
+    from torch.testing._internal.common_modules import module_db
+
+    return list(module_db)
+
+
+def optimizer_database() -> list[Any]:
+    """PyTorch's own list of optimizers with sample inputs."""
+    from torch.testing._internal.common_optimizers import optim_db
+
+    return list(optim_db)

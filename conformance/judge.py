@@ -1,0 +1,387 @@
+"""One case, judged layer by layer: torch's run beside the implementation's."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from conformance.compare import (
+    EPSILON,
+    PASS,
+    Verdict,
+    compare_errors,
+    compare_strides,
+    compare_values,
+    is_float,
+    is_movement,
+)
+from conformance.engine import Library
+from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, run
+from conformance.program import Array, Program, readable, upcast
+
+RUN_LAYERS = (
+    "outcome",
+    "structure",
+    "dtype",
+    "shape",
+    "forward",
+    "mutation",
+    "aliasing",
+    "strides",
+    "random",
+)
+PERTURBATIONS = 2
+# a perturbed oracle that moves this far sits on a jump, which is no excuse for a wrong number
+JUMP = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A program with a name that finds it again: `add:float32:3`, `add[inplace]:float32:3`."""
+
+    operator: str
+    dtype: str
+    index: int
+    program: Program
+    pattern: str | None = None
+    expects_error: bool = False
+    # which run's draws and gauge are comparable: torch leaves some results undefined
+    undefined_values: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.operator}:{self.dtype}:{self.index}"
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raise Timeout in this thread after so many seconds."""
+
+    def ring(signum: int, frame: Any) -> None:
+        raise Timeout(f"no result after {seconds:g} s")
+
+    if seconds <= 0 or not hasattr(signal, "setitimer"):
+        yield
+        return
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+class Oracle:
+    """Torch in float64 on the same inputs, run only once a result is not bit for bit torch's."""
+
+    def __init__(self, reference: Library, case: Case, plan: Plan, usable: bool) -> None:
+        self.reference = reference
+        self.case = case
+        self.plan = replace(plan, default_dtype="float64", alias=False, graph=False)
+        self.usable = usable
+        self.cached: Observation | None = None
+        self.moved: list[Observation] | None = None
+
+    def observation(self) -> Observation | None:
+        if not self.usable:
+            return None
+        if self.cached is None:
+            self.cached = run(self.reference, upcast(self.case.program), self.case.name, self.plan)
+        return self.cached if self.cached.error is None else None
+
+    def perturbed(self) -> list[Observation]:
+        """The oracle on inputs moved by one rounding step, to tell an ill-conditioned result."""
+        if self.moved is None:
+            epsilon = EPSILON.get(self.case.dtype, 2.0**-23)
+            self.moved = []
+            for seed in range(PERTURBATIONS if self.usable else 0):
+                program = upcast(self.case.program, np.random.default_rng(seed), epsilon)
+                seen = run(self.reference, program, self.case.name, self.plan)
+                if seen.error is None:
+                    self.moved.append(seen)
+        return self.moved
+
+
+def pick(seen: Observation | None, group: str, index: int) -> Array | None:
+    """The numbers of one tensor of an observation, where it has it in a wide dtype."""
+    tensors = getattr(seen, group, None) if seen is not None else None
+    if not isinstance(tensors, list) or index >= len(tensors) or tensors[index] is None:
+        return None
+    tensor = tensors[index]
+    if tensor.dtype not in ("float64", "complex128"):
+        return None
+    values: Array | None = tensor.values
+    return values
+
+
+class Judge:
+    """Compares one case's two observations; `layers` limits what is looked at."""
+
+    def __init__(
+        self, reference: Library, candidate: Library, plan: Plan | None = None, timeout: float = 30.0
+    ) -> None:
+        self.reference = reference
+        self.candidate = candidate
+        self.plan = plan or Plan()
+        self.timeout = timeout
+
+    def judge(self, case: Case) -> dict[str, Verdict]:
+        """Every layer's verdict; an absent layer does not apply to the case."""
+        if not case.program.target.function and not self.candidate.has(case.program.target.path):
+            verdict = Verdict("missing", case.program.target.path)
+            return {"exists": verdict, **dict.fromkeys(self.expected_layers(case), verdict)}
+        t = self.observe(self.reference, case)
+        x = self.observe(self.candidate, case)
+        verdicts = {"exists": PASS}
+        if t.error is not None:
+            if t.error.kind == "timeout":
+                return verdicts
+            if t.error.stage not in ("call", "resolve"):
+                return {"exists": PASS, "outcome": Verdict("ill-defined", f"reference: {t.error}")}
+            if t.error.kind == "missing" and not case.expects_error:
+                return {"outcome": Verdict("ill-defined", f"reference: {t.error}")}
+            verdicts.update(compare_errors(x, t.error, case.pattern))
+            return verdicts
+        if x.error is not None:
+            status = "fail" if x.error.kind == "error" else x.error.kind
+            verdict = Verdict(
+                status, f"{x.error}" + ("" if x.error.stage == "call" else f" [{x.error.stage}]")
+            )
+            if status == "missing" and x.error.stage == "resolve":
+                verdicts["exists"] = verdict
+            return {**verdicts, **dict.fromkeys(self.applicable(t), verdict)}
+        verdicts["outcome"] = PASS
+        verdicts.update(self.values(case, x, t))
+        return verdicts
+
+    def observe(self, library: Library, case: Case) -> Observation:
+        try:
+            with alarm(self.timeout):
+                return run(library, case.program, case.name, self.plan)
+        except Timeout as error:
+            return Observation(error=ErrorSeen("Timeout", str(error), "timeout", "call"))
+
+    def expected_layers(self, case: Case) -> list[str]:
+        t = self.observe(self.reference, case)
+        if t.error is not None:
+            return ["error type", "error text"] if case.expects_error else []
+        return self.applicable(t)
+
+    def applicable(self, t: Observation) -> list[str]:
+        layers = ["outcome", "structure", "dtype", "shape", "forward", "strides"]
+        if isinstance(t.gradients, list):
+            layers += ["requires_grad", "gradient", "grad_fn"]
+        if isinstance(t.second, list):
+            layers.append("second")
+        if isinstance(t.tangents, list):
+            layers.append("forward_mode")
+        return layers
+
+    def values(self, case: Case, x: Observation, t: Observation) -> dict[str, Verdict]:
+        """The layers of a pair of runs that both returned."""
+        verdicts: dict[str, Verdict] = {}
+        if x.skeleton != t.skeleton:
+            detail = f"{x.skeleton} for {t.skeleton}"
+            verdicts["structure"] = Verdict("fail", detail)
+            if len(x.outputs) != len(t.outputs) or len(x.scalars) != len(t.scalars):
+                return {**verdicts, **{key: Verdict("fail", detail) for key in self.applicable(t)[2:]}}
+        else:
+            verdicts["structure"] = PASS
+        oracle = Oracle(self.reference, case, self.plan, usable=not t.random_used and case.dtype in EPSILON)
+        pairs = list(enumerate(zip(x.outputs, t.outputs, strict=True)))
+
+        def first(texts: Iterator[tuple[int, str]]) -> Verdict:
+            for index, text in texts:
+                if text:
+                    return Verdict("fail", (f"output{t.labels[index]}: " if len(pairs) > 1 else "") + text)
+            return PASS
+
+        verdicts["dtype"] = first(
+            (index, f"{a.dtype} for {b.dtype}" if a.dtype != b.dtype else "") for index, (a, b) in pairs
+        )
+        verdicts["shape"] = first(
+            (index, f"{a.shape} for {b.shape}" if a.shape != b.shape else "") for index, (a, b) in pairs
+        )
+        verdicts["strides"] = first((index, compare_strides(a, b)) for index, (a, b) in pairs)
+        verdicts["forward"] = self.forward(case, x, t, oracle)
+        verdicts["mutation"] = self.mutation(x, t)
+        verdicts["aliasing"] = PASS
+        if x.aliases != t.aliases:
+            extra, lost = sorted(x.aliases - t.aliases), sorted(t.aliases - x.aliases)
+            words = [f"{a} shares {b}" for a, b in extra] + [f"{a} does not share {b}" for a, b in lost]
+            verdicts["aliasing"] = Verdict("fail", "; ".join(words))
+        verdicts["requires_grad"] = first(
+            (index, f"requires_grad {a.requires_grad}" if a.requires_grad != b.requires_grad else "")
+            for index, (a, b) in pairs
+        )
+        if self.plan.graph and any(b.requires_grad for _, (_, b) in pairs):
+            verdicts["grad_fn"] = first((index, compare_graph(a, b)) for index, (a, b) in pairs)
+        if t.random_used or x.random_used:
+            same = x.random_state == t.random_state
+            verdicts["random"] = PASS if same else Verdict("fail", "another random state afterwards")
+        if self.plan.gradients and (t.gradients is not None or x.gradients is not None):
+            verdicts["gradient"] = self.derivatives(case, x.gradients, t.gradients, "gradients", oracle)
+        if (
+            self.plan.second
+            and isinstance(t.gradients, list)
+            and (t.second is not None or x.second is not None)
+        ):
+            verdicts["second"] = self.derivatives(case, x.second, t.second, "second", oracle)
+        if self.plan.forward_mode and (t.tangents is not None or x.tangents is not None):
+            verdicts["forward_mode"] = self.derivatives(case, x.tangents, t.tangents, "tangents", oracle)
+        return {layer: verdict for layer, verdict in verdicts.items() if verdict.status != "not applicable"}
+
+    def forward(self, case: Case, x: Observation, t: Observation, oracle: Oracle) -> Verdict:
+        """Scalars, then each tensor's numbers (after OpInfo's gauge-free form where it has one)."""
+        if case.undefined_values:
+            return Verdict("ill-defined", "values are not defined")
+        wrong = [(a, b) for a, b in zip(x.scalars, t.scalars, strict=True) if not same_scalar(a, b)]
+        if wrong:
+            first, count = wrong[0], len(t.scalars)
+            return Verdict(
+                "fail",
+                f"{first[0]!r} for {first[1]!r}" + (f"; {len(wrong)}/{count} wrong" if count > 1 else ""),
+            )
+        group, xs, ts = "outputs", x.outputs, t.outputs
+        if isinstance(t.processed, list):
+            if not isinstance(x.processed, list):
+                return from_error(x.processed)
+            group, xs, ts = "processed", x.processed, t.processed
+        aliased = {second for _, second in t.aliases}
+        sources = [readable(data.storage, data.dtype) for data in case.program.tensors()]
+        worst = PASS
+        for index, (a, b) in enumerate(zip(xs, ts, strict=False)):
+            if a.values is None or b.values is None:
+                continue
+            # a deterministic result made of input values only is a copy, and copies are exact
+            exact = f"output {index}" in aliased and group == "outputs"
+            exact = exact or (not t.random_used and is_movement(b.values, sources))
+            verdict = self.numbers(case, a, b, group, index, oracle, exact)
+            if verdict.status == "fail":
+                label = t.labels[index] if group == "outputs" else f" {index}, gauge removed"
+                prefix = f"output{label}: " if len(ts) > 1 else ""
+                return Verdict("fail", prefix + verdict.detail)
+            worst = verdict if verdict.status != "pass" else worst
+        return worst
+
+    def numbers(
+        self,
+        case: Case,
+        a: TensorSeen,
+        b: TensorSeen,
+        group: str,
+        index: int,
+        oracle: Oracle,
+        exact: bool = False,
+    ) -> Verdict:
+        """One tensor's numbers under the tolerance policy."""
+        assert a.values is not None and b.values is not None
+        if a.values.shape == b.values.shape and a.values.tobytes() == b.values.tobytes():
+            return PASS
+        if not is_float(b.values) or a.values.shape != b.values.shape or exact:
+            text = compare_values(a.values, b.values, None, b.dtype, exact)
+            return Verdict("fail", text) if text else PASS
+        o = pick(oracle.observation(), group, index)
+        if o is not None and (o.shape != b.values.shape or b.dtype in ("float64", "complex128")):
+            o = None
+        text = compare_values(a.values, b.values, o, b.dtype, exact)
+        if not text:
+            return PASS
+        if o is not None and is_float(a.values) and self.excused(a.values, b.values, o, group, index, oracle):
+            return Verdict("ill-defined", "ill-conditioned: " + text)
+        return Verdict("fail", text)
+
+    def excused(self, x: Array, t: Array, o: Array, group: str, index: int, oracle: Oracle) -> bool:
+        """Whether a rounding error in the inputs alone moves the true result as far as ours is off."""
+        shift = np.zeros(o.shape)
+        for seen in oracle.perturbed():
+            moved = pick(seen, group, index)
+            if moved is None or moved.shape != o.shape:
+                return False
+            with np.errstate(all="ignore"):
+                shift = np.maximum(shift, np.nan_to_num(np.abs(moved - o), nan=0.0, posinf=0.0))
+        scale = float(np.nanmax(np.where(np.isfinite(np.abs(o)), np.abs(o), 0.0), initial=0.0))
+        if not shift.any() or float(shift.max()) > JUMP * max(scale, 1e-30):
+            return False
+        with np.errstate(all="ignore"):
+            allowed = 4.0 * np.maximum(shift, float(np.sqrt(np.mean(shift**2))))
+            error = np.abs(x.astype(o.dtype) - o)
+            same = (x == t) | (np.isnan(x) & np.isnan(t))
+            allowed = allowed + np.abs(t.astype(o.dtype) - o) * 4.0
+            return bool((same | (error <= allowed)).all())
+
+    def mutation(self, x: Observation, t: Observation) -> Verdict:
+        """Inputs after the call: an operator that scribbles on them, or does not write where torch does."""
+        for index, (a, b) in enumerate(zip(x.inputs_after, t.inputs_after, strict=True)):
+            if a is None or b is None:
+                continue
+            text = compare_values(a, b, None, str(b.dtype), exact=False)
+            if text:
+                return Verdict("fail", f"input {index} afterwards: {text}")
+        return PASS
+
+    def derivatives(self, case: Case, x: Any, t: Any, group: str, oracle: Oracle) -> Verdict:
+        """Gradients position by position; None and zeros are different answers."""
+        if isinstance(t, ErrorSeen):
+            # torch cannot differentiate this either: an answer where it has none is not judged
+            if isinstance(x, ErrorSeen) or x is None:
+                return Verdict("not applicable")
+            return Verdict("ill-defined", f"torch: {t}")
+        if isinstance(x, ErrorSeen):
+            return from_error(x)
+        if x is None or t is None:
+            return Verdict("fail", "no gradient" if x is None else "a gradient where torch has none")
+        worst = PASS
+        for index, (a, b) in enumerate(zip(x, t, strict=False)):
+            verdict = self.derivative(case, a, b, group, index, oracle)
+            if verdict.status == "fail":
+                return Verdict(
+                    "fail", f"{'output' if group == 'tangents' else 'input'} {index}: {verdict.detail}"
+                )
+            worst = verdict if verdict.status != "pass" else worst
+        return worst if len(x) == len(t) else Verdict("fail", f"{len(x)} gradients for {len(t)}")
+
+    def derivative(
+        self, case: Case, a: TensorSeen | None, b: TensorSeen | None, group: str, index: int, oracle: Oracle
+    ) -> Verdict:
+        if a is None or b is None:
+            if a is None and b is None:
+                return PASS
+            return Verdict("fail", "None for a tensor" if a is None else "a tensor for None")
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return Verdict("fail", f"{a.dtype}{list(a.shape)} for {b.dtype}{list(b.shape)}")
+        if a.values is None or b.values is None or case.undefined_values:
+            return PASS
+        return self.numbers(case, a, b, group, index, oracle)
+
+
+def same_scalar(a: Any, b: Any) -> bool:
+    """Python values: the same type and text, floats within a rounding of float32."""
+    if type(a) is type(b) and repr(a) == repr(b):
+        return True
+    floats = isinstance(a, float) and isinstance(b, float)
+    return floats and bool(np.isclose(a, b, rtol=1.3e-6, atol=0.0, equal_nan=True))
+
+
+def from_error(error: ErrorSeen | None) -> Verdict:
+    if error is None:
+        return Verdict("fail", "no result")
+    return Verdict("fail" if error.kind == "error" else error.kind, f"{error} [{error.stage}]")
+
+
+def compare_graph(a: TensorSeen, b: TensorSeen) -> str:
+    """The node's name, then the graph behind it."""
+    if a.node != b.node:
+        return f"{a.node or None} for {b.node or None}"
+    if a.graph != b.graph:
+        for mine, theirs in zip(a.graph, b.graph, strict=False):
+            if mine != theirs:
+                return f"graph: {mine} for {theirs}"
+        return f"graph: {len(a.graph)} nodes for {len(b.graph)}"
+    return ""

@@ -1,0 +1,417 @@
+"""What one run of a program shows: outcome, tensors, aliasing, gradients, graph, random state."""
+
+from __future__ import annotations
+
+import types
+import warnings
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from conformance.engine import Library
+from conformance.program import (
+    Array,
+    Program,
+    TensorData,
+    carrier_array,
+    contiguous_strides,
+    decode_tensor,
+    decoder,
+    readable,
+    rebuild,
+)
+
+GRAPH_LIMIT = 64
+SKELETON_TENSOR = "T"
+
+
+@dataclass
+class ErrorSeen:
+    """An exception: its type, its text, and whether it says that something is absent or not supported."""
+
+    type_name: str
+    text: str
+    kind: str  # error | missing | unsupported | timeout
+    stage: str = ""
+
+    def __str__(self) -> str:
+        first = self.text.strip().splitlines()[0] if self.text.strip() else ""
+        return f"{self.type_name}: {first[:160]}"
+
+
+@dataclass
+class TensorSeen:
+    dtype: str
+    shape: tuple[int, ...]
+    stride: tuple[int, ...] | str
+    offset: int | str
+    values: Array | None
+    requires_grad: bool = False
+    node: str = ""
+    graph: tuple[str, ...] = ()
+
+
+Gradients = list[TensorSeen | None]
+
+
+@dataclass
+class Observation:
+    """Everything compared about one run. Fields stay None where their stage was not reached."""
+
+    error: ErrorSeen | None = None
+    skeleton: str = ""
+    labels: list[str] = field(default_factory=list)
+    outputs: list[TensorSeen] = field(default_factory=list)
+    scalars: list[Any] = field(default_factory=list)
+    processed: list[TensorSeen] | ErrorSeen | None = None
+    inputs_after: list[Array | None] = field(default_factory=list)
+    aliases: frozenset[tuple[str, str]] = frozenset()
+    gradients: Gradients | ErrorSeen | None = None
+    second: Gradients | ErrorSeen | None = None
+    second_flags: tuple[bool, ...] = ()
+    tangents: list[TensorSeen | None] | ErrorSeen | None = None
+    random_used: bool = False
+    random_state: bytes | None = None
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Timeout(Exception):
+    """Raised by the alarm of a case that takes too long."""
+
+
+def see_error(library: Library, error: BaseException, stage: str) -> ErrorSeen:
+    """Classify an exception: an absent name and an unsupported operation are not wrong answers."""
+    kind = "error"
+    if isinstance(error, Timeout):
+        kind = "timeout"
+    elif isinstance(error, NotImplementedError):
+        kind = "unsupported"
+    elif isinstance(error, AttributeError):
+        owner = getattr(error, "obj", None)
+        tensor = library.module.Tensor
+        if (
+            isinstance(owner, (types.ModuleType, tensor))
+            or owner is tensor
+            or "has no attribute" not in str(error)
+        ):
+            kind = "missing"
+    return ErrorSeen(type(error).__name__, str(error), kind, stage)
+
+
+def see_tensor(library: Library, tensor: Any, graph: bool = False) -> TensorSeen:
+    dtype = library.dtype_name(tensor.dtype)
+    stride: tuple[int, ...] | str
+    offset: int | str
+    try:
+        stride, offset = tuple(int(step) for step in tensor.stride()), int(tensor.storage_offset())
+    except Exception as error:  # a library without strides is told so by the stride layer, not by every layer
+        stride = offset = str(ErrorSeen(type(error).__name__, str(error), "error"))
+    seen = TensorSeen(
+        dtype, tuple(int(size) for size in tensor.shape), stride, offset, values_of(library, tensor)
+    )
+    seen.requires_grad = bool(tensor.requires_grad)
+    if graph:
+        node = tensor.grad_fn
+        seen.node = type(node).__name__ if node is not None else ""
+        seen.graph = walk_graph(node)
+    return seen
+
+
+def walk_graph(node: Any) -> tuple[str, ...]:
+    """Node names breadth first, each with the positions of its successors, as far as GRAPH_LIMIT nodes."""
+    order: dict[Any, int] = {}
+    queue = [node] if node is not None else []
+    lines: list[str] = []
+    for current in queue:
+        if len(lines) >= GRAPH_LIMIT:
+            break
+        order.setdefault(current, len(order))
+        targets: list[str] = []
+        for following, index in current.next_functions:
+            if following is None:
+                targets.append("-")
+                continue
+            if following not in order:
+                order[following] = len(order)
+                queue.append(following)
+            targets.append(f"{order[following]}.{index}")
+        lines.append(f"{type(current).__name__}({', '.join(targets)})")
+    return tuple(lines)
+
+
+def values_of(library: Library, tensor: Any) -> Array | None:
+    """The tensor's numbers, copied; None for layouts that have no strided memory."""
+    plain = tensor.detach()
+    for flag, resolve in (("is_conj", "resolve_conj"), ("is_neg", "resolve_neg")):
+        if getattr(plain, flag, bool)():
+            plain = getattr(plain, resolve)()
+    if getattr(tensor, "is_sparse", False) or "sparse" in str(getattr(tensor, "layout", "")):
+        plain = plain.to_dense()
+    name = library.dtype_name(tensor.dtype)
+    if name.startswith(("q", "bits")):
+        return None
+    return np.array(readable(carrier_array(library, plain), name), copy=True)
+
+
+@dataclass
+class Flat:
+    """A result taken apart: its tensors, its plain values, and the way to each from the outside."""
+
+    tensors: list[Any] = field(default_factory=list)
+    scalars: list[Any] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+
+    def take(self, library: Library, value: Any, label: str = "") -> str:
+        """Collect what is inside `value`; the text returned is the structure around it."""
+        if library.is_tensor(value):
+            self.tensors.append(value)
+            self.labels.append(label)
+            return SKELETON_TENSOR if type(value).__name__ == "Tensor" else type(value).__name__
+        kind = type(value).__name__
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            pairs = [(f"{name}=", f"{label}.{name}", getattr(value, name)) for name in value._fields]
+            return f"{kind}({self.take_all(library, pairs)})"
+        if isinstance(value, tuple) and type(value).__module__.endswith("return_types"):
+            fields = [name for name in vars(type(value)) if not name.startswith(("_", "n_"))]
+            pairs = [("", f"{label}[{index}]", item) for index, item in enumerate(value)]
+            return f"{kind}[{','.join(sorted(fields))}]({self.take_all(library, pairs)})"
+        if isinstance(value, (list, tuple)):
+            pairs = [("", f"{label}[{index}]", item) for index, item in enumerate(value)]
+            return f"{kind}({self.take_all(library, pairs)})"
+        if isinstance(value, dict):
+            pairs = [(f"{key}: ", f"{label}[{key!r}]", item) for key, item in value.items()]
+            return f"{kind}({self.take_all(library, pairs)})"
+        if value is None or value is NotImplemented:
+            return repr(value)
+        self.scalars.append(value if isinstance(value, (bool, int, float, complex, str)) else str(value))
+        return kind
+
+    def take_all(self, library: Library, pairs: list[tuple[str, str, Any]]) -> str:
+        return ", ".join(prefix + self.take(library, item, label) for prefix, label, item in pairs)
+
+
+def weights(name: str, position: int, shape: tuple[int, ...], dtype: str) -> Array:
+    """A seeded normal cotangent on a grid of sixteenths, so that every float dtype holds it exactly."""
+    generator = np.random.default_rng([zlib.crc32(name.encode()), position])
+    draw = np.round(generator.normal(size=shape) * 16.0) / 16.0
+    draw = np.where(draw == 0.0, 0.0625, np.clip(draw, -4.0, 4.0))
+    if dtype.startswith("complex"):
+        imaginary = np.round(generator.normal(size=shape) * 16.0) / 16.0
+        return np.asarray(draw + 1j * np.clip(imaginary, -4.0, 4.0))
+    return np.asarray(draw)
+
+
+def weight_tensor(library: Library, name: str, position: int, like: Any, layout: str = "plain") -> Any:
+    """A cotangent for `like`: plain, expanded (every stride 0) or transposed in memory."""
+    dtype = library.dtype_name(like.dtype)
+    shape = tuple(int(size) for size in like.shape)
+    draw = weights(name, position, shape, dtype)
+    stride, storage = contiguous_strides(shape), draw.reshape(-1)
+    if layout == "expanded":
+        stride, storage = (0,) * len(shape), draw.reshape(-1)[:1]
+    elif layout == "transposed":
+        stride = contiguous_strides(shape[::-1])[::-1]
+        storage = draw.T.reshape(-1)
+    return decode_tensor(library, TensorData(dtype, shape, stride, 0, store(storage, dtype)))
+
+
+def store(values: Array, dtype: str) -> Array:
+    """Exactly representable numbers in the dtype's carrier."""
+    if dtype == "bfloat16":
+        return (values.astype(np.float32).view(np.uint32) >> np.uint32(16)).astype(np.uint16).view(np.int16)
+    if dtype == "complex32":
+        pairs = np.stack([values.real, values.imag], axis=-1).astype(np.float16)
+        return np.ascontiguousarray(pairs).view(np.int32).reshape(values.shape)
+    return np.asarray(values.astype(dtype))
+
+
+def differentiable(tensors: list[Any]) -> list[tuple[int, Any]]:
+    return [(index, tensor) for index, tensor in enumerate(tensors) if tensor.requires_grad]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which stages a run goes through."""
+
+    gradients: bool = True
+    second: bool = True
+    forward_mode: bool = False
+    alias: bool = True
+    graph: bool = True
+    default_dtype: str = "float32"
+    cotangent: str = "plain"
+
+
+def run(library: Library, program: Program, name: str, plan: Plan) -> Observation:
+    """Run the program once under a library and write down what it shows."""
+    seen = Observation()
+    with library.settled(plan.default_dtype), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stage = "build inputs"
+        try:
+            decode = decoder(library, program)
+            args, kwargs = decode(program.args), decode(program.kwargs)
+            originals = program.tensors()
+            inputs = [decode(data) for data in originals]
+            before = random_state(library)
+            stage = "resolve"
+            function = program.target.bind(library)
+            stage = "call"
+            result = function(*args, **kwargs)
+            stage = "observe"
+            seen.random_state = random_state(library)
+            seen.random_used = before != seen.random_state
+            flat = Flat()
+            seen.skeleton = flat.take(library, result)
+            tensors, seen.scalars, seen.labels = flat.tensors, flat.scalars, flat.labels
+            seen.outputs = [see_tensor(library, tensor, plan.graph) for tensor in tensors]
+            seen.inputs_after = [values_of(library, tensor) for tensor in inputs]
+        except Exception as error:
+            seen.error = see_error(library, error, stage)
+            return seen
+        finally:
+            seen.warnings = [(item.category.__name__, str(item.message)) for item in caught]
+        chosen: list[Any] = tensors
+        process = None
+        if program.target.process is not None:
+            try:
+                process = program.target.postprocess(library)
+                assert process is not None
+                flat = Flat()
+                flat.take(library, process(result))
+                chosen = flat.tensors
+                seen.processed = [see_tensor(library, tensor) for tensor in chosen]
+            except Exception as error:
+                seen.processed = see_error(library, error, "process")
+                return seen
+        if plan.alias:
+            seen.aliases = see_aliases(library, inputs, tensors)
+        wanted = [tensor for tensor in inputs if tensor.requires_grad]
+        ready = [(index, tensor) for index, tensor in differentiable(chosen)]
+        if plan.gradients and wanted and ready:
+            differentiate(library, seen, name, plan, wanted, ready)
+        if plan.forward_mode and wanted:
+            seen.tangents = push_forward(library, program, name)
+    return seen
+
+
+def push_forward(library: Library, program: Program, name: str) -> Gradients | ErrorSeen:
+    """Tangents of the outputs by forward mode, every differentiable input moved in a seeded direction."""
+    forward = None
+    try:
+        decode = decoder(library, program)
+        originals = program.tensors()
+        forward = library.resolve("torch.autograd.forward_ad")
+        library.module.manual_seed(0)
+        with forward.dual_level():
+            duals: dict[int, Any] = {}
+            for index, data in enumerate(originals):
+                if data.requires_grad:
+                    plain = decode(data).detach()
+                    direction = weight_tensor(library, name, 2000 + index, plain)
+                    duals[id(data)] = forward.make_dual(plain, direction)
+
+            def place(leaf: Any) -> Any:
+                return duals[id(leaf)] if id(leaf) in duals else decode(leaf)
+
+            args, kwargs = rebuild(program.args, place), rebuild(program.kwargs, place)
+            result = program.target.bind(library)(*args, **kwargs)
+            if program.target.process is not None:
+                process = program.target.postprocess(library)
+                result = process(result) if process is not None else result
+            flat = Flat()
+            flat.take(library, result)
+            tangents = [forward.unpack_dual(tensor).tangent for tensor in flat.tensors]
+            return [None if tangent is None else see_tensor(library, tangent) for tangent in tangents]
+    except Exception as error:
+        return see_error(library, error, "forward mode")
+
+
+def differentiate(
+    library: Library,
+    seen: Observation,
+    name: str,
+    plan: Plan,
+    wanted: list[Any],
+    ready: list[tuple[int, Any]],
+) -> None:
+    """First and second order by `autograd.grad` with seeded cotangents."""
+    grad = library.module.autograd.grad
+    outputs = [tensor for _, tensor in ready]
+    try:
+        cotangents = [weight_tensor(library, name, index, tensor, plan.cotangent) for index, tensor in ready]
+        found = grad(outputs, wanted, cotangents, allow_unused=True, retain_graph=True)
+        seen.gradients = [None if value is None else see_tensor(library, value) for value in found]
+    except Exception as error:
+        seen.gradients = see_error(library, error, "gradient")
+        return
+    if not plan.second:
+        return
+    try:
+        cotangents = [
+            weight_tensor(library, name, index, tensor, plan.cotangent).requires_grad_()
+            for index, tensor in ready
+        ]
+        found = grad(outputs, wanted, cotangents, allow_unused=True, create_graph=True)
+        seen.second_flags = tuple(value is not None and bool(value.requires_grad) for value in found)
+        targets = [(1000 + index, value) for index, value in enumerate(found) if seen.second_flags[index]]
+        if targets:
+            directions = [weight_tensor(library, name, index, value) for index, value in targets]
+            values = [value for _, value in targets]
+            again = grad(values, wanted + cotangents, directions, allow_unused=True)
+            seen.second = [None if value is None else see_tensor(library, value) for value in again]
+    except Exception as error:
+        seen.second = see_error(library, error, "second order")
+
+
+def random_state(library: Library) -> bytes | None:
+    read = getattr(library.module, "get_rng_state", None)
+    if read is None:
+        return None
+    try:
+        return bytes(read().numpy().tobytes())
+    except Exception:  # a library without a readable state is told so by the random layer
+        return None
+
+
+def see_aliases(library: Library, inputs: list[Any], outputs: list[Any]) -> frozenset[tuple[str, str]]:
+    """Pairs of inputs and outputs that share memory, found by writing through one and looking at the others."""
+    windows: dict[str, Array] = {}
+    same: set[tuple[str, str]] = set()
+    for kind, tensors in (("input", inputs), ("output", outputs)):
+        for index, tensor in enumerate(tensors):
+            for other_index, other in enumerate(inputs):
+                if kind == "output" and tensor is other:
+                    same.add((f"input {other_index}", f"output {index} is the same object"))
+            try:
+                window = carrier_array(library, tensor)
+            except Exception:  # conjugate views and sparse layouts show no memory
+                continue
+            if window.size:
+                windows[f"{kind} {index}"] = window
+    names = list(windows)
+    for position, first in enumerate(names):
+        others = [
+            name for name in names[position + 1 :] if np.may_share_memory(windows[first], windows[name])
+        ]
+        if not others:
+            continue
+        before = {name: windows[name].tobytes() for name in others}
+        window = windows[first]
+        saved = window.copy()
+        if not window.flags.writeable:
+            continue
+        window[...] = flip(window)
+        same.update((first, name) for name in others if windows[name].tobytes() != before[name])
+        window[...] = saved
+    return frozenset(same)
+
+
+def flip(array: Array) -> Array:
+    """Other bits in every element."""
+    if array.dtype == np.bool_:
+        return np.asarray(~array)
+    raw = np.ascontiguousarray(array).view(np.uint8) if array.ndim else array.reshape(1).view(np.uint8)
+    return np.asarray((raw ^ np.uint8(1)).view(array.dtype).reshape(array.shape))

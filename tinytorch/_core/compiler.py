@@ -1,0 +1,485 @@
+"""From a declaration to straight-line Python: the node class, the recording function and the call itself.
+
+The source of each operator is made once, at first use, and registered with `linecache`, so that tracebacks and debuggers show it.
+This is the only place that executes generated text.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dispatch, dtypes, mutation
+from .declare import Operator
+from .modes import PLAIN, modes, next_number
+from .node import Node, released_message
+from .quiet import hush, unhush
+from .schema import REQUIRED, Argument
+from .tensor import VIEW, Tensor, key_of, wrap
+
+#: What every generated function sees. `__name__` is None on purpose: CPython then drops warnings raised in these frames, which
+#: silences NumPy's floating-point warnings at no cost (see docs/decisions/0003-silent-arithmetic.md).
+_GLOBALS: dict[str, Any] = {
+    "__name__": None,
+    "PLAIN": PLAIN,
+    "Node": Node,
+    "RuntimeError": RuntimeError,
+    "Tensor": Tensor,
+    "VIEW": VIEW,
+    "fresh": mutation.fresh,
+    "hush": hush,
+    "key_of": key_of,
+    "modes": modes,
+    "ndarray": np.ndarray,
+    "asarray": np.asarray,
+    "new": object.__new__,
+    "next_number": next_number,
+    "refresh": mutation.refresh,
+    "released_message": released_message,
+    "revive": dispatch.revive,
+    "zeros_for": dispatch.zeros_for,
+    "slow": dispatch.slow,
+    "stale": dispatch.stale,
+    "unhush": unhush,
+    "wrap": wrap,
+    "wrap_dim": dispatch.wrap_dim,
+    "wrap_dims": dispatch.wrap_dims,
+    "wrap_view": mutation.wrap_view,
+}
+
+_STORED = frozenset(dtypes.ALL) | frozenset(element.strided for element in dtypes.ALL)
+_STORED_FULL = frozenset(key for key in _STORED if not key.dtype.reduced)
+
+#: Contiguous element types on which a ufunc computes exactly as torch does, by the operator's dtype rule.
+_UFUNC_KEYS = {
+    "same": frozenset(d for d in dtypes.ARITHMETIC if not d.reduced),
+    "float": frozenset((dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)),
+    "bool": frozenset(d for d in dtypes.ARITHMETIC if not d.reduced),
+}
+
+_REAL_KEYS = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d.category in ("int", "float"))
+
+
+def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
+    """Contiguous element types that the straight line may take for `operator`."""
+    given: frozenset[dtypes.dtype] | None = operator.options.get("fast_keys")
+    if given is not None:
+        return given
+    rule = operator.options.get("result", "same")
+    if callable(rule):
+        return frozenset((dtypes.float32, dtypes.float64))
+    keys = _UFUNC_KEYS[rule]
+    return keys & _REAL_KEYS if operator.options.get("check") is not None else keys
+
+
+#: Python numbers as 0-dim tensors, per element type; zeros are never kept, because 0.0 and -0.0 are equal as keys.
+_scalars: dict[dtypes.dtype, dict[Any, Tensor]] = {dtypes.float32: {}, dtypes.float64: {}}
+_integer_scalars: dict[dtypes.dtype, dict[Any, Tensor]] = {**_scalars, dtypes.int64: {}}
+
+
+def new_scalar(cache: dict[Any, Tensor], key: dtypes.dtype, value: float) -> Tensor:
+    """`value` as a 0-dim tensor of type `key`, remembered for the next time."""
+    tensor = wrap(np.array(value, key.numpy))
+    if value:
+        if len(cache) >= 4096:
+            cache.clear()
+        cache[value] = tensor
+    return tensor
+
+
+_GLOBALS.update(new_scalar=new_scalar, scalars=_scalars, integer_scalars=_integer_scalars)
+
+
+def execute(name: str, source: str, namespace: dict[str, Any]) -> dict[str, Any]:
+    """Run generated `source` with `namespace` added to the common globals; returns what it defined."""
+    filename = f"<tinytorch {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    scope = {**_GLOBALS, **namespace}
+    exec(compile(source, filename, "exec"), scope)
+    return scope
+
+
+class Compiled:
+    """What one declaration was compiled to."""
+
+    def __init__(self, call: Callable[..., Any], record: Callable[..., Any] | None, node: Any, source: str) -> None:
+        self.call = call
+        self.record = record
+        self.node = node
+        self.source = source
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def output_names(operator: Operator) -> list[str]:
+    """The formula names of an operator's outputs: torch's names for the returns, or `result`."""
+    returns = operator.schema.returns
+    if len(returns) == 1:
+        return [returns[0].name or "result"]
+    return [item.name or f"result{index}" for index, item in enumerate(returns)]
+
+
+class Plan:
+    """Which formulas an operator has and what each of them needs."""
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator = operator
+        self.outputs = output_names(operator)
+        self.arguments = {argument.name: argument for argument in operator.arguments}
+        self.tensors = [argument for argument in operator.arguments if argument.is_tensor]
+        self.active = [argument for argument in self.tensors if argument.name in operator.formulas]
+        self.many = operator.schema.returns[0].is_list if len(operator.schema.returns) == 1 else False
+        #: name -> arguments whose cotangent needs it
+        self.needed: dict[str, list[str]] = {}
+        for target, formula in operator.formulas.items():
+            if target not in self.arguments:
+                raise TypeError(f"{operator.qualified}: formula for unknown argument '{target}'")
+            for name in parameters_of(formula):
+                self._check(name)
+                self.needed.setdefault(name, []).append(target)
+
+    def _check(self, name: str) -> None:
+        stem, _, suffix = name.rpartition("_")
+        known = (
+            name in self.arguments
+            or name in self.outputs
+            or name in ("grad", "needs", "grads")
+            or (stem == "grad" and suffix in self.outputs)
+            or (name.startswith("grad_") and name[5:] in self.outputs)
+            or (suffix in ("shape", "dtype", "stride", "offset") and stem in self.arguments and self.arguments[stem].is_tensor)
+        )
+        if not known:
+            raise TypeError(f"{self.operator.qualified}: a formula names '{name}', which is neither argument, output nor gradient")
+
+    def saved_tensors(self) -> list[Argument]:
+        return [argument for argument in self.tensors if argument.name in self.needed]
+
+    def saved_values(self) -> list[str]:
+        return [n for n, argument in self.arguments.items() if n in self.needed and not argument.is_tensor]
+
+    def saved_outputs(self) -> list[tuple[int, str]]:
+        return [(i, n) for i, n in enumerate(self.outputs) if n in self.needed and n not in self.arguments]
+
+    def saved_facts(self) -> list[tuple[str, str, str]]:
+        """(name, tensor, fact) for `<tensor>_shape` and the like."""
+        facts = []
+        for name in self.needed:
+            stem, _, suffix = name.rpartition("_")
+            if suffix in ("shape", "dtype", "stride", "offset") and stem in self.arguments and name not in self.arguments:
+                facts.append((name, stem, suffix))
+        return facts
+
+
+def _indent(lines: list[str], depth: int) -> str:
+    return "".join(f"{'    ' * depth}{line}\n" for line in lines)
+
+
+def _condition(plan: Plan, name: str) -> str:
+    """When `name` must be saved: some argument whose formula needs it wants a gradient."""
+    return " or ".join(f"r_{target}" for target in plan.needed[name])
+
+
+def _edge(argument: Argument) -> str:
+    n = argument.name
+    if argument.is_list:
+        return f"*[((t._edge or t) if t is not None and t._requires_grad else None) for t in {n}]"
+    return f"({n}._edge or {n}) if r_{n} else None"
+
+
+def flag_lines(plan: Plan) -> list[str]:
+    """Lines that set `r_<argument>`: does it want a gradient? Views are asked only now."""
+    lines = []
+    for argument in plan.tensors:
+        n = argument.name
+        if argument.is_list:
+            lines.append(f"r_{n} = False")
+            lines.append(f"for t in {n}:")
+            lines.append("    if t is not None and t._requires_grad and (t._requires_grad is not VIEW or refresh(t)):")
+            lines.append(f"        r_{n} = True")
+        else:
+            prefix = f"{n} is not None and " if argument.optional else ""
+            lines.append(f"r_{n} = {prefix}{n}._requires_grad")
+            lines.append(f"if r_{n} is VIEW:")
+            lines.append(f"    r_{n} = refresh({n})")
+    return lines
+
+
+def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
+    """Lines that make the node once some `r_<argument>` holds, and tie the results to it."""
+    node_class = plan.operator.node_name
+    missing = [argument.name for argument in plan.tensors if argument.name not in plan.operator.formulas]
+    lines = [f"if r_{name}: missing_formula({name!r})" for name in missing]
+    lines.append(f"node = new({node_class})")
+    edges = ", ".join(_edge(argument) for argument in plan.active)
+    lines.append(f"node.edges = ({edges},)")
+    lines.append("node.number = next_number()")
+    lines.append("node.extra = None")
+    lines.append("node.released = False")
+    lines.append(f"node.shape = {shape}")
+    lines.append(f"node.dtype = {element_type}")
+    for argument in plan.active:
+        if argument.is_list:
+            lines.append(f"node.count_{argument.name} = len({argument.name})")
+    for argument in plan.saved_tensors():
+        n = argument.name
+        lines.append(f"if {_condition(plan, n)}:")
+        if argument.is_list:
+            lines.append(f"    node.saved_{n} = list({n})")
+            lines.append(f"    node.version_{n} = [t._counter[0] if t is not None and t._counter is not None else 0 for t in {n}]")
+        else:
+            lines.append(f"    node.saved_{n} = {n}")
+            guard = f"{n} is None or " if argument.optional else ""
+            lines.append(f"    node.version_{n} = 0 if {guard}{n}._counter is None else {n}._counter[0]")
+        lines.append("else:")
+        lines.append(f"    node.saved_{n} = None")
+    for name in plan.saved_values():
+        lines.append(f"node.saved_{name} = {name}")
+    for name, tensor, fact in plan.saved_facts():
+        value = {"shape": "{0}._array.shape", "dtype": "{0}._key.dtype", "stride": "{0}.stride()", "offset": "{0}.storage_offset()"}[fact]
+        if plan.arguments[tensor].is_list:
+            lines.append(f"node.saved_{name} = [None if t is None else {value.format('t')} for t in {tensor}]")
+        else:
+            guard = f"None if {tensor} is None else " if plan.arguments[tensor].optional else ""
+            lines.append(f"node.saved_{name} = {guard}{value.format(tensor)}")
+    for _, name in plan.saved_outputs():
+        if plan.many:
+            raise TypeError(f"{plan.operator.qualified}: a list of results cannot be saved")
+        lines.append(f"if {_condition(plan, name)}:")
+        lines.append(f"    if {name}._counter is None:")
+        lines.append(f"        {name}._counter = [0]")
+        lines.append(f"    node.saved_{name} = {name}._array")
+        lines.append(f"    node.counter_{name} = {name}._counter")
+        lines.append(f"    node.version_{name} = {name}._counter[0]")
+        lines.append("else:")
+        lines.append(f"    node.saved_{name} = None")
+    return lines
+
+
+def _attach_lines(plan: Plan) -> list[str]:
+    """Lines that make the results point at `node`."""
+    if plan.many:
+        return [
+            "node.outputs = [(t._array.shape, t._key.dtype) for t in results]",
+            "for position, t in enumerate(results):",
+            "    attach(t, node, position)",
+        ]
+    if len(plan.outputs) == 1:
+        return [f"attach({plan.outputs[0]}, node, None)"]
+    shapes = ", ".join(f"({n}._array.shape, {n}._key.dtype) if {n} is not None else ((0,), None)" for n in plan.outputs)
+    lines = [f"node.outputs = [{shapes}]"]
+    for position, name in enumerate(plan.outputs):
+        lines.append(f"if {name} is not None and {name}._key.dtype.category in ('float', 'complex'):")
+        lines.append(f"    attach({name}, node, {position})")
+    return lines
+
+
+def node_source(plan: Plan) -> str:
+    """The node class of an operator."""
+    operator = plan.operator
+    slots: list[str] = []
+    for argument in plan.saved_tensors():
+        slots += [f"saved_{argument.name}", f"version_{argument.name}"]
+    slots += [f"saved_{name}" for name in plan.saved_values()]
+    slots += [f"saved_{name}" for name, _, _ in plan.saved_facts()]
+    for _, name in plan.saved_outputs():
+        slots += [f"saved_{name}", f"counter_{name}", f"version_{name}"]
+    slots += [f"count_{argument.name}" for argument in plan.active if argument.is_list]
+    multiple = plan.many or len(plan.outputs) > 1
+    if multiple:
+        slots.append("outputs")
+    saved = [*[a.name for a in plan.saved_tensors()], *plan.saved_values(), *[n for _, n in plan.saved_outputs()]]
+    shown = [*saved, *[f"{n}_sym_sizes" for n, t, f in plan.saved_facts() if f == "shape"]]
+    lines = [f"class {operator.node_name}(Node):", f"    __slots__ = {tuple(slots)!r}", f"    saved = {tuple(shown)!r}", ""]
+    grads = ["grad"] if not multiple else [] if plan.many else [f"grad_{n}" for n in plan.outputs]
+    signature = "*grads" if plan.many else ", ".join(grads)
+    lines.append(f"    def backward(node, {signature}):")
+    body: list[str] = []
+    holds = plan.saved_tensors() or plan.saved_outputs()
+    if holds:
+        body += ["if node.released:", "    raise RuntimeError(released_message())"]
+    body += _unpack_edges(plan)
+    for argument in plan.saved_tensors():
+        n = argument.name
+        body.append(f"{n} = node.saved_{n}")
+        if argument.is_list:
+            body.append(f"if {n} is not None and any(t is not None and t._counter is not None and t._counter[0] != v for t, v in zip({n}, node.version_{n})):")
+        else:
+            body.append(f"if {n} is not None and {n}._counter is not None and {n}._counter[0] != node.version_{n}:")
+        body.append(f"    stale(node, {n}, node.version_{n})")
+    body += [f"{name} = node.saved_{name}" for name in plan.saved_values()]
+    body += [f"{name} = node.saved_{name}" for name, _, _ in plan.saved_facts()]
+    for position, name in plan.saved_outputs():
+        number = position if multiple else None
+        body.append(f"{name} = None if node.saved_{name} is None else revive(node, {name!r}, {number})")
+    if multiple and not plan.many:
+        for position, name in enumerate(plan.outputs):
+            if f"grad_{name}" in plan.needed:
+                body.append(f"if grad_{name} is None:")
+                body.append(f"    grad_{name} = zeros_for(node, {position})")
+        if "grad" in plan.needed:  # the first output's, where a formula does not say which
+            body.append(f"grad = grad_{plan.outputs[0]}")
+            body.append("if grad is None:")
+            body.append("    grad = zeros_for(node, 0)")
+    if plan.many and "grads" in plan.needed:
+        body.append("grads = [zeros_for(node, i) if g is None else g for i, g in enumerate(grads)]")
+    if "needs" in plan.needed:
+        wants = ", ".join(f"{a.name!r}: {_wants(a)}" for a in plan.active)
+        body.append(f"needs = frozenset(name for name, wanted in {{{wants}}}.items() if wanted)")
+    body += _return_lines(plan)
+    lines.append(_indent(body, 2))
+    lines.append("    def release(node):")
+    if holds:
+        cleared = [f"saved_{a.name}" for a in plan.saved_tensors()] + [f"saved_{n}" for _, n in plan.saved_outputs()]
+        lines.append(_indent(["node.released = True", *[f"node.{slot} = None" for slot in cleared]], 2))
+    else:
+        lines.append("        pass\n")
+    if multiple:
+        lines.append("    @property\n    def _arity(node):\n        return len(node.outputs)\n")
+        lines.append("    def output(node, number):\n        return node.outputs[number]\n")
+    return "\n".join(lines)
+
+
+def _wants(argument: Argument) -> str:
+    return f"any(e_{argument.name})" if argument.is_list else f"e_{argument.name} is not None"
+
+
+def _unpack_edges(plan: Plan) -> list[str]:
+    if not any(argument.is_list for argument in plan.active):
+        names = ", ".join(f"e_{argument.name}" for argument in plan.active)
+        return [f"{names}, = node.edges"]
+    lines = ["position = 0"]
+    for argument in plan.active:
+        n = argument.name
+        if argument.is_list:
+            lines.append(f"e_{n} = node.edges[position:position + node.count_{n}]")
+            lines.append(f"position += node.count_{n}")
+        else:
+            lines.append(f"e_{n} = node.edges[position]")
+            lines.append("position += 1")
+    return lines
+
+
+def _return_lines(plan: Plan) -> list[str]:
+    operator = plan.operator
+    lines = []
+    if operator.joint is not None:
+        arguments = ", ".join(f"{n}={n}" for n in parameters_of(operator.joint))
+        lines.append(f"joint = vjp_joint({arguments})")
+    parts = []
+    for argument in plan.active:
+        n = argument.name
+        formula = operator.formulas[n]
+        if operator.joint is not None and formula is operator.joint:
+            value = f"joint.get({n!r})"
+        else:
+            value = f"vjp_{n}({', '.join(parameters_of(formula))})"
+        if argument.is_list:
+            lines.append(f"c_{n} = {value} if any(e is not None for e in e_{n}) else None")
+            parts.append(f"*(c_{n} if c_{n} is not None else [None] * node.count_{n})")
+        else:
+            parts.append(f"{value} if e_{n} is not None else None")
+    lines.append(f"return ({', '.join(parts)},)")
+    return lines
+
+
+def signature_text(operator: Operator) -> str:
+    """The parameters of the compiled call: schema order, all positional, schema defaults."""
+    parts = []
+    for argument in operator.arguments:
+        default = argument.default
+        if default is REQUIRED:
+            default = REQUIRED if not parts or "=" not in parts[-1] else None
+        elif isinstance(default, list):
+            default = tuple(default)
+        parts.append(argument.name if default is REQUIRED else f"{argument.name}={default!r}")
+    return ", ".join(parts)
+
+
+def kernel_arguments(operator: Operator) -> str:
+    """The call's arguments as the kernel wants them: arrays, NumPy dtypes, dimensions counted from the front."""
+    parts = []
+    rank = operator.arguments[0].name if operator.arguments else ""
+    for argument in operator.arguments:
+        n = argument.name
+        if argument.is_tensor:
+            if argument.is_list:
+                part = f"[None if t is None else t._array for t in {n}]"
+            elif argument.optional:
+                part = f"None if {n} is None else {n}._array"
+            else:
+                part = f"{n}._array"
+        elif argument.kind == "ScalarType":
+            part = f"None if {n} is None else {n}.numpy"
+        elif n in operator.wrapped_dims:
+            if argument.is_list or operator.family == "reduction":
+                part = f"wrap_dims({n}, {rank}._array.ndim)"
+                if not argument.is_list:
+                    part = f"wrap_dim({n}, {rank}._array.ndim)"
+            elif argument.optional:
+                part = f"None if {n} is None else wrap_dim({n}, {rank}._array.ndim)"
+            else:
+                part = f"wrap_dim({n}, {rank}._array.ndim)"
+        else:
+            part = n
+        parts.append(part)
+    return ", ".join(parts)
+
+
+def _stored_test(operator: Operator, keys: str) -> str:
+    tests = []
+    for argument in operator.arguments:
+        if not argument.is_tensor:
+            continue
+        n = argument.name
+        if argument.is_list:
+            tests.append(f"all(t is None or t._key in {keys} for t in {n})")
+        elif argument.optional:
+            tests.append(f"({n} is None or {n}._key in {keys})")
+        else:
+            tests.append(f"{n}._key in {keys}")
+    return " and ".join(tests) or "True"
+
+
+def compile_operator(operator: Operator) -> Compiled:
+    """Generate, execute and collect the code of `operator`."""
+    if operator.family in ("composite", "factory"):
+        return Compiled(operator.kernel, None, None, "")
+    from .templates import call_source, record_source
+
+    plan = Plan(operator)
+    namespace: dict[str, Any] = {
+        "operator": operator,
+        "kernel": operator.kernel,
+        "ufunc": operator.options.get("ufunc"),
+        "UFUNC_KEYS": _fast_keys(operator),
+        "check": operator.options.get("check"),
+        "STORED": _STORED,
+        "STORED_FULL": _STORED_FULL,
+        "attach": mutation.attach,
+        "bool_": dtypes.bool_,
+        "missing_formula": lambda name: dispatch.missing_formula(operator, name),
+        "no_formulas": lambda: dispatch.no_formulas(operator),
+    }
+    for name, formula in operator.formulas.items():
+        namespace[f"vjp_{name}"] = formula
+    if operator.joint is not None:
+        namespace["vjp_joint"] = operator.joint
+    source = node_source(plan) + "\n" if plan.active else ""
+    source += record_source(plan) + "\n" + call_source(plan)
+    scope = execute(operator.qualified, source, namespace)
+    node = scope.get(operator.node_name) if plan.active else None
+    if node is not None:
+        node.__module__ = "torch.autograd.function"
+    for name in ("call", "infix", "record"):
+        if name in scope:
+            scope[name].__qualname__ = scope[name].__name__ = operator.name
+            scope[name].__module__ = "tinytorch"
+    compiled = Compiled(scope["call"], scope["record"], node, source)
+    compiled.infix = scope.get("infix")  # type: ignore[attr-defined]
+    return compiled

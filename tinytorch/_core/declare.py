@@ -1,0 +1,186 @@
+"""Declaring operators: what an author writes, kept until an operator is first used.
+
+`docs/operators.md` is the guide. A decorator here makes an `Operator`; nothing is parsed or compiled before it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .schema import Argument, Schema
+
+#: Operators by the name torch publishes them under ("add", "linalg_inv"), in order of declaration.
+registry: dict[str, list[Operator]] = {}
+
+
+class Operator:
+    """One overload of an operator: its schema, its kernel and its derivatives.
+
+    Calling it with positional arguments in schema order runs it on tensors, below argument parsing; `call` is the compiled
+    function itself.
+    """
+
+    def __init__(self, text: str, family: str, kernel: Any, options: dict[str, Any]) -> None:
+        self.text = text
+        self.family = family
+        self.kernel = kernel
+        self.options = options
+        self.formulas: dict[str, Callable[..., Any]] = {}
+        self.joint: Callable[..., Any] | None = None
+        self.forward_rule: Callable[..., Any] | None = None
+        self.batch_rule: Callable[..., Any] | None = None
+        self.meta_rule: Callable[..., Any] | None = None
+        head = text[: text.index("(")]
+        self.name, _, self.overload = head.partition(".")
+        registry.setdefault(self.name, []).append(self)
+
+    # Declaring -------------------------------------------------------------------------------------------------------
+
+    def vjp(self, /, **formulas: Callable[..., Any]) -> Operator:
+        """Vector-Jacobian products by argument name; each a function of what its parameters name."""
+        self.formulas.update(formulas)
+        return self
+
+    def vjp_all(self, formula: Callable[..., Any], *names: str) -> Operator:
+        """One formula for several arguments; it returns {argument: cotangent}. `names`: those it serves, default all tensors."""
+        self.joint = formula
+        self.formulas.update(dict.fromkeys(names or self.tensor_names, formula))
+        return self
+
+    def jvp(self, rule: Callable[..., Any]) -> Operator:
+        """The forward derivative: rule(tangents: dict, result, **arguments) -> tangent of the result(s)."""
+        self.forward_rule = rule
+        return self
+
+    def vmap(self, rule: Callable[..., Any]) -> Operator:
+        """The batching rule: rule(in_dims: dict, size, **arguments) -> (result, out_dims)."""
+        self.batch_rule = rule
+        return self
+
+    def meta(self, rule: Callable[..., Any]) -> Operator:
+        """How shapes alone travel: rule(*arrays and arguments) -> array(s) of the right shape and dtype, values unread."""
+        self.meta_rule = rule
+        return self
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema(self.text)
+
+    @cached_property
+    def tensor_names(self) -> tuple[str, ...]:
+        return tuple(argument.name for argument in self.schema.arguments if argument.is_tensor)
+
+    @cached_property
+    def arguments(self) -> list[Argument]:
+        return self.schema.arguments
+
+    @cached_property
+    def node_name(self) -> str:
+        """torch names a node after the operator: words capitalised, `Backward`, and a number among overloads."""
+        given: str | None = self.options.get("node")
+        if given is not None:
+            return given
+        return "".join(word.title() for word in self.name.split("_")) + "Backward0"
+
+    @cached_property
+    def upcast(self) -> bool:
+        return bool(self.options.get("upcast", self.family in ("pointwise", "reduction")))
+
+    @cached_property
+    def nondifferentiable(self) -> bool:
+        return bool(self.options.get("nondifferentiable", False))
+
+    @cached_property
+    def wrapped_dims(self) -> tuple[str, ...]:
+        """Names of the arguments that are dimensions of `self`."""
+        names: Iterable[str] = self.options.get("wrap", ("dim",) if self.family == "reduction" else ())
+        return tuple(names)
+
+    @cached_property
+    def has_inplace(self) -> bool:
+        return bool(self.options.get("inplace", self.family in ("pointwise", "update")))
+
+    @cached_property
+    def has_out(self) -> bool:
+        return bool(self.options.get("out", self.family in ("pointwise", "reduction", "op", "composite", "factory")))
+
+    @cached_property
+    def has_method(self) -> bool:
+        first = self.arguments[0].name if self.arguments else ""
+        return bool(self.options.get("method", first == "self")) and "module" not in self.options
+
+    @cached_property
+    def has_function(self) -> bool:
+        return bool(self.options.get("function", True))
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.name}.{self.overload}" if self.overload else self.name
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def compiled(self) -> Any:
+        """Everything generated from this declaration (see compiler.py)."""
+        from .compiler import compile_operator
+
+        return compile_operator(self)
+
+    @cached_property
+    def call(self) -> Callable[..., Any]:
+        return self.compiled.call  # type: ignore[no-any-return]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.call(*args, **kwargs)
+
+    def inplace(self, *args: Any) -> Any:
+        """Run the in-place form: arguments in schema order, the first is overwritten and returned."""
+        from .mutation import run_inplace
+
+        return run_inplace(self, args)
+
+    def __repr__(self) -> str:
+        return f"<operator {self.qualified}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (find, (self.name, self.overload))
+
+
+def find(name: str, overload: str = "") -> Operator:
+    """The declared operator `name.overload`. Raises NotImplementedError if there is none."""
+    for operator in registry.get(name, ()):
+        if operator.overload == overload:
+            return operator
+    raise NotImplementedError(f"the operator aten::{name}{'.' + overload if overload else ''} is not implemented")
+
+
+def _declarer(family: str) -> Callable[..., Any]:
+    def declare(text: str, kernel: Any = None, **options: Any) -> Any:
+        if kernel is not None:
+            if isinstance(kernel, np.ufunc):
+                options.setdefault("ufunc", kernel)
+            return Operator(text, family, kernel, options)
+
+        def decorate(function: Callable[..., Any]) -> Operator:
+            return Operator(text, family, function, options)
+
+        return decorate
+
+    declare.__name__ = family
+    declare.__doc__ = f"Declare a {family} operator; see docs/operators.md."
+    return declare
+
+
+pointwise = _declarer("pointwise")
+reduction = _declarer("reduction")
+op = _declarer("op")
+update = _declarer("update")
+view = _declarer("view")
+composite = _declarer("composite")
+factory = _declarer("factory")

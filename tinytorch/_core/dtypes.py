@@ -1,0 +1,195 @@
+"""Element types: torch's `dtype` objects and the keys by which the engine tells plain tensors from special ones.
+
+Every tensor carries a *key*. For the common case, a contiguous strided CPU tensor, the key IS the dtype object, so that
+compiled operators decide everything about an operand with one identity test. Any other tensor (not contiguous, meta,
+batched, dual, conjugated) carries a `Key` of its own, which no fast path recognises.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import ml_dtypes
+import numpy as np
+
+Category = Literal["bool", "int", "float", "complex"]
+
+
+class Key:
+    """How a tensor that is not plain is to be treated: its dtype and what is special about it."""
+
+    __slots__ = ("_dtype", "special")
+
+    def __init__(self, dtype: dtype, special: str) -> None:
+        self._dtype = dtype
+        self.special = special
+
+    @property
+    def dtype(self) -> dtype:
+        return self._dtype
+
+    def __repr__(self) -> str:
+        return f"Key({self._dtype!r}, {self.special})"
+
+
+class dtype:
+    """torch.dtype: one object per element type, compared by identity.
+
+    numpy: the NumPy dtype of its arrays. category: "bool", "int", "float" or "complex". strided, meta: the keys of tensors
+    of this type that are not contiguous, or hold no data. Source: torch's documentation, "Tensor Attributes".
+    """
+
+    __module__ = "torch"
+    __slots__ = (
+        "alias",
+        "category",
+        "dtype",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "itemsize",
+        "meta",
+        "name",
+        "numpy",
+        "reduced",
+        "special",
+        "strided",
+        "zero",
+    )
+
+    alias: str
+    category: Category
+    dtype: dtype
+    is_complex: bool
+    is_floating_point: bool
+    is_signed: bool
+    itemsize: int
+    meta: Key
+    name: str
+    numpy: np.dtype[Any]
+    reduced: bool
+    special: None
+    strided: Key
+    zero: np.ndarray
+
+    def __new__(cls, *args: object, **kwargs: object) -> dtype:
+        raise TypeError("cannot create 'torch.dtype' instances")
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        raise TypeError("type 'torch.dtype' is not an acceptable base type")
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (dtype_by_name, (self.name,))
+
+    def __copy__(self) -> dtype:
+        return self
+
+    def __deepcopy__(self, memo: object) -> dtype:
+        return self
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts have this type's precision."""
+        return {float16: complex64, float32: complex64, float64: complex128, bfloat16: complex64}.get(self, self)
+
+    def to_real(self) -> dtype:
+        """The type of the real and imaginary parts."""
+        return {complex64: float32, complex128: float64}.get(self, self)
+
+
+BY_NAME: dict[str, dtype] = {}
+_BY_NUMBER: dict[int, dtype] = {}
+
+
+def _make(name: str, numpy: Any, category: Category, alias: str = "") -> dtype:
+    self: dtype = object.__new__(dtype)
+    self.name = name
+    self.alias = alias
+    self.numpy = np.dtype(numpy)
+    self.itemsize = self.numpy.itemsize
+    self.category = category
+    self.is_floating_point = category == "float"
+    self.is_complex = category == "complex"
+    self.is_signed = category in ("float", "complex") or self.numpy.kind == "i"
+    self.reduced = category == "float" and self.itemsize < 4
+    self.dtype = self
+    self.special = None
+    self.strided = Key(self, "strided")
+    self.meta = Key(self, "meta")
+    self.zero = np.zeros((), self.numpy)
+    BY_NAME[name] = self
+    if alias:
+        BY_NAME[alias] = self
+    _BY_NUMBER[self.numpy.num] = self
+    return self
+
+
+bool_ = _make("bool", np.bool_, "bool")
+uint8 = _make("uint8", np.uint8, "int")
+int8 = _make("int8", np.int8, "int")
+int16 = _make("int16", np.int16, "int", "short")
+int32 = _make("int32", np.int32, "int", "int")
+int64 = _make("int64", np.int64, "int", "long")
+uint16 = _make("uint16", np.uint16, "int")
+uint32 = _make("uint32", np.uint32, "int")
+uint64 = _make("uint64", np.uint64, "int")
+float16 = _make("float16", np.float16, "float", "half")
+bfloat16 = _make("bfloat16", ml_dtypes.bfloat16, "float")
+float32 = _make("float32", np.float32, "float", "float")
+float64 = _make("float64", np.float64, "float", "double")
+complex64 = _make("complex64", np.complex64, "complex", "cfloat")
+complex128 = _make("complex128", np.complex128, "complex", "cdouble")
+float8_e5m2 = _make("float8_e5m2", ml_dtypes.float8_e5m2, "float")
+float8_e4m3fn = _make("float8_e4m3fn", ml_dtypes.float8_e4m3fn, "float")
+float8_e5m2fnuz = _make("float8_e5m2fnuz", ml_dtypes.float8_e5m2fnuz, "float")
+float8_e4m3fnuz = _make("float8_e4m3fnuz", ml_dtypes.float8_e4m3fnuz, "float")
+float8_e8m0fnu = _make("float8_e8m0fnu", ml_dtypes.float8_e8m0fnu, "float")
+
+# On platforms where C's long and long long are distinct types of equal width, NumPy has two numbers for one type.
+for _other in ("b", "h", "i", "l", "q", "B", "H", "I", "L", "Q"):
+    _numpy = np.dtype(_other)
+    if _numpy.num not in _BY_NUMBER:
+        for _known in list(_BY_NUMBER.values()):
+            if _known.category == "int" and _known.numpy == _numpy:
+                _BY_NUMBER[_numpy.num] = _known
+
+FLOAT8: frozenset[dtype] = frozenset(
+    (float8_e5m2, float8_e4m3fn, float8_e5m2fnuz, float8_e4m3fnuz, float8_e8m0fnu)
+)
+ALL: tuple[dtype, ...] = tuple(dict.fromkeys(BY_NAME.values()))
+ARITHMETIC: frozenset[dtype] = frozenset(ALL) - FLOAT8
+
+
+def dtype_by_name(name: str) -> dtype:
+    """The dtype called `name` ("float32", "long"). This is what a pickled dtype refers to."""
+    return BY_NAME[name]
+
+
+def from_numpy(numpy: np.dtype[Any]) -> dtype:
+    """The torch dtype of arrays of type `numpy`. Raises TypeError for types torch has no equivalent of."""
+    found = _BY_NUMBER.get(numpy.num)
+    if found is None:
+        raise TypeError(
+            f"can't convert np.ndarray of type numpy.{numpy.type.__name__}. The only supported types are: float64, float32, "
+            "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
+        )
+    return found
+
+
+class Defaults:
+    """Process-wide default element types, as set by `torch.set_default_dtype`."""
+
+    __slots__ = ("complex", "dtype")
+
+    def __init__(self) -> None:
+        self.dtype = float32
+        self.complex = complex64
+
+    def set(self, new: dtype) -> None:
+        self.dtype = new
+        self.complex = new.to_complex()
+
+
+defaults = Defaults()

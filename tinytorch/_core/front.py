@@ -1,0 +1,381 @@
+"""Public functions and methods of declared operators.
+
+`torch.f` and `Tensor.f` remember, per combination of argument types, which overload to run and how to pass the arguments: the first call
+parses, later ones look up. Everything unusual (subclasses, modes, arguments that do not fit) takes the long way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import dispatch, dtypes, modes, returns
+from .compiler import execute
+from .declare import Operator, registry
+from .modes import PLAIN, plain_classes
+from .signature import Mismatch, Parameter, PythonSignature, report
+from .tensor import Tensor, TensorMeta, method_lister, method_provider
+
+_FUNCTION, _METHOD, _INPLACE = "function", "method", "inplace"
+
+
+class Front:
+    """All overloads of one public name."""
+
+    def __init__(self, name: str, operators: list[Operator], mode: str) -> None:
+        self.name = name
+        self.mode = mode
+        method = mode != _FUNCTION
+        shown = name + "_" if mode == _INPLACE and not name.endswith("_") else name
+        self.shown = operators[0].options.get("published", shown) if mode == _FUNCTION else shown
+        self.signatures = [
+            PythonSignature(operator, self.shown, method, out=mode == _FUNCTION and operator.has_out) for operator in operators
+        ]
+        self.plans: dict[Any, Callable[..., Any]] = {}
+        self.function = _make_function(self)
+
+    @property
+    def without_arguments(self) -> bool:
+        return self.mode != _FUNCTION and len(self.signatures) == 1 and not self.signatures[0].parameters
+
+    def parse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[PythonSignature, dict[str, tuple[Any, Any, Parameter]]]:
+        given = args if self.mode == _FUNCTION else args[1:]
+        if self.without_arguments and (given or kwargs):
+            detail = "no keyword arguments" if kwargs else f"no arguments ({len(given)} given)"
+            raise TypeError(f"TensorBase.{self.shown}() takes {detail}")
+        for signature in self.signatures:
+            bound = signature.parse(given, kwargs, False)
+            if bound is not None:
+                return signature, bound
+        report(self.shown, self.signatures, given, kwargs)
+        raise AssertionError("unreachable")
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
+        """The long way: overrides, parsing, running; remembers a plan if the types alone decided."""
+        from .overrides import dispatch_override, has_override
+
+        if has_override(args, kwargs):
+            return dispatch_override(self, args, kwargs)
+        if self.mode != _FUNCTION and not (args and isinstance(args[0], Tensor)):
+            what = type(args[0]).__name__ if args else "nothing"
+            raise TypeError(f"descriptor '{self.shown}' for 'torch._C.TensorBase' objects doesn't apply to a '{what}' object")
+        signature, bound = self.parse(args, kwargs)
+        operator = signature.operator
+        offset = 0 if self.mode == _FUNCTION else 1
+        if key is not None and not any(_undecided(value, parameter) for value, _, parameter in bound.values()):
+            if all(not isinstance(v, Tensor) or type(v) in plain_classes for v in (*args, *kwargs.values())):
+                self.plans[key] = _make_plan(self, signature, bound, offset)
+        values = {target: parameter.convert(value, self.shown) for target, (value, _, parameter) in bound.items()}
+        out = values.pop("out", None)
+        if offset:
+            values[operator.arguments[0].name] = args[0]
+        return self.execute(operator, values, out)
+
+    def execute(self, operator: Operator, values: dict[str, Any], out: Any) -> Any:
+        """Run one overload on converted values by schema name."""
+        if self.mode == _INPLACE:
+            return operator.inplace(*[_value(a, values) for a in operator.arguments])
+        if operator.family == "factory":
+            return operator.kernel(out=out, **values) if out is not None else operator.kernel(**values)
+        if out is not None:
+            from .outputs import run_out
+
+            return run_out(operator, [_value(a, values) for a in operator.arguments], out)
+        wraps = any(a.is_tensor and not a.is_list and values.get(a.name).__class__ in (int, float, bool, complex) for a in operator.arguments)
+        if wraps or _is_numpy_number(operator, values):
+            arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
+            return _after(operator, _call_with_numbers(operator, arguments))
+        return _after(operator, operator.call(**values))
+
+
+def _call_with_numbers(operator: Operator, arguments: tuple[Any, ...]) -> Any:
+    if operator.family == "composite":
+        wrapped = [
+            dispatch.wrapped_number(v) if a.is_tensor and v.__class__ in (int, float, bool, complex) else v
+            for a, v in zip(operator.arguments, arguments, strict=True)
+        ]
+        return operator.call(*wrapped)
+    return dispatch.slow(operator, arguments)
+
+
+def _is_numpy_number(operator: Operator, values: dict[str, Any]) -> bool:
+    import numpy as np
+
+    return any(a.is_tensor and isinstance(values.get(a.name), np.generic) for a in operator.arguments)
+
+
+def _number(value: Any, argument: Any) -> Any:
+    import numpy as np
+
+    return value.item() if argument.is_tensor and isinstance(value, np.generic) else value
+
+
+def _value(argument: Any, values: dict[str, Any]) -> Any:
+    value = values.get(argument.name, argument.default)
+    return tuple(value) if value.__class__ is list and argument.name not in values else value
+
+
+def _undecided(value: Any, parameter: Parameter) -> bool:
+    """Whether the value, not only its type, decided that it fits."""
+    return isinstance(value, Tensor) and not (parameter.kind == "Tensor")
+
+
+def _after(operator: Operator, result: Any) -> Any:
+    """Several results become torch's named tuple."""
+    if result.__class__ is tuple and len(operator.schema.returns) > 1:
+        return returns.named(operator, result)
+    return result
+
+
+# Conversions that plans use; each raises Mismatch when an element is not what the first one promised -----------------------------
+
+
+def _ints(values: Any) -> tuple[int, ...]:
+    for value in values:
+        if value.__class__ is not int:
+            raise Mismatch
+    return tuple(values)
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple([float(value) for value in values])
+
+
+def _tensors(values: Any) -> list[Any]:
+    for value in values:
+        if value.__class__ not in PLAIN and value is not None:
+            raise Mismatch
+    return list(values)
+
+
+def _expression(parameter: Parameter, value: Any, source: str) -> str:
+    """The text that converts an argument whose type is known."""
+    kind = parameter.kind
+    if value is None:
+        return "None"
+    if parameter.is_list:
+        if not isinstance(value, tuple | list):
+            return f"({source},) * {parameter.length or 1}"
+        if kind == "int":
+            return f"ints({source})"
+        if kind == "Tensor":
+            return f"tensors({source})"
+        if kind == "float":
+            return f"floats({source})"
+        return f"tuple({source})"
+    if kind == "Tensor" or value.__class__ in (int, bool, str) and kind in ("int", "bool", "str", "Scalar") or value.__class__ is float:
+        return source
+    if kind == "ScalarType" and isinstance(value, dtypes.dtype) or kind in ("Generator", "Layout", "MemoryFormat"):
+        return source
+    return f"convert_{parameter.target}({source}, name)"
+
+
+def _make_plan(front: Front, signature: PythonSignature, bound: dict[str, tuple[Any, Any, Parameter]], offset: int) -> Callable[..., Any]:
+    operator = signature.operator
+    namespace: dict[str, Any] = {"ints": _ints, "floats": _floats, "tensors": _tensors, "name": front.shown, "operator": operator}
+    parts = []
+    first = operator.arguments[0].name if operator.arguments else ""
+    if offset:
+        parts.append(f"{first}=args[0]")
+    simple = True
+    for target, (value, where, parameter) in bound.items():
+        if isinstance(where, slice):
+            source = f"args[{offset}:]" if offset else "args"
+        elif isinstance(where, int):
+            source = f"args[{where + offset}]"
+        else:
+            source = f"kwargs[{where!r}]"
+        if parameter.kind == "Tensor" and not parameter.is_list and not isinstance(value, Tensor) and value is not None:
+            simple = False
+        namespace[f"convert_{target}"] = parameter.convert
+        parts.append(f"{target}={_expression(parameter, value, source)}")
+    if front.mode == _FUNCTION and "out" in bound and bound["out"][0] is None:
+        parts = [part for part in parts if not part.startswith("out=")]
+    elif "out" in bound:
+        simple = False
+    arguments = ", ".join(parts)
+    named = len(operator.schema.returns) > 1
+    if not simple or front.mode == _INPLACE or operator.family == "factory":
+        namespace["execute"] = front.execute
+        if "out" in bound and bound["out"][0] is not None:
+            given = ", ".join(part for part in parts if not part.startswith("out="))
+            out = next(part for part in parts if part.startswith("out="))[4:]
+            return eval_plan(front, f"execute(operator, dict({given}), {out})", namespace)
+        return eval_plan(front, f"execute(operator, dict({arguments}), None)", namespace)
+    namespace["call"] = operator.call
+    text = f"call({arguments})"
+    if named:
+        namespace["after"] = _after
+        text = f"after(operator, {text})"
+    return eval_plan(front, text, namespace)
+
+
+def eval_plan(front: Front, text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    source = f"def plan(args, kwargs):\n    return {text}\n"
+    plan: Callable[..., Any] = execute(f"{front.mode} {front.shown} {len(front.plans)}", source, namespace)["plan"]
+    return plan
+
+
+def _make_function(front: Front) -> Callable[..., Any]:
+    plans, run = front.plans, front.run
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            key: Any = (*map(type, args), *kwargs, *map(type, kwargs.values()))
+        else:
+            key = tuple(map(type, args))
+        plan = plans.get(key)
+        if plan is not None and PLAIN:
+            try:
+                return plan(args, kwargs)
+            except Mismatch:
+                return run(args, kwargs, None)
+        return run(args, kwargs, key)
+
+    function.__name__ = front.shown
+    function.__qualname__ = f"TensorBase.{front.shown}" if front.mode != _FUNCTION else front.shown
+    function.__module__ = "torch._C" if front.mode != _FUNCTION else "torch"
+    function.front = front  # type: ignore[attr-defined]
+    function.__doc__ = _documentation(front)
+    return function
+
+
+def _documentation(front: Front) -> str:
+    lines = [f"{front.shown}{signature}" for signature in front.signatures]
+    kernel = front.signatures[0].operator.kernel
+    text = kernel.__doc__ if front.signatures[0].operator.family == "composite" else None
+    return "\n".join([*lines, "", text or f"Operator aten::{front.signatures[0].operator.name}; see torch's documentation of torch.{front.shown}."])
+
+
+_fronts: dict[tuple[str, str], Front] = {}
+
+
+def front_of(name: str, mode: str) -> Front | None:
+    """The public callable of `name` in the given mode, or None if nothing such is declared."""
+    found = _fronts.get((name, mode))
+    if found is not None:
+        return found
+    operators = registry.get(name, [])
+    if mode == _FUNCTION:
+        operators = [operator for operator in operators if operator.has_function]
+    elif mode == _METHOD:
+        operators = [operator for operator in operators if operator.has_method]
+    else:
+        operators = [operator for operator in operators if operator.has_inplace and operator.has_method]
+    if not operators:
+        return None
+    found = _fronts[(name, mode)] = Front(name, operators, mode)
+    return found
+
+
+def function_of(name: str, module: str = "") -> Callable[..., Any] | None:
+    """`torch.<name>` (or `torch.<module>.<name>`), compiled now; None if no such operator is declared."""
+    declared = f"{module}_{name}" if module in ("linalg", "special", "fft") else name
+    operators = registry.get(declared)
+    if operators:
+        if operators[0].options.get("module", "") == module:
+            front = front_of(declared, _FUNCTION)
+            if front is not None:
+                return front.function
+    if not module and name.endswith("_") and not name.startswith("_"):
+        front = front_of(name[:-1], _INPLACE)
+        if front is not None and name in _INPLACE_FUNCTIONS:
+            return _inplace_function(front)
+    return None
+
+
+#: In-place operators that torch also offers as functions.
+_INPLACE_FUNCTIONS = frozenset(
+    """abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ bernoulli_ ceil_ celu_ clamp_ clamp_max_
+    clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ dropout_ elu_ embedding_renorm_ erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_ floor_ frac_
+    gcd_ index_put_ lcm_ ldexp_ log_ log10_ log1p_ log2_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ rrelu_ rsqrt_
+    selu_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ threshold_ trunc_ xlogy_ zero_ resize_as_ alpha_dropout_ feature_dropout_
+    feature_alpha_dropout_""".split()
+)
+
+
+def _inplace_function(front: Front) -> Callable[..., Any]:
+    return front.function
+
+
+def _provide(name: str) -> Any:
+    """Attach the declared method `name` to Tensor."""
+    front = None
+    if name.endswith("_") and not name.endswith("__"):
+        front = front_of(name[:-1], _INPLACE)
+    if front is None:
+        front = front_of(name, _METHOD)
+    if front is None:
+        return None
+    type.__setattr__(Tensor, name, front.function)
+    return front.function
+
+
+def _methods() -> list[str]:
+    names = []
+    for name, operators in registry.items():
+        if any(operator.has_method for operator in operators):
+            names.append(name)
+        if any(operator.has_inplace and operator.has_method for operator in operators):
+            names.append(name + "_")
+    return names
+
+
+method_provider[0] = _provide
+method_lister[0] = _methods
+
+
+# Symbols -------------------------------------------------------------------------------------------------------------------------
+
+
+def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
+    """`self <symbol> other` where they are not two plain tensors or a tensor and a common number."""
+    import numpy as np
+
+    from .overrides import dispatch_override, has_override
+
+    args = (self, other)
+    if has_override(args, {}):
+        front = front_of(operator.name, _METHOD)
+        assert front is not None
+        return dispatch_override(front, args, {})
+    if isinstance(other, np.generic):
+        other = other.item()
+    if isinstance(other, Tensor):
+        return operator.call(self, other)
+    if isinstance(other, bool | int | float | complex):
+        return dispatch.slow(operator, dispatch.complete(operator, (self, other)))
+    return NotImplemented
+
+
+def install_symbols(names: dict[str, str], reflected: dict[str, Callable[..., Any]]) -> None:
+    """Give Tensor its operator symbols: {symbol method: operator name}; compiled when first used."""
+    for symbol, name in names.items():
+        _install_symbol(symbol, name)
+    for symbol, function in reflected.items():
+        function.__name__ = symbol
+        type.__setattr__(Tensor, symbol, function)
+
+
+def _install_symbol(symbol: str, name: str) -> None:
+    def first_use(self: Any, other: Any) -> Any:
+        operator = next(o for o in registry[name] if o.options.get("infix") == symbol)
+        infix = operator.compiled.infix
+        infix.__name__ = symbol
+        infix.__qualname__ = f"Tensor.{symbol}"
+        type.__setattr__(Tensor, symbol, infix)
+        return infix(self, other)
+
+    first_use.__name__ = symbol
+    type.__setattr__(Tensor, symbol, first_use)
+
+
+def _globals() -> None:
+    from . import compiler
+
+    compiler._GLOBALS["slow_infix"] = slow_infix
+
+
+_globals()
+del modes
+__all__ = ["Front", "TensorMeta", "front_of", "function_of", "install_symbols"]

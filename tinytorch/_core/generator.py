@@ -1,0 +1,363 @@
+"""`torch.Generator`: the Mersenne twister behind every random number, with PyTorch's seeding, draws and state bytes.
+
+There is one stream of 32-bit words per generator, and every sampler takes its words from it in a fixed order and number.
+NumPy's MT19937 supplies the words a block of 624 at a time; the words of the current block that are not used yet wait in
+a buffer, so that a small draw is one slice. Source: Matsumoto and Nishimura, "Mersenne Twister: a 623-dimensionally
+equidistributed uniform pseudorandom number generator" (1998); the layout of the state as torch 2.13 exports it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, NamedTuple, NoReturn, Self
+
+import numpy as np
+
+from .device import device
+
+DEFAULT_SEED = 67280421310721
+BLOCK = 624
+STATE_SIZE = 5056
+_WORD_MASK = 0xFFFFFFFF
+_SEED_MASK = 0xFFFFFFFFFFFFFFFF
+# Words are made in runs that stay in the processor's cache.
+_LONGEST_RUN = 26 * BLOCK
+_NO_WORDS = np.empty(0, np.uint32)
+# Constants of ufuncs are arrays: NumPy converts scalars anew at each call.
+_HIGH_BITS = np.array(0x1FFFFF, np.uint32)
+_LOW_BITS = np.array(0xFFFFFF, np.uint32)
+_INT32 = np.dtype(np.int32)
+_FLOAT32 = np.dtype(np.float32)
+_FLOAT64 = np.dtype(np.float64)
+_SINGLE_UNIT = np.array(2.0**-24, np.float32)
+_DOUBLE_UNIT = np.array(2.0**-53)
+_HIGH_UNIT = np.array(2.0**-21)
+_FEW = 64
+
+
+class Mark(NamedTuple):
+    """A position in the stream to which a generator can return."""
+
+    buffer: np.ndarray
+    position: int
+    limit: int
+    engine: Any
+
+
+class Generator:
+    """A source of random numbers: torch.Generator(device="cpu").
+
+    It starts with a fixed seed. Samplers take `lock` for as long as they draw. Raises RuntimeError for devices other than
+    the CPU. Source: torch's documentation, "Generator".
+    """
+
+    __module__ = "torch._C"
+    __slots__ = (
+        "__weakref__",
+        "_buffer",
+        "_doubles",
+        "_engine",
+        "_limit",
+        "_position",
+        "_seed",
+        "_singles",
+        "_source",
+        "cached_normal",
+        "lock",
+    )
+    _buffer: np.ndarray  # (624,) the tempered words of the current block, or (0,)
+    _singles: (
+        np.ndarray | None
+    )  # (624,) the block's words as uniform numbers, made when small draws want them
+    _doubles: np.ndarray | None  # (623,) the same of each word with its successor
+    _engine: Any  # numpy.random.MT19937, always at the end of its block; None until something is drawn
+    _source: Any  # the numpy.random.RandomState that seeds the engine
+    _seed: int | None  # None: to be drawn from the system at first use
+    _position: int
+    _limit: int
+    cached_normal: float | None  # the second number of the last pair of standard normals
+    lock: threading.Lock
+
+    def __init__(self, device: Any = None) -> None:
+        if device is not None:
+            _check_device(device)
+        self.lock = threading.Lock()
+        self._source = None
+        self._forget(DEFAULT_SEED)
+
+    def _forget(self, seed: int | None) -> None:
+        """Start anew from `seed`, which the engine learns of when the first word is wanted."""
+        self._seed = seed
+        self._engine = None
+        self._set_block(_NO_WORDS)
+        self._position = self._limit = 0
+        self.cached_normal = None
+
+    def _set_block(self, words: np.ndarray) -> None:
+        words.flags.writeable = False
+        self._buffer = words
+        self._singles = self._doubles = None
+
+    def _start(self) -> Any:
+        """Seed the engine: the classic 32-bit initialisation, so only the seed's low half counts."""
+        if self._source is None:
+            # Imported at the first draw: numpy.random costs more to load than the rest of this module by far.
+            from numpy.random import MT19937, RandomState
+
+            self._source = RandomState(MT19937(0))
+        self._source.seed(self.initial_seed() & _WORD_MASK)
+        self._engine = self._source._bit_generator
+        return self._engine
+
+    # ---- drawing; the caller holds the lock
+
+    def words(self, count: int) -> np.ndarray:
+        """The next `count` 32-bit words, (count,) uint32. The array may be shared: do not write into it."""
+        position = self._position
+        end = position + count
+        if end <= self._limit:
+            self._position = end
+            return self._buffer[position:end]
+        return self._words_over_blocks(count)
+
+    def _words_over_blocks(self, count: int) -> np.ndarray:
+        engine = self._engine
+        if engine is None:
+            engine = self._start()
+        words = np.empty(count, np.uint32)
+        filled = self._limit - self._position
+        words[:filled] = self._buffer[self._position : self._limit]
+        fresh, taken = self._buffer, 0
+        while filled < count:
+            run = min(-(-(count - filled) // BLOCK) * BLOCK, _LONGEST_RUN)
+            fresh = engine.random_raw(run).astype(np.uint32)
+            taken = min(run, count - filled)
+            words[filled : filled + taken] = fresh[:taken]
+            filled += taken
+        self._set_block(fresh[-BLOCK:] if fresh.size == BLOCK else fresh[-BLOCK:].copy())
+        self._position = taken - (fresh.size - BLOCK)
+        self._limit = BLOCK
+        return words
+
+    def unit_floats(self, count: int) -> np.ndarray:
+        """`count` uniform float32 of [0, 1) with 24 bits each, (count,): one word per number. Do not write into the array."""
+        position = self._position
+        end = position + count
+        if end > self._limit:
+            return _unit_floats(self._words_over_blocks(count))
+        self._position = end
+        if count > _FEW:
+            return _unit_floats(self._buffer[position:end])
+        if self._singles is None:
+            self._singles = _unit_floats(self._buffer)
+        return self._singles[position:end]
+
+    def doubles(self, count: int) -> np.ndarray:
+        """`count` uniform float64 of [0, 1) with 53 bits each, (count,): two words per number, the high half first.
+
+        Do not write into the array.
+        """
+        position = self._position
+        end = position + 2 * count
+        if end > self._limit:
+            words = self._words_over_blocks(2 * count)
+            return _unit_doubles(words[0::2], words[1::2])
+        self._position = end
+        if count > _FEW:
+            words = self._buffer[position:end]
+            return _unit_doubles(words[0::2], words[1::2])
+        if self._doubles is None:
+            self._doubles = _unit_doubles(self._buffer[:-1], self._buffer[1:])
+        return self._doubles[position : end - 1 : 2]
+
+    def mark(self, count: int) -> Mark:
+        """Remember where the stream stands, before `count` more words are taken at once."""
+        crossing = self._position + count > self._limit
+        if crossing and self._engine is None:
+            self._start()
+        return Mark(self._buffer, self._position, self._limit, self._engine.state if crossing else None)
+
+    def rewind(self, mark: Mark, used: int) -> None:
+        """Go back to `mark` and take `used` words from there."""
+        if mark.engine is not None:
+            self._engine.state = mark.engine
+        if mark.buffer is not self._buffer:
+            self._set_block(mark.buffer)
+        self._position, self._limit = mark.position, mark.limit
+        self.words(used)
+
+    # ---- seeds
+
+    def manual_seed(self, seed: int) -> Self:
+        """Restart the stream from `seed`, -2^63 to 2^64 - 1; negative numbers stand for themselves plus 2^64."""
+        seed = checked_seed(seed)
+        with self.lock:
+            self._forget(seed)
+        return self
+
+    def seed(self) -> int:
+        """Restart the stream from 64 bits of the system's entropy, and return them."""
+        seed = _entropy()
+        with self.lock:
+            self._forget(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed of the current stream, as an unsigned number."""
+        if self._seed is None:
+            self._seed = _entropy()
+        return self._seed
+
+    @property
+    def device(self) -> device:
+        """Where the generator's numbers are made: always the CPU."""
+        return device("cpu")
+
+    # ---- state
+
+    def _state_bytes(self) -> np.ndarray:
+        """The whole state, (5056,) uint8 in torch's layout."""
+        with self.lock:
+            engine = self._engine if self._engine is not None else self._start()
+            state = np.zeros(STATE_SIZE, np.uint8)
+            state[0:8].view("<u8")[0] = self.initial_seed()
+            state[8:16].view("<i4")[:] = self._limit - self._position + 1, 1
+            state[16:24].view("<u8")[0] = self._position
+            state[24:5016].view("<u8")[:] = engine.state["state"]["key"]
+            if self.cached_normal is not None:
+                state[5024:5032].view("<f8")[0] = self.cached_normal
+                state[5040] = 1
+            return state
+
+    def _set_state_bytes(self, state: np.ndarray) -> None:
+        """Continue from a state that `_state_bytes`, or torch, gave.
+
+        Raises TypeError for arrays that are not uint8, RuntimeError for other sizes and impossible states.
+        """
+        if state.dtype != np.uint8:
+            raise TypeError("RNG state must be a torch.ByteTensor")
+        if state.size != STATE_SIZE:
+            raise RuntimeError(
+                f"Expected a CPUGeneratorImplState of size {STATE_SIZE} but found the input RNG state size to be {state.size}"
+            )
+        state = state.reshape(STATE_SIZE).copy()
+        left, seeded = state[8:16].view("<i4").tolist()
+        position = int(state[16:24].view("<u8")[0])
+        # Where more words are said to be left than the block has, torch would read past its end.
+        if not seeded or not 1 <= left <= BLOCK or position > BLOCK or position + left - 1 > BLOCK:
+            raise RuntimeError("Invalid mt19937 state")
+        key = state[24:5016].view("<u8").astype(np.uint32)
+        with self.lock:
+            self._seed = int(state[0:8].view("<u8")[0])
+            engine = self._engine if self._engine is not None else self._start()
+            engine.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": 0}}
+            self._set_block(engine.random_raw(BLOCK).astype(np.uint32))
+            self._position = position
+            self._limit = position + left - 1
+            self.cached_normal = float(state[5024:5032].view("<f8")[0]) if state[5040] else None
+
+    def clone_state(self) -> Generator:
+        """A new generator that continues as this one would."""
+        clone = Generator()
+        clone._set_state_bytes(self._state_bytes())
+        return clone
+
+    def graphsafe_get_state(self) -> NoReturn:
+        """Raises NotImplementedError: only accelerators' generators have such a state."""
+        raise NotImplementedError("graphsafe_get_state is not supported in this Generator")
+
+    def graphsafe_set_state(self, state: Generator) -> NoReturn:
+        """Raises NotImplementedError: only accelerators' generators have such a state."""
+        raise NotImplementedError("graphsafe_set_state is not supported in this Generator")
+
+    def get_offset(self) -> NoReturn:
+        """Raises RuntimeError: only accelerators' generators count offsets."""
+        raise RuntimeError("CPU Generator does not use offset")
+
+    def set_offset(self, offset: int) -> NoReturn:
+        """Raises RuntimeError: only accelerators' generators count offsets."""
+        raise RuntimeError("CPU Generator does not use offset")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restored, (self._state_bytes(),))
+
+
+def _unit_floats(words: np.ndarray) -> np.ndarray:
+    """The low 24 bits of each word, divided by 2^24."""
+    values: np.ndarray = np.bitwise_and(words, _LOW_BITS).view(_INT32).astype(_FLOAT32)
+    np.multiply(values, _SINGLE_UNIT, values)
+    return values
+
+
+def _unit_doubles(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """The low 53 bits of each pair of words, divided by 2^53."""
+    values: np.ndarray = np.bitwise_and(high, _HIGH_BITS).view(_INT32).astype(_FLOAT64)
+    np.multiply(values, _HIGH_UNIT, values)
+    rest = low.astype(_FLOAT64)
+    np.multiply(rest, _DOUBLE_UNIT, rest)
+    np.add(values, rest, values)
+    return values
+
+
+def _restored(state: np.ndarray) -> Generator:
+    """The generator of a pickled state."""
+    generator = Generator()
+    generator._set_state_bytes(state)
+    return generator
+
+
+def checked_seed(seed: object) -> int:
+    """The unsigned 64-bit seed that the int `seed` stands for.
+
+    Raises RuntimeError for other types (TypeError for NumPy's integers), ValueError outside -2^63 to 2^64 - 1.
+    """
+    if isinstance(seed, np.integer):
+        raise TypeError("an integer is required")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        kind = type(seed)
+        name = f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+        raise RuntimeError(f"manual_seed expected a long, but got {name}")
+    number = int(seed)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError("Overflow when unpacking long long")
+    return number & _SEED_MASK
+
+
+def _entropy() -> int:
+    return int.from_bytes(os.urandom(8), "little")
+
+
+_NO_GENERATOR = {
+    "cuda": "Cannot get CUDA generator without ATen_cuda library. PyTorch splits its backend into two shared libraries: a CPU "
+    "library and a CUDA library; this error has occurred because you are trying to use some CUDA functionality, but the CUDA "
+    "library has not been loaded by the dynamic linker for some reason.  The CUDA library MUST be loaded, EVEN IF you don't "
+    "directly use any symbols from the CUDA library! One common culprit is a lack of -Wl,--no-as-needed in your link arguments; "
+    "many dynamic linkers will delete dynamic library dependencies if you don't depend on any of their symbols.  You can check if "
+    "this has occurred by using ldd on your binary to see if there is a dependency on *_cuda.so library.",
+    "mps": "Cannot execute getNewGenerator() without MPS backend.",
+    "xpu": "Cannot get XPU generator without ATen_xpu library.",
+    "xla": "Cannot get XLA generator without torch_xla library. This error has occurred because you are trying to use some XLA "
+    "functionality, but the XLA library has not been loaded by the dynamic linker. You must load xla libraries by "
+    "`import torch_xla`",
+    "hip": "Backend doesn`t support getNewGenerator()",
+    "meta": "META device type not an accelerator.",
+}
+
+
+def _check_device(wanted: Any) -> None:
+    """Refuse every device but the CPU, as torch's CPU build does."""
+    if not isinstance(wanted, (str, int, device)):
+        raise TypeError(
+            f"Generator(): argument 'device' (position 1) must be torch.device, not {type(wanted).__name__}"
+        )
+    kind = (wanted if isinstance(wanted, device) else device(wanted)).type
+    if kind != "cpu":
+        raise RuntimeError(
+            _NO_GENERATOR.get(kind, f"Device type {kind.upper()} has no generator in this build.")
+        )
+
+
+# The generator of every call that names none. Unlike others it is seeded by the system, when it is first used.
+default_generator = Generator()
+default_generator._forget(None)

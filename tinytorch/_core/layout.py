@@ -1,0 +1,169 @@
+"""Memory order: which strides a result gets, what counts as contiguous in which format.
+
+Strides here are in elements. The rule for results follows the behaviour of torch's TensorIterator: without a given output, dimensions
+are ordered by the strides of the first operand that tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+def contiguous_strides(shape: Sequence[int]) -> Shape:
+    """Row-major strides; dimensions of size 0 count as 1."""
+    strides = [1] * len(shape)
+    for dim in range(len(shape) - 2, -1, -1):
+        strides[dim] = strides[dim + 1] * max(shape[dim + 1], 1)
+    return tuple(strides)
+
+
+def channels_last_strides(shape: Sequence[int]) -> Shape:
+    """Strides of (N, C, *spatial) stored as (N, *spatial, C)."""
+    order = [0, *range(2, len(shape)), 1]
+    return _strides_in_order(shape, order)
+
+
+def _strides_in_order(shape: Sequence[int], order: Sequence[int]) -> Shape:
+    """Dense strides when `order` lists dimensions from outermost to innermost."""
+    strides = [0] * len(shape)
+    step = 1
+    for dim in reversed(order):
+        strides[dim] = step
+        step *= max(shape[dim], 1)
+    return tuple(strides)
+
+
+def element_strides(array: np.ndarray) -> Shape:
+    """An array's strides in elements."""
+    itemsize = array.itemsize
+    return tuple([stride // itemsize for stride in array.strides])
+
+
+def is_channels_last(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether 4- or 5-dimensional strides are those of channels_last memory. Dimensions of size 1 may have any stride."""
+    if len(shape) not in (4, 5):
+        return False
+    step = 1
+    for dim in [1, *range(len(shape) - 1, 1, -1), 0]:
+        if shape[dim] != 1:
+            if strides[dim] != step:
+                return False
+            step *= shape[dim]
+    return True
+
+
+def is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether the elements fill their memory without gap or overlap, in some order of the dimensions."""
+    if len(shape) == 1:
+        return shape[0] < 2 or strides[0] == 1
+    order = sorted(range(len(shape)), key=lambda dim: (shape[dim] > 1, strides[dim]) if shape[dim] > 1 else (False, 0))
+    step = 1
+    for dim in order:
+        if shape[dim] == 1:
+            continue
+        if shape[dim] == 0:
+            return True
+        if strides[dim] != step:
+            return False
+        step *= shape[dim]
+    return True
+
+
+def result_order(shape: Shape, operands: Sequence[Sequence[int]]) -> list[int]:
+    """Dimensions of a result from outermost to innermost. `operands`: strides broadcast to `shape`, 0 where broadcast."""
+    order = list(range(len(shape) - 1, -1, -1))  # innermost first
+    for start in range(1, len(shape)):
+        moving = start
+        for other in range(start - 1, -1, -1):
+            sign = _compare(shape, operands, order[other], order[moving])
+            if sign > 0:
+                order[other], order[moving] = order[moving], order[other]
+                moving = other
+            elif sign < 0:
+                break
+    return order[::-1]
+
+
+def _compare(shape: Shape, operands: Sequence[Sequence[int]], inner: int, outer: int) -> int:
+    for strides in operands:
+        if strides[inner] == 0 or strides[outer] == 0:
+            continue
+        if strides[inner] != strides[outer]:
+            return -1 if strides[inner] < strides[outer] else 1
+        if shape[inner] > shape[outer]:
+            return 1
+    return 0
+
+
+def broadcast_strides(shape: Shape, array: np.ndarray) -> Shape:
+    """`array`'s element strides seen in the broadcast `shape`: 0 where it is repeated."""
+    own = element_strides(array)
+    lead = len(shape) - array.ndim
+    return (0,) * lead + tuple(
+        [0 if size == 1 and shape[lead + i] != 1 else stride for i, (size, stride) in enumerate(zip(array.shape, own, strict=True))]
+    )
+
+
+def result_strides(shape: Shape, arrays: Sequence[np.ndarray]) -> Shape:
+    """Strides of an elementwise result of `shape` over `arrays`."""
+    if all(array.shape == shape for array in arrays):
+        if all(array.flags.c_contiguous for array in arrays):
+            return contiguous_strides(shape)
+        strides = element_strides(arrays[0])
+        if all(is_channels_last(shape, element_strides(array)) for array in arrays):
+            return channels_last_strides(shape)
+        if is_dense(shape, strides) and all(element_strides(array) == strides for array in arrays[1:]):
+            return strides
+    return _strides_in_order(shape, result_order(shape, [broadcast_strides(shape, array) for array in arrays]))
+
+
+def preserved_strides(array: np.ndarray) -> Shape:
+    """Strides that `torch.preserve_format` gives a copy of `array`: its own if dense, else dense ones in the same order."""
+    strides = element_strides(array)
+    if is_dense(array.shape, strides):
+        return strides
+    return _strides_in_order(array.shape, result_order(array.shape, [strides]))
+
+
+def empty(shape: Sequence[int], strides: Sequence[int], numpy_dtype: np.dtype) -> np.ndarray:  # type: ignore[type-arg]
+    """An uninitialised array of dense `strides` (in elements)."""
+    shape = tuple(shape)
+    if tuple(strides) == contiguous_strides(shape):
+        return np.empty(shape, numpy_dtype)
+    itemsize = numpy_dtype.itemsize
+    span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if 0 not in shape else 0
+    buffer = np.empty(span, numpy_dtype)
+    return np.ndarray(shape, numpy_dtype, buffer, 0, tuple([stride * itemsize for stride in strides]))
+
+
+def copy(array: np.ndarray) -> np.ndarray:
+    """A fresh copy in the memory order `torch.preserve_format` prescribes."""
+    if array.flags.c_contiguous:
+        return array.copy()
+    out = empty(array.shape, preserved_strides(array), array.dtype)
+    out[...] = array
+    return out
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The common shape of elementwise operands. Raises RuntimeError with torch's text if there is none."""
+    result: list[int] = []
+    for shape in shapes:
+        if len(shape) > len(result):
+            result = [1] * (len(shape) - len(result)) + result
+    for shape in shapes:
+        lead = len(result) - len(shape)
+        for i, size in enumerate(shape):
+            held = result[lead + i]
+            if size != held:
+                if held == 1:
+                    result[lead + i] = size
+                elif size != 1:
+                    raise RuntimeError(
+                        f"The size of tensor a ({held}) must match the size of tensor b ({size}) at non-singleton dimension {lead + i}"
+                    )
+    return tuple(result)

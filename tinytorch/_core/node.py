@@ -1,0 +1,219 @@
+"""Nodes of the autograd graph: one object per recorded operator call.
+
+An edge is None (no gradient wanted), a leaf tensor, a node with one output, or a pair (node, output number). Generated subclasses
+add `backward`, which maps output cotangents to input cotangents, and hold what it needs in slots.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from .modes import next_number
+from .tensor import extra_of
+
+
+class RemovableHandle:
+    """A registered hook; `remove` takes it out again. Source: torch.utils.hooks.RemovableHandle."""
+
+    __module__ = "torch.utils.hooks"
+    _next_id = 0
+
+    def __init__(self, hooks: dict[int, Any], *, extra_dict: Any = None) -> None:
+        self.hooks_dict_ref = weakref.ref(hooks)
+        self.id = RemovableHandle._next_id
+        RemovableHandle._next_id += 1
+        others = [] if extra_dict is None else extra_dict if isinstance(extra_dict, list) else [extra_dict]
+        self.extra_dict_ref = tuple(weakref.ref(other) for other in others)
+
+    def remove(self) -> None:
+        for reference in (self.hooks_dict_ref, *self.extra_dict_ref):
+            hooks = reference()
+            if hooks is not None:
+                hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+class Hooks(OrderedDict):  # type: ignore[type-arg]  # weakly referenced by handles, which a plain dict cannot be
+    """Hooks by id, in order of registration."""
+
+
+class NodeExtra:
+    """Hooks on a node and what else only some nodes carry."""
+
+    __slots__ = ("metadata", "post", "pre", "retained", "tensor_pre", "traceback")
+
+    def __init__(self) -> None:
+        self.metadata: dict[Any, Any] = {}
+        self.post: Hooks | None = None
+        self.pre: Hooks | None = None
+        self.tensor_pre: list[tuple[int, Hooks]] | None = None  # (output number, hooks of that output's tensor)
+        self.retained: dict[int, Any] | None = None  # output number -> weak reference to the tensor
+        self.traceback: Any = None
+
+
+class NodeMeta(type):
+    """Nodes' classes print as torch's do."""
+
+    def __repr__(cls) -> str:
+        return f"<class '{cls.__name__}'>"
+
+
+class Node(metaclass=NodeMeta):
+    """One recorded call: `edges` to its inputs' makers, `number` in order of creation, `shape` and `dtype` of its output."""
+
+    __slots__ = ("__weakref__", "dtype", "edges", "extra", "number", "released", "shape")
+
+    _arity = 1
+    #: The names under which saved values show as `_saved_<name>`; filled by the compiler.
+    saved: tuple[str, ...] = ()
+
+    def __init__(self, edges: tuple[Any, ...] = (), shape: tuple[int, ...] = (), dtype: Any = None) -> None:
+        self.edges = edges
+        self.shape = shape
+        self.dtype = dtype
+        self.extra: NodeExtra | None = None
+        self.released = False
+        self.number = next_number()
+
+    def backward(self, *cotangents: Any) -> tuple[Any, ...]:
+        """Cotangents of the inputs, in the order of `edges`, from those of the outputs."""
+        raise NotImplementedError(f"derivative for {type(self).__name__} is not implemented")
+
+    def release(self) -> None:
+        """Drop what was saved for the backward pass."""
+        self.released = True
+
+    def output(self, number: int) -> tuple[tuple[int, ...], Any]:
+        """Shape and dtype of the given output."""
+        return self.shape, self.dtype
+
+    def name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        return tuple(as_function(edge) for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        return self._extra().metadata
+
+    @property
+    def _input_metadata(self) -> list[tuple[tuple[int, ...], Any]]:
+        return [self.output(number) for number in range(self._arity)]
+
+    def _sequence_nr(self) -> int:
+        return self.number
+
+    def _extra(self) -> NodeExtra:
+        if self.extra is None:
+            self.extra = NodeExtra()
+        return self.extra
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node; it may return other grad_inputs."""
+        extra = self._extra()
+        if extra.post is None:
+            extra.post = Hooks()
+        return _register(extra.post, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this node; it may return other grad_outputs."""
+        extra = self._extra()
+        if extra.pre is None:
+            extra.pre = Hooks()
+        return _register(extra.pre, hook)
+
+    def __call__(self, *cotangents: Any) -> Any:
+        results = self.backward(*cotangents)
+        return results[0] if len(results) == 1 else results
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_") and name[7:] in self.saved:
+            if self.released:
+                raise RuntimeError(released_message())
+            return self._saved_value(name[7:])
+        if name.startswith("_raw_saved_") and name[11:] in self.saved:
+            return SavedTensor(self, name[11:])
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def _saved_value(self, name: str) -> Any:
+        return getattr(self, "saved_" + name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {hex(id(self))}>"
+
+
+class SavedTensor:
+    """What `grad_fn._raw_saved_<name>` shows; saved-tensor hooks may be registered on it in torch."""
+
+    def __init__(self, node: Node, name: str) -> None:
+        self.node, self.name = node, name
+
+    def register_hooks(self, pack: Callable[..., Any], unpack: Callable[..., Any]) -> None:
+        raise NotImplementedError("hooks on a single saved tensor; use torch.autograd.graph.saved_tensors_hooks")
+
+
+def released_message() -> str:
+    return (
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
+        "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+        "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+        "after calling backward."
+    )
+
+
+def _register(hooks: Hooks, hook: Callable[..., Any]) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+class AccumulateGrad(Node):
+    """How a leaf appears in `next_functions`. The engine itself refers to the leaf directly."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, leaf: Any) -> None:
+        super().__init__((), tuple(leaf._array.shape), leaf._key.dtype)
+        self.variable = leaf
+
+    def _extra(self) -> NodeExtra:
+        # Hooks belong to the leaf: this object may be dropped and made again.
+        extra = extra_of(self.variable)
+        if extra.node_hooks is None:
+            extra.node_hooks = NodeExtra()
+        self.extra = extra.node_hooks
+        return self.extra
+
+    def _sequence_nr(self) -> int:
+        return 2**64 - 1
+
+
+def accumulator(leaf: Any) -> AccumulateGrad:
+    """The AccumulateGrad node of `leaf`: one and the same object while anybody holds it."""
+    extra = extra_of(leaf)
+    node = extra.accumulator() if extra.accumulator is not None else None
+    if node is None:
+        node = AccumulateGrad(leaf)
+        extra.accumulator = weakref.ref(node)
+    return node
+
+
+def as_function(edge: Any) -> tuple[Any, int]:
+    """An edge as torch shows it: (node, output number)."""
+    if edge is None:
+        return (None, 0)
+    if edge.__class__ is tuple:
+        return edge  # type: ignore[no-any-return]
+    if edge._arity == 0:
+        return (accumulator(edge), 0)
+    return (edge, 0)

@@ -1,0 +1,343 @@
+"""Normal numbers, to torch's last bit.
+
+torch has two ways. Contiguous arrays of 16 or more values are filled with uniform numbers, and blocks of 16 are turned into
+normal ones; float32 uses single precision polynomials for the logarithm, sine and cosine. Everything else is computed one
+pair at a time in double precision, and the second number of a pair waits in the generator for the next call.
+
+Sources: Box and Muller, "A note on the generation of random normal deviates" (1958); the polynomials are those of Moshier's
+Cephes library (logf, sinf, cosf).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .generator import Generator
+from .precise import library, multiply_add32, multiply_add64, multiply_add_list, scalar
+from .sampling import LARGEST, as_real, cast, fill, name_of, refuse, slices
+
+_TWO_PI = 2.0 * math.pi
+
+
+def _single(*numbers: float) -> tuple[np.ndarray, ...]:
+    """float32 constants as arrays, which ufuncs take faster than scalars."""
+    return tuple(np.array(number, np.float32) for number in numbers)
+
+
+def _polynomial(*coefficients: float) -> tuple[np.ndarray, ...]:
+    """float32 coefficients, held in float64."""
+    return tuple(np.array(float(np.float32(number))) for number in coefficients)
+
+
+_LOG_POLYNOMIAL = _polynomial(
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
+)
+_COS_POLYNOMIAL = _polynomial(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+_SIN_POLYNOMIAL = _polynomial(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+_ONE, _ZERO, _HALF, _MINUS_TWO = _single(1, 0, 0.5, -2)
+_LOG_TWO_HIGH, _LOG_TWO_LOW = _single(0.693359375, -2.12194440e-4)
+_OCTANTS, _TURN, _UNIT = _single(1.27323954473516, _TWO_PI, 2.0**-24)
+# pi / 4 in three parts, of which multiples by small integers lose no bits (but for the last part, which is used in float64).
+_QUARTER_HIGH, _QUARTER_MIDDLE = _single(0.78515625, 2.4187564849853515625e-4)
+(_MINUS_QUARTER_LOW,) = _polynomial(-3.77489497744594108e-8)
+_HALF_ROOT = np.array(0x3F3504F3, np.int32)  # the bits of the float32 nearest to the root of one half
+_EXPONENT = np.array(23, np.int32)
+_BITS_24 = np.array(24, np.int32)
+_WHOLE = np.array(1 << 24, np.int32)
+_LOW_BITS = np.array(0xFFFFFF, np.uint32)
+_INT_ONE, _INT_TWO, _NOT_ONE = np.array(1, np.int32), np.array(2, np.int32), np.array(~1, np.int32)
+_WORD_TWO, _WORD_FOUR, _TO_SIGN = np.array(2, np.uint32), np.array(4, np.uint32), np.array(29, np.uint32)
+_BLOCKS = 256  # blocks of 16 that are transformed at once: temporaries stay in the cache
+
+
+# ---- blocks of float32
+
+
+def _round_into(double: np.ndarray, single: np.ndarray) -> None:
+    """Round float64 numbers to float32, in both arrays."""
+    single[...] = double
+    double[...] = single
+
+
+def _chain(
+    coefficients: tuple[np.ndarray, ...], x: np.ndarray, double: np.ndarray, single: np.ndarray
+) -> None:
+    """A polynomial by Horner's rule in fused float32 steps. x: float64 (n,); the result is left in `double` and `single`.
+
+    A product of float32 numbers is exact in float64; that the sum is then rounded twice was found harmless for every input
+    that occurs.
+    """
+    np.multiply(x, coefficients[0], double)
+    for coefficient in coefficients[1:-1]:
+        np.add(double, coefficient, double)
+        _round_into(double, single)
+        np.multiply(double, x, double)
+    np.add(double, coefficients[-1], double)
+    _round_into(double, single)
+
+
+def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """sqrt(-2 log(1 - u)) in float32, where u are the uniform numbers of `words` (n,)."""
+    whole = (_WHOLE - (words & _LOW_BITS).view(np.int32)).astype(np.float32)
+    bits = whole.view(np.int32)
+    exponent = (bits - _HALF_ROOT) >> _EXPONENT
+    t: np.ndarray = (bits - (exponent << _EXPONENT)).view(np.float32)  # from the root of 1/2 to the root of 2
+    t -= _ONE
+    exponent -= _BITS_24
+    power = exponent.astype(np.float32)
+    z = t * t
+    p = np.empty_like(t)
+    wide[...] = t
+    _chain(_LOG_POLYNOMIAL, wide, double, p)
+    p *= t
+    np.multiply(p, z, double, dtype=np.float64)
+    double += power * _LOG_TWO_LOW
+    p[...] = double
+    z *= _HALF
+    p -= z
+    t += p
+    power *= _LOG_TWO_HIGH
+    t += power
+    t *= _MINUS_TWO
+    np.sqrt(t, t)
+    return t
+
+
+def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """cos and sin of 2 pi u in float32, where u are the uniform numbers of `words` (n,)."""
+    x: np.ndarray = (words & _LOW_BITS).view(np.int32).astype(np.float32)
+    x *= _UNIT
+    x *= _TURN
+    octant = (x * _OCTANTS).astype(np.int32)
+    octant += _INT_ONE
+    octant &= _NOT_ONE
+    y = octant.astype(np.float32)
+    x -= y * _QUARTER_HIGH
+    x -= y * _QUARTER_MIDDLE
+    wide[...] = y
+    wide *= _MINUS_QUARTER_LOW
+    wide += x
+    x[...] = wide
+    z = x * x
+    wide[...] = z
+    c = np.empty_like(x)
+    _chain(_COS_POLYNOMIAL, wide, double, c)
+    c *= z
+    np.multiply(c, z, double, dtype=np.float64)
+    double -= z * _HALF
+    c[...] = double
+    c += _ONE
+    s = np.empty_like(x)
+    _chain(_SIN_POLYNOMIAL, wide, double, s)
+    s *= z
+    np.multiply(s, x, double, dtype=np.float64)
+    double += x
+    s[...] = double
+    turned = (octant & _INT_TWO).astype(bool)
+    cos, sin = np.where(turned, s, c), np.where(turned, c, s)
+    octant = octant.view(np.uint32)
+    sin.view(np.uint32)[...] ^= (octant & _WORD_FOUR) << _TO_SIGN
+    octant -= _WORD_TWO
+    cos.view(np.uint32)[...] ^= (~octant & _WORD_FOUR) << _TO_SIGN
+    return cos, sin
+
+
+def _blocks32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """float32 normal numbers (16 m,) of as many words: in each block, eight radii and eight angles give eight pairs."""
+    half = words.size // 2
+    pairs = words.reshape(-1, 2, 8)
+    double, wide = np.empty(half), np.empty(half)
+    radius = _radius(pairs[:, 0].reshape(-1), double, wide)
+    cos, sin = _angles(pairs[:, 1].reshape(-1), double, wide)
+    values = np.empty((pairs.shape[0], 2, 8), np.float32)
+    shape = (pairs.shape[0], 8)
+    np.multiply(radius.reshape(shape), cos.reshape(shape), values[:, 0])
+    np.multiply(radius.reshape(shape), sin.reshape(shape), values[:, 1])
+    flat = values.reshape(-1)
+    if std == 1.0 and mean == 0.0:
+        flat += _ZERO  # no negative zeros
+        return flat
+    return multiply_add32(flat, std, mean)
+
+
+def _blocks64(uniform: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """float64 normal numbers (16 m,) of as many uniform ones."""
+    pairs = uniform.reshape(-1, 2, 8)
+    radius = np.sqrt(-2.0 * library.log(1.0 - pairs[:, 0].reshape(-1)))
+    theta = _TWO_PI * pairs[:, 1].reshape(-1)
+    values = np.empty(pairs.shape)
+    shape = (pairs.shape[0], 8)
+    values[:, 0] = (radius * library.cos(theta)).reshape(shape)
+    values[:, 1] = (radius * library.sin(theta)).reshape(shape)
+    return multiply_add64(values.reshape(-1), std, mean)
+
+
+def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float) -> None:
+    dtype = flat.dtype
+    double = dtype == np.float64
+    if not double:
+        mean, std = float(np.float32(mean)), float(np.float32(std))
+
+    def block(count: int) -> np.ndarray:
+        if double:
+            return _blocks64(generator.doubles(count), mean, std)
+        return cast(_blocks32(generator.words(count), mean, std), dtype)
+
+    full = flat.size // 16 * 16
+    for part in slices(full, 16 * _BLOCKS):
+        flat[part] = block(part.stop - part.start)
+    rest = flat.size - full
+    if rest:
+        # The last 16 values are made anew. The wider types have by then drawn a number for each value of the rest.
+        if dtype.itemsize > 2:
+            generator.words(2 * rest if double else rest)
+        flat[-16:] = block(16)
+
+
+# ---- pairs of doubles
+
+
+def next_normal(generator: Generator, uniform: Any) -> float:
+    """One standard normal double: the cached one, or the first of a new pair. `uniform()` draws a uniform double."""
+    cached = generator.cached_normal
+    if cached is not None:
+        generator.cached_normal = None
+        return cached
+    u1 = uniform()
+    u2 = uniform()
+    radius = math.sqrt(-2.0 * math.log1p(-u2))
+    theta = _TWO_PI * u1
+    generator.cached_normal = radius * math.sin(theta)
+    return radius * math.cos(theta)
+
+
+def _serial(generator: Generator, count: int, functions: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """`count` standard normal doubles (count,), the uniform numbers of the new pairs, and how many values were cached."""
+    values = np.empty(count)
+    start = 0
+    if generator.cached_normal is not None and count:
+        values[0] = generator.cached_normal
+        generator.cached_normal = None
+        start = 1
+    pairs = (count - start + 1) // 2
+    uniform = generator.doubles(2 * pairs)
+    both = np.empty((pairs, 2))
+    radius = np.sqrt(-2.0 * functions.log1p(-uniform[1::2]))
+    theta = _TWO_PI * uniform[0::2]
+    np.multiply(radius, functions.cos(theta), both[:, 0])
+    np.multiply(radius, functions.sin(theta), both[:, 1])
+    values[start:] = both.reshape(-1)[: count - start]
+    if (count - start) % 2:
+        angle = _TWO_PI * float(uniform[-2])
+        generator.cached_normal = math.sqrt(-2.0 * math.log1p(-float(uniform[-1]))) * math.sin(angle)
+    return values, uniform, start
+
+
+def _few(generator: Generator, count: int) -> list[float]:
+    """The same for a handful of values, in plain Python."""
+    values: list[float] = []
+    if generator.cached_normal is not None and count:
+        values.append(generator.cached_normal)
+        generator.cached_normal = None
+    pairs = (count - len(values) + 1) // 2
+    uniform = generator.doubles(2 * pairs).tolist()
+    for pair in range(0, 2 * pairs, 2):
+        radius = math.sqrt(-2.0 * math.log1p(-uniform[pair + 1]))
+        theta = _TWO_PI * uniform[pair]
+        values.append(radius * math.cos(theta))
+        values.append(radius * math.sin(theta))
+    if len(values) > count:
+        generator.cached_normal = values.pop()
+    return values
+
+
+def _exact_at(uniform: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The standard normal doubles at `positions` (k,) of the new pairs, to the last bit."""
+    pairs = positions // 2
+    radius = np.sqrt(-2.0 * library.log1p(-uniform[1::2][pairs]))
+    theta = _TWO_PI * uniform[0::2][pairs]
+    return np.where(positions % 2 == 0, radius * library.cos(theta), radius * library.sin(theta))
+
+
+def _fill_serial(generator: Generator, flat: np.ndarray, mean: float, std: float, exponential: bool) -> None:
+    dtype = flat.dtype
+
+    def finish(normal: np.ndarray, functions: Any) -> np.ndarray:
+        values = multiply_add64(normal, std, mean)
+        result: np.ndarray = functions.exp(values) if exponential else values
+        return result
+
+    for part in slices(flat.size):
+        count = part.stop - part.start
+        if count < 64:
+            few = _few(generator, count)
+            if std != 1.0 or mean != 0.0:
+                few = multiply_add_list(few, std, mean)
+            if exponential:
+                exp = scalar("exp")
+                few = [exp(value) for value in few]
+            flat[part] = cast(np.array(few), dtype)
+            continue
+        if dtype == np.float64:
+            flat[part] = cast(finish(_serial(generator, count, library)[0], library), dtype)
+            continue
+        normal, uniform, cached = _serial(generator, count, np)
+        values = finish(normal, np)
+        # NumPy's functions may be off by the last bit; where that could change the rounded result, compute it again.
+        around = (np.abs(normal * std) + abs(mean)) * 2.0**-49
+        if exponential:
+            around = (around + 2.0**-50) * values
+        doubtful = np.flatnonzero(
+            (values - around).astype(np.float32) != (values + around).astype(np.float32)
+        )
+        if doubtful.size:
+            fresh = doubtful[doubtful >= cached]
+            normal[fresh] = _exact_at(uniform, fresh - cached)
+            values[doubtful] = finish(normal[doubtful], library)
+        flat[part] = cast(values, dtype)
+
+
+# ---- samplers
+
+
+def normal_(generator: Generator, out: np.ndarray, mean: float = 0.0, std: float = 1.0) -> None:
+    """Fill a floating or complex array with normal numbers. A complex number's two parts share the variance."""
+    mean, std = float(mean), float(std)
+    if not std >= 0.0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+    if out.dtype.kind == "c":
+        out = as_real(out)
+        std /= math.sqrt(2.0)
+    if out.size == 0:
+        return
+    if name_of(out.dtype) not in LARGEST:
+        refuse("normal_kernel_cpu", out.dtype)
+    with generator.lock, np.errstate(all="ignore"):
+        if out.size >= 16 and out.flags.c_contiguous:
+            _fill_blocks(generator, out.reshape(-1), mean, std)
+        else:
+            fill(out, lambda flat: _fill_serial(generator, flat, mean, std, False))
+
+
+def log_normal_(generator: Generator, out: np.ndarray, mean: float = 1.0, std: float = 2.0) -> None:
+    """Fill a floating array with exponentials of normal numbers."""
+    mean, std = float(mean), float(std)
+    if not std > 0.0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
+    if out.size == 0:
+        return
+    if name_of(out.dtype) not in LARGEST:
+        refuse("log_normal_cpu", out.dtype)
+    with generator.lock, np.errstate(all="ignore"):
+        fill(out, lambda flat: _fill_serial(generator, flat, mean, std, True))

@@ -1,0 +1,71 @@
+"""`out=`: results written into given tensors, which are resized if they do not fit."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import dispatch, layout
+from .declare import Operator
+from .modes import modes
+from .mutation import bump
+from .returns import named
+from .tensor import Tensor, set_array
+
+
+def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
+    """Run `operator` and store its results in `out`; returns `out`.
+
+    Raises RuntimeError if a gradient is wanted, or if the result's type does not fit; warns when a non-empty `out` is resized.
+    """
+    several = len(operator.schema.returns) > 1
+    targets = list(out) if several else [out]
+    if modes.grad:
+        if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(t.requires_grad for t in targets):
+            raise RuntimeError(
+                f"{operator.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+                "requires grad."
+            )
+    before = modes.grad
+    modes.grad = False
+    try:
+        arguments = tuple(args)
+        if operator.family == "composite":
+            results = operator.call(*arguments)
+        else:
+            results = dispatch.slow(operator, arguments)
+    finally:
+        modes.grad = before
+    produced = list(results) if several else [results]
+    for result, target in zip(produced, targets, strict=True):
+        if operator.family == "pointwise" or operator.options.get("out_cast", True):
+            dispatch.check_result_cast(result._key.dtype, target._key.dtype)
+        elif result._key.dtype is not target._key.dtype:
+            raise RuntimeError(
+                f"Expected out tensor to have dtype {result._key.dtype}, but got {target._key.dtype} instead"
+            )
+    for result, target in zip(produced, targets, strict=True):
+        store(result, target)
+    return named(operator, tuple(targets)) if several else out
+
+
+def store(result: Tensor, target: Any) -> None:
+    """Copy `result` into `target`, resizing it first where shapes differ."""
+    if target._array.shape != result._array.shape:
+        if target._array.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(target._array.shape)}, which does not match the "
+                f"required output shape {list(result._array.shape)}. This behavior is deprecated, and in a future PyTorch release outputs "
+                "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to "
+                "zero elements with t.resize_(0).",
+                UserWarning,
+                stacklevel=4,
+            )
+        strides = layout.element_strides(result._array) if not target._array.size else layout.contiguous_strides(result._array.shape)
+        resized = layout.empty(result._array.shape, strides, target._array.dtype)
+        set_array(target, resized)
+    if target._key.special != "meta":
+        np.copyto(target._array, result._array, casting="unsafe")
+    bump(target)

@@ -1,0 +1,432 @@
+"""Python signatures: matching arguments to overloads, and torch's texts when nothing matches.
+
+The rules are those of torch's Python argument parser as they can be observed: positional integers may stand for one integer list, a
+0-dim tensor may stand for a number, `axis`, `keepdims`, `x`, `a`, `x1` and `x2` are accepted for NumPy's sake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .declare import Operator
+from .device import device
+from .layouts import layout as layout_class
+from .layouts import memory_format as memory_format_class
+from .schema import REQUIRED, Argument, Schema
+from .sealed import type_name
+from .tensor import Tensor
+
+_ALIASES = {"dim": ("axis",), "keepdim": ("keepdims",), "input": ("x", "a", "x1"), "other": ("x2",)}
+
+_NAMES = {
+    "Tensor": ("Tensor", "tuple of Tensors"),
+    "Scalar": ("Number", "tuple of Scalars"),
+    "int": ("int", "tuple of ints"),
+    "float": ("float", "tuple of floats"),
+    "bool": ("bool", "tuple of bools"),
+    "str": ("str", "tuple of strs"),
+    "Generator": ("torch.Generator", ""),
+    "ScalarType": ("torch.dtype", ""),
+    "Layout": ("torch.layout", ""),
+    "MemoryFormat": ("torch.memory_format", ""),
+    "Device": ("torch.device", ""),
+    "Storage": ("torch.Storage", ""),
+}
+
+#: Operators whose Tensor arguments may be given as Python numbers.
+NUMBERS_AS_TENSORS = frozenset(
+    """add add_ sub sub_ subtract subtract_ mul mul_ multiply multiply_ div div_ divide divide_ true_divide true_divide_ floor_divide
+    floor_divide_ rsub remainder remainder_ fmod fmod_ copysign copysign_ float_power float_power_ xlogy special_xlogy special_xlog1py
+    logaddexp logical_and logical_or eq ne""".split()
+)
+
+#: Operators that torch once accepted with another order of arguments; the old order still counts as a second signature.
+REORDERED = frozenset("add addbmm addcdiv addcmul addmm addmv addr baddbmm sub".split())
+
+#: Filled by the namespaces: torch.Generator.
+generator_class: list[type] = [type(None)]
+
+
+class Mismatch(Exception):
+    """Arguments do not fit after all; parse again from scratch."""
+
+
+class Parameter:
+    """One parameter of a Python signature."""
+
+    __slots__ = ("aliases", "allow_none", "allow_number", "argument", "default", "is_list", "keyword_only", "kind", "length", "name", "target")
+
+    def __init__(self, argument: Argument, name: str, allow_number: bool) -> None:
+        self.argument = argument
+        self.target = argument.name
+        self.name = name
+        self.kind = argument.kind
+        self.is_list = argument.is_list
+        self.length = argument.length
+        self.default = argument.default
+        self.keyword_only = argument.keyword_only
+        self.allow_none = argument.optional or argument.default is None
+        self.allow_number = allow_number and argument.kind == "Tensor" and not argument.is_list
+        self.aliases = _ALIASES.get(name, ())
+
+    @property
+    def optional(self) -> bool:
+        return self.default is not REQUIRED
+
+    @property
+    def type_name(self) -> str:
+        return _NAMES.get(self.kind, (self.kind, ""))[self.is_list]
+
+    def check(self, value: Any, index: int) -> bool:
+        """Whether `value` may be given for this parameter."""
+        if self.is_list:
+            return self._check_list(value, index)
+        kind = self.kind
+        if kind == "Tensor":
+            return isinstance(value, Tensor) or (self.allow_number and _is_number(value))
+        if kind in ("Scalar", "float"):
+            if isinstance(value, complex) and kind == "float" and not isinstance(value, float):
+                return False
+            return _is_number(value) or (isinstance(value, Tensor) and not value._array.ndim and not value.requires_grad)
+        if kind == "int":
+            return _is_integer(value) or (
+                isinstance(value, Tensor) and not value._array.ndim and value._key.dtype.category == "int" and not value.requires_grad
+            )
+        if kind == "bool":
+            return isinstance(value, bool | np.bool_)
+        if kind == "str":
+            return isinstance(value, str)
+        if kind == "ScalarType":
+            return isinstance(value, dtypes.dtype) or value in (float, int, bool, complex)
+        if kind == "Device":
+            return isinstance(value, device | str) or _is_integer(value)
+        if kind == "Generator":
+            return isinstance(value, generator_class[0])
+        if kind == "Layout":
+            return isinstance(value, layout_class)
+        if kind == "MemoryFormat":
+            return isinstance(value, memory_format_class)
+        return True
+
+    def _check_list(self, value: Any, index: int) -> bool:
+        if isinstance(value, tuple | list):
+            if self.kind == "Tensor":
+                for position, item in enumerate(value):
+                    if not isinstance(item, Tensor) and not (item is None and self.argument.element_optional):
+                        raise TypeError(
+                            f"expected Tensor as element {position} in argument {index}, but got {type_name(item)}"
+                        )
+                return True
+            if not value:
+                return True
+            first = value[0]
+            if self.kind == "int":
+                return _is_integer(first) or (isinstance(first, Tensor) and first._key.dtype.category == "int")
+            if self.kind in ("float", "Scalar"):
+                return _is_number(first)
+            if self.kind == "bool":
+                return isinstance(first, bool)
+            return True
+        return self.kind in ("int", "float") and bool(self.length) and (_is_integer(value) if self.kind == "int" else _is_number(value))
+
+    def convert(self, value: Any, function: str) -> Any:
+        """`value` as the operator wants it."""
+        if value is None:
+            return None
+        kind = self.kind
+        if self.is_list:
+            if kind == "Tensor":
+                return list(value)
+            if not isinstance(value, tuple | list):
+                return (value,) * (self.length or 1)
+            if kind == "int":
+                return tuple([self._integer(item, position, function) for position, item in enumerate(value, 1)])
+            if kind == "float":
+                return tuple([float(item) for item in value])
+            return tuple(value)
+        if kind == "int":
+            return value if value.__class__ is int else int(value)
+        if kind == "float":
+            return float(value)
+        if kind == "Scalar":
+            if isinstance(value, Tensor | np.generic):
+                return value.item()
+            return value
+        if kind == "bool":
+            return bool(value)
+        if kind == "ScalarType" and not isinstance(value, dtypes.dtype):
+            return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[value]
+        if kind == "Device" and not isinstance(value, device):
+            return device(value)
+        return value
+
+    def _integer(self, item: Any, position: int, function: str) -> int:
+        if item.__class__ is int:
+            return item  # type: ignore[no-any-return]
+        if _is_integer(item):
+            return int(item)
+        if isinstance(item, Tensor) and item._array.size == 1:
+            return int(item.item())
+        raise TypeError(
+            f"{function}(): argument '{self.name}' failed to unpack the object at pos {position} with error "
+            f"\"type must be tuple of ints,but got {type_name(item)}\""
+        )
+
+    def __str__(self) -> str:
+        text = f"{self.type_name} {self.name}"
+        if not self.optional:
+            return text
+        return f"{text} = {_default_text(self.default)}"
+
+
+def _default_text(default: Any) -> str:
+    if isinstance(default, list):
+        return str(default[0]) if len(set(default)) == 1 and len(default) else "None" if not default else str(tuple(default))
+    if isinstance(default, str):
+        return default if default.startswith("torch.") or default.endswith("_format") else f'"{default}"'
+    return str(default)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | complex | np.number | np.bool_)
+
+
+class _Out:
+    """The pseudo-argument `out` of functions that can write into given tensors."""
+
+    def __init__(self, several: bool) -> None:
+        self.name = "out"
+        self.kind = "Tensor"
+        self.is_list = several
+        self.length = None
+        self.default = None
+        self.keyword_only = True
+        self.optional = True
+        self.element_optional = False
+
+
+class _Extra:
+    """A keyword argument that only the Python side knows (`requires_grad` of factories)."""
+
+    def __init__(self, name: str, kind: str, default: Any) -> None:
+        self.name = name
+        self.kind = kind
+        self.is_list = False
+        self.length = None
+        self.default = default
+        self.keyword_only = True
+        self.optional = default is None
+        self.element_optional = False
+
+
+class PythonSignature:
+    """The parameters of one overload as a function, a method or an in-place method."""
+
+    def __init__(self, operator: Operator, name: str, method: bool, out: bool) -> None:
+        self.operator = operator
+        self.name = name
+        self.method = method
+        self.parameters: list[Parameter] = []
+        allow_number = name in NUMBERS_AS_TENSORS
+        python_names = operator.options.get("rename", {})
+        arguments = operator.arguments
+        if operator.options.get("python"):  # where torch's Python signature is not that of the schema
+            arguments = Schema(operator.options["python"]).arguments
+        options = {"dtype", "layout", "device", "pin_memory"}
+        is_factory = options <= {a.name for a in arguments}
+        ordinary = [a for a in arguments if not (is_factory and a.name in options)]
+        for index, argument in enumerate(ordinary):
+            if argument.name == "self" and method:
+                continue
+            shown = python_names.get(argument.name) or ("input" if argument.name == "self" else argument.name)
+            self.parameters.append(Parameter(argument, shown, allow_number and index > 0))
+        if out:
+            self.parameters.append(Parameter(_Out(len(operator.schema.returns) > 1), "out", False))  # type: ignore[arg-type]
+        if is_factory:
+            for argument in arguments:
+                if argument.name in options:
+                    item = Parameter(argument, argument.name, False)
+                    if argument.name == "pin_memory":
+                        item.default = False
+                    self.parameters.append(item)
+            self.parameters.append(Parameter(_Extra("requires_grad", "bool", False), "requires_grad", False))  # type: ignore[arg-type]
+        self.positional = [p for p in self.parameters if not p.keyword_only]
+        self.min_args = sum(not p.optional for p in self.parameters)
+        self.max_args = len(self.parameters)
+        self.variadic = len(self.positional) == 1 and self.positional[0].kind == "int" and self.positional[0].is_list
+
+    def parse(self, args: tuple[Any, ...], kwargs: dict[str, Any], strict: bool) -> dict[str, tuple[Any, Any, Parameter]] | None:
+        """Values by schema name as (value, where from, parameter); None (or, if `strict`, torch's TypeError) when they do not fit."""
+        nargs = len(args)
+        if nargs > len(self.positional) and not self.variadic:
+            return self._extra_args(nargs) if strict else None
+        bound: dict[str, tuple[Any, Any, Parameter]] = {}
+        position = 0
+        remaining = len(kwargs)
+        for index, parameter in enumerate(self.parameters):
+            by_keyword = False
+            source: Any = None
+            present = False
+            value: Any = None
+            if position < nargs:
+                if parameter.keyword_only:
+                    return self._extra_args(nargs) if strict else None
+                value, source, present = args[position], position, True
+            else:
+                for name in (parameter.name, *parameter.aliases):
+                    if name in kwargs:
+                        value, source, present, by_keyword = kwargs[name], name, True, True
+                        break
+            if not present and parameter.optional:
+                continue
+            if value is None and present and parameter.allow_none:
+                bound[parameter.target] = (None, source, parameter)
+            elif not present:
+                return self._missing(index, args, kwargs) if strict else None
+            elif parameter.check(value, index):
+                bound[parameter.target] = (value, source, parameter)
+            elif self.variadic and position == 0 and not by_keyword and parameter._check_list(tuple(args), index):
+                bound[parameter.target] = (tuple(args), slice(0, None), parameter)
+                position = nargs
+                continue
+            elif strict:
+                self._wrong(parameter, value, by_keyword, position)
+            else:
+                return None
+            if by_keyword:
+                remaining -= 1
+            else:
+                position += 1
+        if remaining > 0:
+            return self._extra_kwargs(kwargs, nargs) if strict else None
+        return bound
+
+    def _wrong(self, parameter: Parameter, value: Any, by_keyword: bool, position: int) -> None:
+        where = "" if by_keyword else f" (position {position + 1})"
+        found = f"must be {parameter.type_name}, not {type_name(value)}"
+        if parameter.is_list and isinstance(value, tuple | list) and value and parameter.kind != "Tensor":
+            found = f"must be {parameter.type_name}, but found element of type {type_name(value[0])} at pos 0"
+        raise TypeError(f"{self.name}(): argument '{parameter.name}'{where} {found}")
+
+    def _extra_args(self, given: int) -> None:
+        highest = len(self.positional)
+        least = sum(not p.optional for p in self.positional)
+        if least != highest:
+            raise TypeError(f"{self.name}() takes from {least} to {highest} positional arguments but {given} were given")
+        raise TypeError(
+            f"{self.name}() takes {highest} positional argument{'' if highest == 1 else 's'} but {given} {'was' if given == 1 else 'were'} given"
+        )
+
+    def _missing(self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        names = [f'"{p.name}"' for p in self.parameters[index:] if not p.optional and p.name not in kwargs]
+        raise TypeError(
+            f"{self.name}() missing {len(names)} required positional argument{'s' if len(names) == 1 else ''}: {', '.join(names)}"
+        )
+
+    def _extra_kwargs(self, kwargs: dict[str, Any], nargs: int) -> None:
+        names = [p.name for p in self.parameters]
+        for key in kwargs:
+            if key not in names and not any(key in p.aliases for p in self.parameters):
+                raise TypeError(f"{self.name}() got an unexpected keyword argument '{key}'")
+            index = names.index(key) if key in names else -1
+            if 0 <= index < nargs:
+                raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
+        raise TypeError("invalid keyword arguments")
+
+    def __str__(self) -> str:
+        parts: list[str] = []
+        star = False
+        for parameter in self.parameters:
+            if parameter.keyword_only and not star:
+                parts.append("*")
+                star = True
+            parts.append(str(parameter))
+        return f"({', '.join(parts)})"
+
+    def pieces(self) -> list[str]:
+        return str(self)[1:-1].split(", ") if self.parameters else []
+
+
+def report(name: str, signatures: list[PythonSignature], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise torch's TypeError for arguments that fit none of `signatures`."""
+    count = len(args) + len(kwargs)
+    if len(signatures) == 1 and name.rstrip("_") not in REORDERED:
+        signatures[0].parse(args, kwargs, True)
+    plausible = [s for s in signatures if s.min_args <= count <= s.max_args]
+    if len(plausible) == 1:
+        plausible[0].parse(args, kwargs, True)
+    described = _describe(args, kwargs)
+    if len(signatures) == 1:
+        only = signatures[0]
+        if _count_matches(only, args, kwargs):
+            described = _marked(only, args, kwargs)
+        raise TypeError(f"{name}() received an invalid combination of arguments - got {described}, but expected {only}")
+    lines = [f"{name}() received an invalid combination of arguments - got {described}, but expected one of:"]
+    for signature in signatures:
+        lines.append(f" * {signature}")
+        if _count_matches(signature, args, kwargs):
+            unmatched = [key for key in kwargs if key not in [p.name for p in signature.parameters]]
+            if unmatched:
+                lines.append(f"      didn't match because some of the keywords were incorrect: {', '.join(unmatched)}")
+            else:
+                lines.append(f"      didn't match because some of the arguments have invalid types: {_marked(signature, args, kwargs)}")
+    raise TypeError("\n".join(lines) + "\n")
+
+
+def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    parts = [_typed(value) for value in args] + [f"{key}={_typed(value)}" for key, value in kwargs.items()]
+    return f"({', '.join(parts)})"
+
+
+def _typed(value: Any) -> str:
+    name = type_name(value)
+    if isinstance(value, tuple) and type(value) is tuple:
+        inside = ", ".join(_typed(item) for item in value)
+        return f"tuple of ({inside}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        inside = ", ".join(_typed(item) for item in value)
+        return f"list of [{inside}]"
+    return name
+
+
+def _count_matches(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    expected = len(signature.pieces())
+    if any(p.name == "out" for p in signature.parameters) and "out" not in kwargs:
+        expected -= 1
+    return len(args) + len(kwargs) == expected
+
+
+def _marked(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The argument types, those that are not literally the expected ones between exclamation marks."""
+    pieces = signature.pieces()
+    parts = []
+    for index, value in enumerate(args):
+        expected = pieces[index].rsplit(" = ")[0].rpartition(" ")[0] if index < len(pieces) else ""
+        shown = _typed(value)
+        accepted = (expected, "int") if expected == "float" else (expected,)
+        parts.append(shown if type_name(value) in accepted else f"!{shown}!")
+    for key, value in kwargs.items():
+        expected = next((p.type_name for p in signature.parameters if p.name == key), "")
+        shown = f"{key}={_typed(value)}"
+        parts.append(shown if type_name(value) == expected else f"!{shown}!")
+    return f"({', '.join(parts)})"
+
+
+def wrong_type(function: str, name: str, position: int, expected: str, value: Any, as_int: bool = False) -> Any:
+    """A hand-written method's argument of another type: its integer value if it has one and `as_int`, else torch's TypeError."""
+    if as_int and _is_integer(value):
+        return int(value)
+    if as_int and isinstance(value, Tensor) and value._array.size == 1 and value._key.dtype.category == "int":
+        return int(value.item())
+    raise TypeError(f"{function}(): argument '{name}' (position {position}) must be {expected}, not {type_name(value)}")
+
+
+Converter = Callable[[Any], Any]

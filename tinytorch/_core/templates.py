@@ -1,0 +1,223 @@
+"""The text of compiled calls, family by family (see compiler.py for how it is run)."""
+
+from __future__ import annotations
+
+from .compiler import (
+    Plan,
+    _attach_lines,
+    _indent,
+    _stored_test,
+    flag_lines,
+    kernel_arguments,
+    record_lines,
+    signature_text,
+)
+from .declare import Operator
+
+
+def _names(plan: Plan) -> str:
+    return ", ".join(plan.arguments)
+
+
+def _outputs(plan: Plan) -> str:
+    """The result parameters; an output that shares its argument's name (`values`) is told apart."""
+    return "results" if plan.many else ", ".join(plan.outputs)
+
+
+def record_source(plan: Plan) -> str:
+    """`record(outputs..., arguments...)`: make the node if some input wants a gradient."""
+    operator = plan.operator
+    lines = [f"def record({_outputs(plan)}, {_names(plan)}):"]
+    if operator.nondifferentiable or not plan.tensors:
+        return "\n".join([*lines, "    pass"])
+    flags = flag_lines(plan)
+    body = [*flags, f"if not ({' or '.join(f'r_{a.name}' for a in plan.tensors)}):", "    return"]
+    single = not plan.many and len(plan.outputs) == 1
+    if single and operator.schema.returns[0].kind != "Tensor":
+        return "\n".join([*lines, "    pass"])
+    if single:
+        body += [f"if {plan.outputs[0]}._key.dtype.category not in ('float', 'complex'):", "    return"]
+    if not plan.active:
+        body.append("no_formulas()")
+    else:
+        first = "results[0]" if plan.many else plan.outputs[0]
+        body += record_lines(plan, f"{first}._array.shape", f"{first}._key.dtype")
+        body += _attach_lines(plan)
+    return "\n".join(lines) + "\n" + _indent(body, 1)
+
+
+def call_source(plan: Plan) -> str:
+    return {"pointwise": _pointwise, "view": _view}.get(plan.operator.family, _general)(plan)
+
+
+def _slow(plan: Plan) -> str:
+    return f"return slow(operator, ({_names(plan)},))"
+
+
+def _wants_record(plan: Plan) -> str:
+    """Whether to call `record`: cheap tests only."""
+    tests = []
+    for argument in plan.tensors:
+        n = argument.name
+        if argument.is_list:
+            return "modes.grad"
+        tests.append(f"({n} is not None and {n}._requires_grad)" if argument.optional else f"{n}._requires_grad")
+    return f"({' or '.join(tests)}) and modes.grad" if tests else "False"
+
+
+def _general(plan: Plan) -> str:
+    """Operators, reductions and updates: unwrap, run the kernel, wrap, record."""
+    operator = plan.operator
+    keys = "STORED_FULL" if operator.upcast else "STORED"
+    names = _names(plan)
+    lines = [f"def call({signature_text(operator)}):"]
+    body = [f"if not ({_stored_test(operator, keys)}):", f"    {_slow(plan)}", "token = hush()", "try:"]
+    arguments = kernel_arguments(operator)
+    if operator.family == "update":
+        first = plan.tensors[0].name
+        body.append(f"    out = fresh({first}._array)")
+        body.append(f"    kernel({arguments.replace(f'{first}._array', 'out', 1)})")
+    else:
+        body.append(f"    out = kernel({arguments})")
+    body += ["finally:", "    unhush(token)"]
+    returns = operator.schema.returns
+    if plan.many:
+        body.append("results = tuple([wrap(array) for array in out])")
+        value = "results"
+    elif len(returns) == 1 and returns[0].kind == "Tensor":
+        body += ["if out.__class__ is not ndarray:", "    out = asarray(out)", f"{plan.outputs[0]}_ = wrap(out)"]
+        value = f"{plan.outputs[0]}_"
+    elif len(returns) == 1:
+        return "\n".join(lines) + "\n" + _indent([*body, "return out"], 1)
+    else:
+        for position, name in enumerate(plan.outputs):
+            body.append(f"{name}_ = None if out[{position}] is None else wrap(asarray(out[{position}]))")
+        value = ", ".join(f"{n}_" for n in plan.outputs)
+    if not operator.nondifferentiable and plan.tensors:
+        body += [f"if {_wants_record(plan)}:", f"    record({value}, {names})"]
+    body.append(f"return {value}")
+    return "\n".join(lines) + "\n" + _indent(body, 1)
+
+
+def _view(plan: Plan) -> str:
+    """Views: no copy, one base, one version counter."""
+    operator = plan.operator
+    names = _names(plan)
+    first = plan.tensors[0].name
+    lines = [f"def call({signature_text(operator)}):"]
+    body = [f"if {first}._key not in STORED:", f"    {_slow(plan)}", f"out = kernel({kernel_arguments(operator)})"]
+    if plan.many:
+        body.append(f"results = tuple([wrap_view({first}, array, 'multi') for array in out])")
+        value = "results"
+    else:
+        body.append(f"result = wrap_view({first}, out, None)")
+        value = "result"
+    if not operator.nondifferentiable:
+        guard = " and results" if plan.many else ""
+        body += [f"if {first}._requires_grad and modes.grad{guard}:", f"    record({value}, {names})"]
+    body.append(f"return {value}")
+    return "\n".join(lines) + "\n" + _indent(body, 1)
+
+
+_RESULT = [
+    "result = new(Tensor)",
+    "result._array = array",
+    "result._key = {key}",
+    "result._requires_grad = False",
+    "result._edge = None",
+    "result._grad = None",
+    "result._counter = None",
+    "result._base = None",
+    "result._extra = None",
+]
+
+
+def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> list[str]:
+    """The straight line: test, compute, wrap, record. `first`: the argument whose key the others share."""
+    operator = plan.operator
+    key = "bool_" if operator.options.get("result") == "bool" else "key"
+    body = [f"key = {first}._key", f"if {' and '.join(['key in UFUNC_KEYS', *tests])}:"]
+    inner = ["try:", f"    array = {compute}", "except ValueError:", f"    {_slow(plan)}"]
+    if not operator.options.get("ufunc"):
+        check = [f"check(key, {_names(plan)})"] if operator.options.get("check") is not None else []
+        inner = [*check, "token = hush()", *inner, "finally:", "    unhush(token)", "if array.__class__ is not ndarray:", "    array = asarray(array)"]
+    inner += [line.format(key=key) for line in _RESULT]
+    if not operator.nondifferentiable and key == "key":
+        if plan.active:
+            flags = flag_lines(plan)
+            requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
+            inner.append(f"if ({requires}) and modes.grad:")
+            inner += ["    " + line for line in flags]
+            inner.append(f"    if {' or '.join(f'r_{a.name}' for a in plan.tensors)}:")
+            inner += ["        " + line for line in record_lines(plan, "array.shape", "key")]
+            inner += ["        result._edge = node", "        result._requires_grad = True"]
+        else:
+            inner += [f"if {_wants_record(plan)}:", f"    record(result, {_names(plan)})"]
+    inner.append("return result")
+    return body + ["    " + line for line in inner]
+
+
+def _pointwise(plan: Plan) -> str:
+    operator = plan.operator
+    tensors = plan.tensors
+    optional = any(argument.optional or argument.is_list for argument in tensors)
+    lines = [f"def call({signature_text(operator)}):"]
+    body: list[str] = []
+    if tensors and not optional:
+        first = tensors[0].name
+        tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
+        body += _pointwise_body(plan, first, [*tests, *_default_tests(operator)], _compute(operator))
+    body.append(_slow(plan))
+    source = "\n".join(lines) + "\n" + _indent(body, 1)
+    if operator.options.get("infix") and len(tensors) == 2:
+        source += "\n" + _infix(plan)
+    return source
+
+
+def _default_tests(operator: Operator) -> list[str]:
+    """A ufunc is the body only while the remaining arguments keep their defaults."""
+    if not operator.options.get("ufunc"):
+        return []
+    return [f"{a.name} == {a.default!r}" for a in operator.arguments if not a.is_tensor]
+
+
+def _compute(operator: Operator) -> str:
+    if operator.options.get("ufunc"):
+        arrays = ", ".join(f"{a.name}._array" for a in operator.arguments if a.is_tensor)
+        return f"ufunc({arrays}, out=...)"
+    return f"kernel({kernel_arguments(operator)})"
+
+
+def _infix(plan: Plan) -> str:
+    """The operator symbol's method: tensors of one type, or a tensor and a Python number, without any parsing."""
+    operator = plan.operator
+    first, second = (argument.name for argument in plan.tensors)
+    rest = [f"{a.name} = {a.default!r}" for a in operator.arguments if not a.is_tensor]
+    number = [
+        f"if {second}.__class__ is float:",
+        f"    cache = scalars.get({first}._key)",
+        f"elif {second}.__class__ is int:",
+        f"    cache = integer_scalars.get({first}._key)",
+        "else:",
+        f"    return slow_infix(operator, {first}, {second})",
+        "if cache is None:",
+        f"    return slow_infix(operator, {first}, {second})",
+        f"number = cache.get({second})",
+        "if number is None:",
+        "    try:",
+        f"        number = new_scalar(cache, {first}._key, {second})",
+        "    except OverflowError:",
+        f"        return slow_infix(operator, {first}, {second})",
+        f"{second} = number",
+    ]
+    body = [
+        f"if {first}.__class__ not in PLAIN:",
+        f"    return slow_infix(operator, {first}, {second})",
+        f"if {second}.__class__ not in PLAIN:",
+        *["    " + line for line in number],
+        *rest,
+    ]
+    compute = _compute(operator) if operator.options.get("ufunc") else f"kernel({kernel_arguments(operator)})"
+    body += _pointwise_body(plan, first, [f"{second}._key is key"], compute)
+    body.append(_slow(plan))
+    return f"def infix({first}, {second}):\n" + _indent(body, 1)

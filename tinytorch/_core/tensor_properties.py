@@ -1,0 +1,307 @@
+"""What a tensor says of itself: shape, type, place, memory, and its conversions to Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, layout, layouts
+from .device import device, device_of
+from .dtypes import dtype
+from .size import Size, size_of
+
+_CPU = device_of("cpu")
+_META = device_of("meta")
+
+
+class PropertyMembers:
+    """Attributes and methods that read a tensor's own description."""
+
+    __slots__ = ()
+
+    _array: np.ndarray
+    _key: Any
+    _base: Any
+    _counter: Any
+    _requires_grad: Any
+
+    @property
+    def shape(self) -> Size:
+        return size_of(self._array.shape)
+
+    @property
+    def dtype(self) -> dtype:
+        return self._key.dtype  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> device:
+        return _META if self._key.special == "meta" else _CPU
+
+    @property
+    def layout(self) -> layouts.layout:
+        return layouts.strided
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def itemsize(self) -> int:
+        return self._array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._array.size * self._array.itemsize)
+
+    @property
+    def names(self) -> tuple[None, ...]:
+        return (None,) * self._array.ndim
+
+    @property
+    def is_meta(self) -> bool:
+        return self._key.special == "meta"
+
+    @property
+    def is_cpu(self) -> bool:
+        return self._key.special != "meta"
+
+    is_cuda = is_mps = is_xpu = is_ipu = is_hpu = is_mtia = is_maia = is_vulkan = is_xla = property(lambda self: False)
+    is_sparse = is_sparse_csr = is_mkldnn = is_quantized = is_nested = property(lambda self: False)
+
+    def size(self, dim: Any = None) -> Any:
+        """The shape, or the size of one dimension. Raises IndexError when `dim` is out of range."""
+        if dim is None:
+            return size_of(self._array.shape)
+        if dim.__class__ is not int:
+            from .signature import wrong_type
+
+            dim = wrong_type("size", "dim", 1, "int", dim, as_int=True)
+        return self._array.shape[_wrap(dim, self._array.ndim)]
+
+    def stride(self, dim: Any = None) -> Any:
+        """Steps in elements from one index to the next, for every dimension or for one."""
+        strides = layout.element_strides(self._array)
+        if dim is None:
+            return strides
+        return strides[_wrap(dim, self._array.ndim)]
+
+    def dim(self) -> int:
+        return self._array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        return self._array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        return self._array.itemsize
+
+    def storage_offset(self) -> int:
+        """Elements from the start of the storage to the first element."""
+        from .storage import offset_of
+
+        return offset_of(self)
+
+    def data_ptr(self) -> int:
+        """The address of the first element; 0 for tensors without data or elements."""
+        if self._key.special == "meta" or not self._array.size:
+            return 0
+        address: int = self._array.__array_interface__["data"][0]
+        return address
+
+    def untyped_storage(self) -> Any:
+        from .storage import storage_of
+
+        return storage_of(self)
+
+    def storage(self) -> Any:
+        from .storage import TypedStorage, storage_of
+
+        return TypedStorage(wrap_storage=storage_of(self), dtype=self.dtype)
+
+    def is_contiguous(self, memory_format: layouts.memory_format = layouts.contiguous_format) -> bool:
+        """Whether elements lie in row-major (or the given) order without gaps."""
+        if memory_format is layouts.contiguous_format:
+            return bool(self._array.flags.c_contiguous)
+        rank = {layouts.channels_last: 4, layouts.channels_last_3d: 5}.get(memory_format)
+        return self._array.ndim == rank and layout.is_channels_last(self._array.shape, layout.element_strides(self._array))
+
+    def dim_order(self) -> tuple[int, ...]:
+        strides = layout.element_strides(self._array)
+        return tuple(sorted(range(self._array.ndim), key=lambda dim: (-strides[dim], dim)))
+
+    def is_floating_point(self) -> bool:
+        return self._key.dtype.is_floating_point  # type: ignore[no-any-return]
+
+    def is_complex(self) -> bool:
+        return self._key.dtype.is_complex  # type: ignore[no-any-return]
+
+    def is_signed(self) -> bool:
+        return self._key.dtype.is_signed  # type: ignore[no-any-return]
+
+    def is_conj(self) -> bool:
+        return False
+
+    def is_neg(self) -> bool:
+        return False
+
+    def is_inference(self) -> bool:
+        extra = self._extra  # type: ignore[attr-defined]
+        return extra is not None and extra.inference
+
+    def is_pinned(self, device: Any = None) -> bool:
+        return False
+
+    def is_shared(self) -> bool:
+        return False
+
+    def is_same_size(self, other: Any) -> bool:
+        return bool(self._array.shape == other._array.shape)
+
+    def is_set_to(self, tensor: Any) -> bool:
+        """Whether both tensors are the same window of the same memory."""
+        mine, other = self._array, tensor._array
+        return bool(
+            mine.shape == other.shape and mine.strides == other.strides and self.data_ptr() == tensor.data_ptr() and self.dtype is tensor.dtype
+        )
+
+    def get_device(self) -> int:
+        return -1
+
+    def has_names(self) -> bool:
+        return False
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    @property
+    def _version(self) -> int:
+        extra = self._extra  # type: ignore[attr-defined]
+        if extra is not None and extra.inference:
+            raise RuntimeError("Inference tensors do not track version counter.")
+        return self._counter[0] if self._counter is not None else 0
+
+    # Python values -------------------------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The only element as a Python number. Raises RuntimeError unless there is exactly one element."""
+        array = self._data("item")
+        if array.size != 1:
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        value = array.item()
+        return float(value) if self._key.dtype.is_floating_point else value
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers; the number itself for a 0-dim tensor."""
+        array = self._data("tolist")
+        if self._key.dtype.is_floating_point and array.dtype.kind != "f":
+            array = array.astype(np.float32)
+        return array.tolist()
+
+    def _data(self, action: str) -> np.ndarray:
+        if self._key.special == "meta":
+            if action == "item":
+                raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        return self._array
+
+    def __len__(self) -> int:
+        if not self._array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __bool__(self) -> bool:
+        array = self._data("item")
+        if array.size != 1:
+            if array.size == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(array.item())
+
+    def __float__(self) -> float:
+        self._one_element()
+        return float(self.item())
+
+    def __int__(self) -> int:
+        self._one_element()
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        self._one_element()
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._key.dtype.category not in ("int", "bool") or self._array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def _one_element(self) -> None:
+        if self._key.special != "meta" and self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self._array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, PropertyMembers | int | float | complex | bool):
+            return bool((self == element).any())  # type: ignore[attr-defined]
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+        )
+
+    # Text -------------------------------------------------------------------------------------------------------------------------
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        from .printing import tensor_text
+
+        return tensor_text(self, tensor_contents=tensor_contents)
+
+    def __str__(self) -> str:
+        return self.__repr__()
+
+    def __format__(self, specification: str) -> str:
+        from .printing import format_scalar
+
+        return format_scalar(self, specification)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *self.__dict__})
+
+    def type(self, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
+        """The legacy type name ("torch.FloatTensor"), or this tensor cast to a dtype or legacy type."""
+        if dtype is None:
+            from .dispatch import legacy_name
+
+            return f"torch.{legacy_name(self.dtype)}Tensor"
+        return self.to(legacy_dtype(dtype))  # type: ignore[attr-defined]
+
+
+def legacy_dtype(kind: Any) -> Any:
+    """The dtype meant by a dtype, a Python type, a legacy tensor class or its name."""
+    if isinstance(kind, dtypes.dtype):
+        return kind
+    found = getattr(kind, "dtype", None)
+    if isinstance(found, dtypes.dtype):
+        return found
+    if kind in (float, int, bool, complex):
+        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[kind]
+    from .promotion import SCALAR_TYPE_NAMES
+
+    for element_type, name in SCALAR_TYPE_NAMES.items():
+        if kind in (f"torch.{name}Tensor", f"torch.{element_type.name}"):
+            return element_type
+    raise ValueError(f"invalid type: '{kind}'")
+
+
+def _wrap(dim: int, rank: int) -> int:
+    from .dispatch import wrap_dim
+
+    if not rank:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return wrap_dim(dim, rank)

@@ -1,0 +1,383 @@
+"""Public functions of `torch` that are not operators: construction from data, questions about tensors, settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._core import dtypes
+from ._core import promotion as _promotion
+from ._core.construct import from_numpy, tensor_from
+from ._core.device import device as _device
+from ._core.device import device_in_force, device_of, refuse_transfer
+from ._core.dispatch import meta_tensor, number_type
+from ._core.dtypes import defaults, dtype
+from ._core.storage import UntypedStorage
+from ._core.tensor import Tensor, wrap
+from .autograd._functions import is_grad_enabled, is_inference_mode_enabled  # noqa: F401
+
+
+def _place(tensor: Tensor, device: Any) -> Tensor:
+    place = _device(device) if device is not None and not isinstance(device, _device) else device
+    if place is None:
+        place = device_in_force()
+    if place is None or place.type == "cpu":
+        return tensor
+    if place.type == "meta":
+        return meta_tensor(tensor._array.shape, tensor.dtype)
+    refuse_transfer(place)
+
+
+def _dtype(function: str, kind: Any) -> Any:
+    if kind is None or isinstance(kind, dtype):
+        return kind
+    if kind in (float, int, bool, complex):
+        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[kind]
+    from ._core.sealed import type_name
+
+    raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type_name(kind)}")
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A tensor with a copy of `data`: nested sequences, numbers, arrays. Source: torch's documentation, torch.tensor."""
+    kind = _dtype("tensor", dtype)
+    if isinstance(data, Tensor):
+        import warnings
+
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
+    result = _place(wrap(tensor_from(data, kind, copy=True)), device)
+    if requires_grad:
+        if result.dtype.category not in ("float", "complex"):
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        result._requires_grad = True
+    return result
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, sharing memory and history where possible. Source: torch's documentation, torch.as_tensor."""
+    kind = _dtype("as_tensor", dtype)
+    if isinstance(data, Tensor):
+        return data.to(device=device, dtype=kind) if device is not None or kind is not None else data
+    return _place(wrap(tensor_from(data, kind, copy=False)), device)
+
+
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+    """`obj` as a tensor, copied or not as asked. Source: torch's documentation, torch.asarray."""
+    kind = _dtype("asarray", dtype)
+    if isinstance(obj, Tensor):
+        result = obj.to(dtype=kind or obj.dtype, device=device, copy=bool(copy))
+        if copy is False and result is not obj:
+            raise ValueError("can't alias tensor with dtype or device other than its own")
+        result = result.detach() if not requires_grad and result.requires_grad else result
+        return result.requires_grad_() if requires_grad else result
+    shared = isinstance(obj, np.ndarray)
+    if isinstance(obj, memoryview | bytearray | bytes) and not shared:
+        result = frombuffer(obj, dtype=kind or defaults.dtype)
+        result = result.clone() if copy else result
+    else:
+        if copy is False and not shared and not hasattr(obj, "__array__"):
+            raise ValueError("can't alias an arbitrary sequence into a tensor.")
+        result = wrap(tensor_from(obj, kind, copy=bool(copy) if shared else False))
+    result = _place(result, device)
+    return result.requires_grad_() if requires_grad else result
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A one-dimensional tensor over the memory of a buffer object. Source: torch's documentation, torch.frombuffer."""
+    view = memoryview(buffer)
+    length = view.nbytes
+    if not length:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
+        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1")
+    size = dtype.itemsize
+    if count < 0:
+        if (length - offset) % size:
+            raise ValueError(
+                f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
+            )
+        count = (length - offset) // size
+    elif offset + count * size > length:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than actual buffer length ({length} bytes)"
+        )
+    array = np.frombuffer(view, np.uint8)[offset : offset + count * size].view(dtype.numpy)
+    result = from_numpy(array) if dtype.numpy.kind != "V" else wrap(array)
+    return result.requires_grad_() if requires_grad else result
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of any object that speaks DLPack."""
+    if isinstance(ext_tensor, Tensor):
+        return ext_tensor.clone() if copy else ext_tensor.view_as(ext_tensor)
+    array = np.from_dlpack(ext_tensor)
+    if copy:
+        array = array.copy()
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return from_numpy(array)
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_storage(obj: Any) -> bool:
+    """Whether `obj` is a storage."""
+    from ._core.storage import TypedStorage
+
+    return isinstance(obj, UntypedStorage | TypedStorage)
+
+
+def _require(function: str, value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        from ._core.sealed import type_name
+
+        raise TypeError(f"{function}(): argument 'input' (position 1) must be Tensor, not {type_name(value)}")
+    return value
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the element type is a floating one."""
+    return _require("is_floating_point", input).is_floating_point()
+
+
+def is_complex(input: Any) -> bool:
+    """Whether the element type is complex."""
+    return _require("is_complex", input).is_complex()
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the only element differs from zero."""
+    value = _require("is_nonzero", input)
+    if value.numel() != 1:
+        text = "no values" if not value.numel() else "more than one value"
+        raise RuntimeError(f"Boolean value of Tensor with {text} is ambiguous")
+    return bool(value)
+
+
+def is_inference(input: Any) -> bool:
+    return _require("is_inference", input).is_inference()
+
+
+def is_conj(input: Any) -> bool:
+    return _require("is_conj", input).is_conj()
+
+
+def is_neg(input: Any) -> bool:
+    return _require("is_neg", input).is_neg()
+
+
+def numel(input: Any) -> int:
+    """The number of elements."""
+    return _require("numel", input).numel()
+
+
+def is_same_size(input: Any, other: Any) -> bool:
+    return bool(_require("is_same_size", input).is_same_size(other))
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether values of one type may be stored as the other. Source: torch's documentation, torch.can_cast."""
+    return _promotion.can_cast(from_, to)
+
+
+promote_types = _promotion.promote_types
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
+    """The type that an operation on both would compute in."""
+    operands: list[tuple[dtype, str]] = []
+    for value in (tensor1, tensor2):
+        if isinstance(value, Tensor):
+            operands.append((value.dtype, "dim" if value.dim() else "zero_dim"))
+        else:
+            operands.append((number_type(value), "wrapped"))
+    return _promotion.result_type_of(operands, defaults.dtype)  # type: ignore[arg-type]
+
+
+def get_default_dtype() -> dtype:
+    """The type of floating tensors made without naming one."""
+    return defaults.dtype
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Change the type of floating tensors made without naming one. Raises TypeError for other types."""
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError("only floating-point types are supported as the default type")
+    defaults.set(d)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Legacy form of `set_default_dtype`."""
+    from ._core.tensor_properties import legacy_dtype
+
+    set_default_dtype(legacy_dtype(t))
+
+
+_default_device: list[Any] = []
+
+
+def set_default_device(device: Any) -> None:
+    """Where factories put tensors from now on."""
+    stack = _device._stack.devices  # type: ignore[attr-defined]
+    if _default_device:
+        stack.remove(_default_device.pop())
+    if device is not None:
+        place = _device(device)
+        stack.insert(0, place)
+        _default_device.append(place)
+
+
+def get_default_device() -> Any:
+    """Where factories put tensors."""
+    return device_in_force() or device_of("cpu")
+
+
+def typename(obj: Any) -> str:
+    """The name torch uses for the type of `obj`."""
+    if isinstance(obj, Tensor):
+        return obj.type()  # type: ignore[no-any-return]
+    cls = obj if isinstance(obj, type) else type(obj)
+    module = getattr(obj, "__module__", "") or cls.__module__ or ""
+    name = getattr(obj, "__qualname__", "") or cls.__qualname__
+    return name if module in ("", "builtins") else f"{module}.{name}"
+
+
+class _Settings:
+    """Process-wide switches that change nothing here but are remembered."""
+
+    threads = 0
+    interop = 0
+    deterministic = False
+    deterministic_warn = False
+    warn_always = False
+    precision = "highest"
+    autocast = False
+    autocast_dtype = dtypes.bfloat16
+
+
+def get_num_threads() -> int:
+    """Threads torch would use inside operators; remembered only."""
+    import os
+
+    return _Settings.threads or int(os.environ.get("OMP_NUM_THREADS", 0) or 0) or os.cpu_count() or 1
+
+
+def set_num_threads(int: int) -> None:
+    """Remember a number of threads. Raises RuntimeError unless positive."""
+    if int <= 0:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    _Settings.threads = int
+
+
+def get_num_interop_threads() -> int:
+    return _Settings.interop or get_num_threads()
+
+
+def set_num_interop_threads(int: int) -> None:
+    _Settings.interop = int
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    return _Settings.deterministic
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    return _Settings.deterministic_warn
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Every algorithm here is deterministic; the switch is remembered."""
+    _Settings.deterministic = mode
+    _Settings.deterministic_warn = warn_only
+
+
+def get_deterministic_debug_mode() -> int:
+    return 0 if not _Settings.deterministic else 1 if _Settings.deterministic_warn else 2
+
+
+def set_deterministic_debug_mode(debug_mode: Any) -> None:
+    level = {"default": 0, "warn": 1, "error": 2}.get(debug_mode, debug_mode)
+    use_deterministic_algorithms(level > 0, warn_only=level == 1)
+
+
+def is_warn_always_enabled() -> bool:
+    return _Settings.warn_always
+
+
+def set_warn_always(b: bool) -> None:
+    _Settings.warn_always = b
+
+
+def get_float32_matmul_precision() -> str:
+    return _Settings.precision
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Remember a precision; products are always computed in full."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(
+            f"Unknown matmul precision: {precision}"
+        )
+    _Settings.precision = precision
+
+
+def is_anomaly_enabled() -> bool:
+    from ._core.modes import modes
+
+    return modes.anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    from ._core.modes import modes
+
+    return modes.anomaly_nan
+
+
+def is_vulkan_available() -> bool:
+    return False
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    return False
+
+
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
+    return _Settings.autocast if device_type == "cpu" else False
+
+
+def is_autocast_cpu_enabled() -> bool:
+    return _Settings.autocast
+
+
+def get_autocast_dtype(device_type: str) -> dtype:
+    return dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
+
+
+def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
+    """A complex tensor of two real ones."""
+    from ._core.declare import find
+
+    return find("complex").call(real, imag)
+
+
+def polar(abs: Tensor, angle: Tensor, *, out: Any = None) -> Tensor:
+    """A complex tensor of absolute values and angles."""
+    return complex(abs * angle.cos(), abs * angle.sin())
+
+
+def einsum(*args: Any) -> Tensor:
+    """Sums of products in Einstein's notation. Source: torch's documentation, torch.einsum."""
+    from ._operators.einsum import einsum as run
+
+    return run(*args)

@@ -1,0 +1,1 @@
+"""NumPy kernels: ndarray in, ndarray out."""

@@ -1,0 +1,165 @@
+"""Arithmetic on arrays of one type: what the plain ufuncs do not do as torch does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def add(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """a + alpha * b."""
+    return np.add(a, np.multiply(b, like(alpha, b)))
+
+
+def sub(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """a - alpha * b."""
+    return np.subtract(a, np.multiply(b, like(alpha, b)))
+
+
+def rsub(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """b - alpha * a."""
+    return np.subtract(b, np.multiply(a, like(alpha, a)))
+
+
+def like(value: Any, array: np.ndarray) -> np.ndarray:
+    """A number as a 0-d array of `array`'s type."""
+    return np.asarray(value).astype(array.dtype)
+
+
+def _divisor(a: np.ndarray, b: Any) -> np.ndarray:
+    """`b` in a's type. Raises RuntimeError as torch does when an integer would be divided by zero."""
+    b = np.asarray(b)
+    if b.dtype != a.dtype:
+        b = b.astype(a.dtype)
+    if a.dtype.kind in "iu" and not np.all(b):
+        raise RuntimeError("ZeroDivisionError")
+    return b
+
+
+def floor_divide(a: Any, b: Any) -> np.ndarray:
+    """Quotient rounded down; division by a floating zero gives an infinity."""
+    a = np.asarray(a)
+    b = _divisor(a, b)
+    if a.dtype.kind in "iub":
+        return np.floor_divide(a, b)
+    out = np.floor_divide(a, b)
+    zero = b == 0
+    return np.where(zero, a / b, out).astype(a.dtype) if np.any(zero) else out
+
+
+def trunc_divide(a: np.ndarray, b: Any) -> np.ndarray:
+    """Quotient rounded towards zero."""
+    b = _divisor(a, b)
+    if a.dtype.kind == "u":
+        return np.floor_divide(a, b)
+    if a.dtype.kind == "i":
+        quotient = np.floor_divide(a, b)
+        inexact = quotient * b != a
+        return quotient + (inexact & ((a < 0) != (b < 0))).astype(a.dtype)
+    return np.trunc(np.true_divide(a, b))
+
+
+def div_mode(a: np.ndarray, b: Any, rounding_mode: str | None) -> np.ndarray:
+    """Division with the given rounding."""
+    if rounding_mode is None:
+        return np.true_divide(a, b)
+    return floor_divide(a, b) if rounding_mode == "floor" else trunc_divide(a, b)
+
+
+def remainder(a: Any, b: Any) -> np.ndarray:
+    """Remainder with the divisor's sign."""
+    if not isinstance(a, np.ndarray):
+        a = like(a, b)
+    b = _divisor(a, b)
+    if a.dtype.kind in "iu":
+        return np.remainder(a, b)
+    out = np.fmod(a, b)
+    return np.where((out != 0) & ((b < 0) != (out < 0)), out + b, out).astype(a.dtype)
+
+
+def fmod(a: np.ndarray, b: Any) -> np.ndarray:
+    """Remainder with the dividend's sign."""
+    return np.fmod(a, _divisor(a, b))
+
+
+def power(base: Any, exponent: Any) -> np.ndarray:
+    """base ** exponent; either may be a number. Integer powers wrap; a negative integer exponent gives 1, -1 or 0 as in C."""
+    array = base if isinstance(base, np.ndarray) else exponent
+    base_array = base if isinstance(base, np.ndarray) else like(base, array)
+    exponent_array = exponent if isinstance(exponent, np.ndarray) else like(exponent, array)
+    if array.dtype.kind == "b":
+        return np.power(base_array.astype(np.uint8), exponent_array.astype(np.uint8)).astype(np.bool_)
+    if array.dtype.kind == "u":
+        return np.power(base_array, exponent_array)
+    if array.dtype.kind == "i":
+        negative = exponent_array < 0
+        if not np.any(negative):
+            return np.power(base_array, exponent_array)
+        out = np.power(base_array, np.where(negative, 0, exponent_array))
+        odd = (exponent_array & 1) == 1
+        units = np.where(base_array == 1, 1, np.where(base_array == -1, np.where(odd, -1, 1), 0))
+        return np.where(negative, units, out).astype(array.dtype)
+    if not isinstance(exponent, np.ndarray) and not isinstance(exponent, complex):
+        if exponent == 2:
+            return np.multiply(base_array, base_array)
+        if exponent == 3:
+            return base_array * base_array * base_array
+        if exponent == 0.5:
+            return np.sqrt(base_array)
+        if exponent == -1:
+            return np.reciprocal(base_array)
+        if exponent == -2:
+            return np.reciprocal(base_array * base_array)
+        if exponent == -0.5:
+            return np.reciprocal(np.sqrt(base_array))
+    return np.power(base_array, exponent_array)
+
+
+def xlogy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x * log(y), 0 where x is 0 and y is not nan."""
+    out = np.multiply(x, np.log(y))
+    return np.where(np.isnan(y), y, np.where(x == 0, np.zeros((), x.dtype), out))
+
+
+def logical(name: str) -> Callable[..., np.ndarray]:
+    """np.logical_and and its kin."""
+    function: Callable[..., np.ndarray] = getattr(np, f"logical_{name}")
+    return function
+
+
+def left_shift(a: np.ndarray, b: Any) -> np.ndarray:
+    """a * 2 ** b; shifting by the width or more, or by a negative count, gives 0."""
+    b = np.asarray(b).astype(a.dtype)
+    width = 8 * a.itemsize
+    outside = (b < 0) | (b >= width)
+    return np.where(outside, np.zeros((), a.dtype), np.left_shift(a, np.where(outside, 0, b).astype(a.dtype)))
+
+
+def right_shift(a: np.ndarray, b: Any) -> np.ndarray:
+    """a shifted down with its sign; by the width or more it becomes its sign."""
+    b = np.asarray(b).astype(a.dtype)
+    width = 8 * a.itemsize - (1 if a.dtype.kind == "i" else 0)
+    outside = (b < 0) | (b >= width)
+    if a.dtype.kind == "u":
+        return np.where(outside, np.zeros((), a.dtype), np.right_shift(a, np.where(outside, 0, b).astype(a.dtype)))
+    return np.right_shift(a, np.where(outside, width, b).astype(a.dtype))
+
+
+def lerp(start: np.ndarray, end: np.ndarray, weight: Any) -> np.ndarray:
+    """start + weight * (end - start), evaluated from the nearer end."""
+    if not isinstance(weight, np.ndarray):
+        weight = like(weight, start)
+    difference = end - start
+    return np.where(np.abs(weight) < 0.5, start + weight * difference, end - difference * (1 - weight))
+
+
+def addcmul(a: np.ndarray, b: np.ndarray, c: np.ndarray, value: Any) -> np.ndarray:
+    """a + value * b * c."""
+    return a + like(value, a) * b * c
+
+
+def addcdiv(a: np.ndarray, b: np.ndarray, c: np.ndarray, value: Any) -> np.ndarray:
+    """a + value * b / c."""
+    return a + like(value, a) * b / c

@@ -1,0 +1,202 @@
+"""Functions of one array, where torch's values differ from the ufunc of the same name, or there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def sign(x: np.ndarray) -> np.ndarray:
+    """-1, 0 or 1; booleans are their own sign; nan has sign 0."""
+    if x.dtype.kind == "b":
+        return x.copy()
+    return ((x > 0).astype(np.int8) - (x < 0).astype(np.int8)).astype(x.dtype)
+
+
+def sgn(x: np.ndarray) -> np.ndarray:
+    """x / |x| for complex numbers, 0 at 0; the sign otherwise."""
+    if x.dtype.kind != "c":
+        return sign(x)
+    size = np.abs(x)
+    return np.where(size == 0, np.zeros((), x.dtype), x / np.where(size == 0, 1, size)).astype(x.dtype)
+
+
+def rsqrt(x: np.ndarray) -> np.ndarray:
+    out = np.sqrt(x)
+    return np.divide(np.ones((), x.dtype), out)
+
+
+def reciprocal(x: np.ndarray) -> np.ndarray:
+    return np.divide(np.ones((), x.dtype), x)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x))."""
+    out = np.negative(x, out=...)
+    np.exp(out, out=out)
+    out += 1
+    return np.reciprocal(out, out=out)
+
+
+def sigmoid_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """grad_output * (1 - output) * output."""
+    return grad_output * (1 - output) * output
+
+
+def tanh_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """grad_output * (1 - output ** 2)."""
+    return grad_output * (1 - output * output)
+
+
+def floor(x: np.ndarray) -> np.ndarray:
+    return np.floor(x) if x.dtype.kind == "f" else x.copy()
+
+
+def ceil(x: np.ndarray) -> np.ndarray:
+    return np.ceil(x) if x.dtype.kind == "f" else x.copy()
+
+
+def trunc(x: np.ndarray) -> np.ndarray:
+    return np.trunc(x) if x.dtype.kind == "f" else x.copy()
+
+
+def rint(x: np.ndarray) -> np.ndarray:
+    """Nearest integer, halves to even."""
+    return np.rint(x) if x.dtype.kind == "f" else x.copy()
+
+
+def round_decimals(x: np.ndarray, decimals: int) -> np.ndarray:
+    """Rounded to `decimals` places: scaled, rounded half to even, scaled back."""
+    if x.dtype.kind != "f":
+        return x.copy()
+    if not decimals:
+        return np.rint(x)
+    ten = np.asarray(10.0 ** abs(decimals)).astype(x.dtype)
+    return np.rint(x * ten) / ten if decimals > 0 else np.rint(x / ten) * ten
+
+
+def frac(x: np.ndarray) -> np.ndarray:
+    return x - np.trunc(x)
+
+
+def _inexact(test: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    def function(x: np.ndarray) -> np.ndarray:
+        return test(x) if x.dtype.kind in "fc" else np.zeros(x.shape, np.bool_)
+
+    return function
+
+
+isnan = _inexact(np.isnan)
+isinf = _inexact(np.isinf)
+isposinf = _inexact(lambda x: x == np.inf)
+isneginf = _inexact(lambda x: x == -np.inf)
+
+
+def isfinite(x: np.ndarray) -> np.ndarray:
+    return np.isfinite(x) if x.dtype.kind in "fc" else np.ones(x.shape, np.bool_)
+
+
+def signbit(x: np.ndarray) -> np.ndarray:
+    return np.signbit(x) if x.dtype.kind == "f" else x < 0
+
+
+def special(name: str) -> Callable[..., np.ndarray]:
+    """A function of scipy.special, imported when first called; results keep the argument's type."""
+
+    def function(x: np.ndarray) -> np.ndarray:
+        import scipy.special
+
+        out: np.ndarray = np.asarray(getattr(scipy.special, name)(x))
+        return out.astype(x.dtype, copy=False)
+
+    function.__name__ = name
+    return function
+
+
+def digamma(x: np.ndarray) -> np.ndarray:
+    """Derivative of log gamma; -inf or inf at 0 by its sign, nan at negative integers."""
+    import scipy.special
+
+    out = np.asarray(scipy.special.digamma(x))
+    out = np.where(x == 0, np.copysign(np.inf, -x), out)
+    return np.where((x < 0) & (x == np.trunc(x)), np.nan, out).astype(x.dtype)
+
+
+def polygamma(n: int, x: np.ndarray) -> np.ndarray:
+    """The n-th derivative of digamma."""
+    import scipy.special
+
+    if n == 0:
+        return digamma(x)
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return np.asarray((-1.0) ** (n + 1) * math.factorial(n) * scipy.special.zeta(n + 1, x.astype(np.float64))).astype(x.dtype)
+
+
+def sinc(x: np.ndarray) -> np.ndarray:
+    angle = np.asarray(x * np.asarray(math.pi, x.dtype))
+    return np.where(x == 0, np.ones((), x.dtype), np.sin(angle) / np.where(angle == 0, 1, angle)).astype(x.dtype)
+
+
+def deg2rad(x: np.ndarray) -> np.ndarray:
+    return x * np.asarray(math.pi / 180, x.dtype)
+
+
+def rad2deg(x: np.ndarray) -> np.ndarray:
+    return x * np.asarray(180 / math.pi, x.dtype)
+
+
+def logit(x: np.ndarray, eps: float | None) -> np.ndarray:
+    """log(x / (1 - x)), x first clamped to [eps, 1 - eps] if eps is given."""
+    if eps is not None:
+        x = np.clip(x, np.asarray(eps, x.dtype), np.asarray(1 - eps, x.dtype))
+    return np.log(x / (1 - x))
+
+
+def nan_to_num(x: np.ndarray, nan: float | None, posinf: float | None, neginf: float | None) -> np.ndarray:
+    """nan, infinities replaced; by 0 and the type's extremes unless said otherwise."""
+    if x.dtype.kind in "iub":
+        return x.copy()
+    if x.dtype.kind == "c":
+        out = np.empty_like(x)
+        out.real = nan_to_num(x.real, nan, posinf, neginf)
+        out.imag = nan_to_num(x.imag, nan, posinf, neginf)
+        return out
+    import ml_dtypes
+
+    limits: Any = ml_dtypes.finfo(x.dtype)
+    out = np.where(np.isnan(x), np.asarray(0.0 if nan is None else nan).astype(x.dtype), x)
+    out = np.where(x == np.inf, limits.max if posinf is None else np.asarray(posinf).astype(x.dtype), out)
+    return np.where(x == -np.inf, limits.min if neginf is None else np.asarray(neginf).astype(x.dtype), out).astype(x.dtype)
+
+
+def _bound(value: Any, x: np.ndarray) -> Any:
+    return value if isinstance(value, np.ndarray) else np.asarray(value).astype(x.dtype)
+
+
+def clamp(x: np.ndarray, low: Any, high: Any) -> np.ndarray:
+    """min(max(x, low), high); nan stays nan, and a nan bound gives nan."""
+    out = x
+    if low is not None:
+        out = np.maximum(out, _bound(low, x))
+    if high is not None:
+        out = np.minimum(out, _bound(high, x))
+    return out
+
+
+def clamp_min(x: np.ndarray, low: Any) -> np.ndarray:
+    return np.maximum(x, _bound(low, x))
+
+
+def clamp_max(x: np.ndarray, high: Any) -> np.ndarray:
+    return np.minimum(x, _bound(high, x))
+
+
+def angle(x: np.ndarray) -> np.ndarray:
+    """The argument of complex numbers; pi for negative reals, 0 for others, nan for nan."""
+    if x.dtype.kind == "c":
+        return np.angle(x)
+    return np.where(np.isnan(x), x, np.where(x < 0, math.pi, 0.0)).astype(x.dtype)

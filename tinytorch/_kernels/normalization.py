@@ -1,0 +1,323 @@
+"""Batch, layer and group normalisation with their gradients, worked through in blocks that stay in the cache."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, widen
+from tinytorch._kernels.reducing import precise_sum
+
+BLOCK = 1 << 16
+Maybe = np.ndarray | None
+
+
+def _check_parameter(dtype: np.dtype, *parameters: Maybe) -> None:
+    """Parameters share the input's type, or are float32 beside a low precision input."""
+    for parameter in parameters:
+        if parameter is None or parameter.dtype == dtype:
+            continue
+        if is_low_precision(dtype):
+            if parameter.dtype == np.float32:
+                continue
+            raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+        if not is_float(dtype):
+            raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
+        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+
+
+# Rows: layer and group normalisation ---------------------------------------------------------------------------------
+
+
+def normalize_rows(x: np.ndarray, eps: float, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M, D) rows to mean 0 and variance 1 into out; the means and reciprocal deviations (M,)."""
+    count, width = x.shape
+    means, rates = np.empty(count, x.dtype), np.empty(count, x.dtype)
+    step = max(1, BLOCK // max(width, 1))
+    kind = x.dtype.type
+    for start in range(0, count, step):
+        rows = slice(start, start + step)
+        block, target = x[rows], out[rows]
+        mean = np.add.reduce(block, axis=1)
+        np.divide(mean, kind(width), out=mean)
+        np.subtract(block, mean[:, None], out=target)
+        variance = np.vecdot(target, target)
+        np.divide(variance, kind(width), out=variance)
+        rate = 1 / np.sqrt(variance + kind(eps))
+        np.multiply(target, rate[:, None], out=target)
+        means[rows], rates[rows] = mean, rate
+    return means, rates
+
+
+def rows_backward(
+    grad: np.ndarray, x: np.ndarray, mean: np.ndarray, rate: np.ndarray, scale: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(M, D): the gradient of normalize_rows, grad first multiplied by scale; and the normalised rows."""
+    count, width = x.shape
+    result, normal = np.empty_like(x), np.empty_like(x)
+    step = max(1, BLOCK // max(width, 1))
+    for start in range(0, count, step):
+        rows = slice(start, start + step)
+        hat, target = normal[rows], result[rows]
+        np.subtract(x[rows], mean[rows, None], out=hat)
+        np.multiply(hat, rate[rows, None], out=hat)
+        if scale is None:
+            np.copyto(target, grad[rows])
+        else:
+            np.multiply(grad[rows], scale if scale.ndim == 1 else scale[rows], out=target)
+        first = np.add.reduce(target, axis=1) / width
+        second = np.vecdot(target, hat) / width
+        np.subtract(target, first[:, None], out=target)
+        np.subtract(target, hat * second[:, None].astype(x.dtype), out=target)
+        np.multiply(target, rate[rows, None], out=target)
+    return result, normal
+
+
+def _layer_shape(input: np.ndarray, normalized_shape: Sequence[int], weight: Maybe, bias: Maybe) -> int:
+    """Check as torch does; the number of leading dimensions."""
+    shape = tuple(normalized_shape)
+    text = "[" + ", ".join(map(str, shape)) + "]"
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            f"normalized_shape = {text}"
+        )
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != shape:
+            given = "[" + ", ".join(map(str, parameter.shape)) + "]"
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {given} and "
+                f"normalized_shape = {text}"
+            )
+    if input.ndim < len(shape) or input.shape[input.ndim - len(shape) :] != shape:
+        expected = "".join(f", {n}" for n in shape)
+        given = ", ".join(map(str, input.shape))
+        raise RuntimeError(
+            f"Given normalized_shape={text}, expected input with shape [*{expected}], but got input of size[{given}]"
+        )
+    return input.ndim - len(shape)
+
+
+def layer_norm(
+    input: np.ndarray, normalized_shape: Sequence[int], weight: Maybe, bias: Maybe, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normalise the trailing dimensions; also the means and reciprocal deviations."""
+    leading = _layer_shape(input, normalized_shape, weight, bias)
+    _check_parameter(input.dtype, weight, bias)
+    if not is_float(input.dtype):
+        not_implemented("LayerNormKernelImpl", input.dtype)
+    width = math.prod(normalized_shape)
+    rows = np.ascontiguousarray(widen(input)).reshape(-1, width) if width else widen(input).reshape(0, 0)
+    statistics = (*input.shape[:leading], *[1] * len(normalized_shape))
+    mixed = weight is not None and weight.dtype != input.dtype or bias is not None and bias.dtype != input.dtype
+    kept = rows.dtype if mixed else input.dtype
+    if width == 0:
+        empty = np.full(statistics, np.nan, kept)
+        return np.empty(input.shape, input.dtype), empty, empty.copy()
+    out = np.empty_like(rows)
+    mean, rate = normalize_rows(rows, eps, out)
+    if weight is not None:
+        np.multiply(out, widen(weight).reshape(-1), out=out)
+    if bias is not None:
+        np.add(out, widen(bias).reshape(-1), out=out)
+    return (
+        out.reshape(input.shape).astype(input.dtype, copy=False),
+        mean.reshape(statistics).astype(kept, copy=False),
+        rate.reshape(statistics).astype(kept, copy=False),
+    )
+
+
+def layer_norm_backward(
+    grad_out: np.ndarray,
+    input: np.ndarray,
+    normalized_shape: Sequence[int],
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    weight: Maybe,
+    bias: Maybe,
+    output_mask: Sequence[bool],
+) -> tuple[Maybe, Maybe, Maybe]:
+    """Gradients of input, weight and bias, those that output_mask asks for."""
+    width = math.prod(normalized_shape)
+    count = math.prod(input.shape[: input.ndim - len(normalized_shape)])
+    grad = np.ascontiguousarray(widen(grad_out)).reshape(count, width)
+    rows = np.ascontiguousarray(widen(input)).reshape(count, width)
+    scale = None if weight is None else widen(weight).reshape(-1)
+    grad_input, normal = rows_backward(grad, rows, widen(mean).reshape(-1), widen(rstd).reshape(-1), scale)
+    first = grad_input.reshape(input.shape).astype(input.dtype, copy=False) if output_mask[0] else None
+    second = third = None
+    if output_mask[1] and weight is not None:
+        second = precise_sum(np.multiply(grad, normal, out=normal), (0,))
+        second = second.reshape(weight.shape).astype(weight.dtype, copy=False)
+    if output_mask[2] and bias is not None:
+        third = precise_sum(grad, (0,)).reshape(bias.shape).astype(bias.dtype, copy=False)
+    return first, second, third
+
+
+def group_norm(
+    input: np.ndarray, weight: Maybe, bias: Maybe, N: int, C: int, HxW: int, group: int, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normalise each of group sets of channels per sample; the means and reciprocal deviations are (N, group)."""
+    _check_parameter(input.dtype, weight, bias)
+    if not is_float(input.dtype):
+        not_implemented("GroupNormKernelImpl", input.dtype)
+    rows = np.ascontiguousarray(widen(input)).reshape(N * group, C // group * HxW)
+    out = np.empty_like(rows)
+    mean, rate = normalize_rows(rows, eps, out)
+    out = out.reshape(N, C, HxW)
+    if weight is not None:
+        np.multiply(out, widen(weight)[:, None], out=out)
+    if bias is not None:
+        np.add(out, widen(bias)[:, None], out=out)
+    mixed = weight is not None and weight.dtype != input.dtype
+    kept = rows.dtype if mixed else input.dtype
+    return (
+        out.reshape(input.shape).astype(input.dtype, copy=False),
+        mean.reshape(N, group).astype(kept, copy=False),
+        rate.reshape(N, group).astype(kept, copy=False),
+    )
+
+
+def group_norm_backward(
+    grad_out: np.ndarray,
+    input: np.ndarray,
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    weight: Maybe,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    output_mask: Sequence[bool],
+) -> tuple[Maybe, Maybe, Maybe]:
+    """Gradients of input, weight and bias, those that output_mask asks for."""
+    grad = np.ascontiguousarray(widen(grad_out)).reshape(N, C, HxW)
+    rows = np.ascontiguousarray(widen(input)).reshape(N * group, -1)
+    scaled = grad if weight is None else grad * widen(weight)[:, None]
+    result, normal = rows_backward(
+        scaled.reshape(N * group, -1), rows, widen(mean).reshape(-1), widen(rstd).reshape(-1), None
+    )
+    dtype = input.dtype if weight is None else weight.dtype
+    first = result.reshape(input.shape).astype(input.dtype, copy=False) if output_mask[0] else None
+    second = third = None
+    if output_mask[1]:
+        second = precise_sum(grad * normal.reshape(N, C, HxW), (0, 2)).astype(dtype, copy=False)
+    if output_mask[2]:
+        third = precise_sum(grad, (0, 2)).astype(dtype, copy=False)
+    return first, second, third
+
+
+# Channels: batch normalisation ---------------------------------------------------------------------------------------
+
+
+def batch_norm(
+    input: np.ndarray,
+    weight: Maybe,
+    bias: Maybe,
+    running_mean: Maybe,
+    running_var: Maybe,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normalise each channel (dimension 1) over everything else; training also moves the running statistics, in place."""
+    if input.ndim < 2:
+        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
+    channels = input.shape[1]
+    for name, parameter in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if parameter is None:
+            if name.startswith("running") and not training:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
+        elif parameter.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {parameter.size}")
+    if not is_float(input.dtype):
+        not_implemented("batch_norm", input.dtype)
+    _check_parameter(input.dtype, weight, bias, running_mean, running_var)
+    dtype = input.dtype
+    kept = np.dtype(np.float32) if is_low_precision(dtype) and weight is not None and weight.dtype == np.float32 else dtype
+    x = widen(input)
+    broadcast = (channels, *[1] * (x.ndim - 2))
+    if training:
+        axes = (0, *range(2, x.ndim))
+        count = x.size // max(channels, 1)
+        mean = precise_sum(x, axes) / x.dtype.type(max(count, 1))
+        out = np.subtract(x, mean.reshape(broadcast))
+        variance = _square_sum(out) / x.dtype.type(max(count, 1))
+        rate = 1 / np.sqrt(variance + x.dtype.type(eps))
+        if running_mean is not None and count:
+            running_mean[...] = momentum * mean + (1 - momentum) * widen(running_mean)
+        if running_var is not None and count:
+            unbiased = variance * (count / (count - 1)) if count > 1 else variance * np.inf
+            running_var[...] = momentum * unbiased + (1 - momentum) * widen(running_var)
+        saved = mean.astype(kept, copy=False), rate.astype(kept, copy=False)
+    else:
+        assert running_mean is not None and running_var is not None
+        rate = 1 / np.sqrt(widen(running_var) + x.dtype.type(eps))
+        out = np.subtract(x, widen(running_mean).reshape(broadcast))
+        saved = np.empty(0, kept), np.empty(0, kept)
+    factor = rate if weight is None else rate * widen(weight)
+    np.multiply(out, factor.reshape(broadcast).astype(x.dtype, copy=False), out=out)
+    if bias is not None:
+        np.add(out, widen(bias).reshape(broadcast), out=out)
+    return out.astype(dtype, copy=False), *saved
+
+
+def _square_sum(centred: np.ndarray) -> np.ndarray:
+    """The sum of squares per channel."""
+    flat = np.ascontiguousarray(centred).reshape(centred.shape[0], centred.shape[1], -1)
+    return precise_sum(np.vecdot(flat, flat), (0,)) if flat.shape[2] > 1 else precise_sum(
+        np.square(flat[:, :, 0]) if flat.shape[2] else np.zeros(flat.shape[:2], flat.dtype), (0,)
+    )
+
+
+def batch_norm_backward(
+    grad_out: np.ndarray,
+    input: np.ndarray,
+    weight: Maybe,
+    running_mean: Maybe,
+    running_var: Maybe,
+    save_mean: Maybe,
+    save_invstd: Maybe,
+    train: bool,
+    eps: float,
+    output_mask: Sequence[bool],
+) -> tuple[Maybe, Maybe, Maybe]:
+    """Gradients of input, weight and bias, those that output_mask asks for."""
+    grad, x = widen(grad_out), widen(input)
+    channels = x.shape[1]
+    broadcast = (channels, *[1] * (x.ndim - 2))
+    axes = (0, *range(2, x.ndim))
+    count = max(x.size // max(channels, 1), 1)
+    if train:
+        assert save_mean is not None and save_invstd is not None
+        mean, rate = widen(save_mean), widen(save_invstd)
+    else:
+        assert running_mean is not None and running_var is not None
+        mean = widen(running_mean)
+        rate = 1 / np.sqrt(widen(running_var) + x.dtype.type(eps))
+    hat = np.subtract(x, mean.reshape(broadcast))
+    np.multiply(hat, rate.reshape(broadcast), out=hat)
+    total = precise_sum(grad, axes)
+    product = precise_sum(grad * hat, axes)
+    dtype = input.dtype if weight is None else weight.dtype
+    first = None
+    if output_mask[0]:
+        factor = rate if weight is None else rate * widen(weight)
+        if train:
+            np.multiply(hat, (product / x.dtype.type(count)).reshape(broadcast), out=hat)
+            result = np.subtract(grad, hat, out=hat)
+            np.subtract(result, (total / x.dtype.type(count)).reshape(broadcast), out=result)
+            np.multiply(result, factor.reshape(broadcast), out=result)
+        else:
+            result = grad * factor.reshape(broadcast)
+        first = result.astype(input.dtype, copy=False)
+    second = product.astype(dtype, copy=False) if output_mask[1] else None
+    third = total.astype(dtype, copy=False) if output_mask[2] else None
+    return first, second, third

@@ -1,0 +1,61 @@
+"""What `tinytorch` offers at its top level, and where it lives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ._core import dtypes, layouts
+
+#: Plain values: dtypes under all their names, layouts, memory formats, numbers.
+CONSTANTS: dict[str, Any] = {
+    **{("bool" if kind is dtypes.bool_ else name): kind for name, kind in dtypes.BY_NAME.items()},
+    **layouts.CONSTANTS,
+    "e": math.e,
+    "inf": math.inf,
+    "nan": math.nan,
+    "newaxis": None,
+    "pi": math.pi,
+}
+
+#: Submodules that import on first use.
+SUBMODULES = frozenset(
+    """accelerator autograd backends compiler cuda distributed distributions fft func functional hub jit linalg mps multiprocessing nn optim
+    overrides profiler random return_types sparse special storage testing types utils version xpu serialization torch_version _tensor_str
+    _C _VF amp cpu library fx onnx export masked nested quantization ao mtia _dynamo""".split()
+)
+
+_WHERE = {
+    "._functions": """tensor as_tensor asarray from_numpy frombuffer from_dlpack is_tensor is_storage is_floating_point is_complex is_nonzero
+        is_inference is_conj is_neg numel is_same_size result_type can_cast promote_types get_default_dtype set_default_dtype
+        set_default_device get_default_device set_default_tensor_type typename get_num_threads set_num_threads get_num_interop_threads
+        set_num_interop_threads are_deterministic_algorithms_enabled use_deterministic_algorithms is_deterministic_algorithms_warn_only_enabled
+        get_deterministic_debug_mode set_deterministic_debug_mode is_warn_always_enabled set_warn_always get_float32_matmul_precision
+        set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled
+        get_autocast_gpu_dtype get_autocast_cpu_dtype is_autocast_cache_enabled clear_autocast_cache
+        sym_int sym_float sym_max sym_min sym_not complex polar sparse_coo_tensor set_flush_denormal get_file_path is_vulkan_available
+        __config__ einsum autocast_increment_nesting autocast_decrement_nesting cudnn_is_acceptable is_anomaly_enabled is_anomaly_check_nan_enabled is_distributed
+        get_device_module numel Event Stream set_vital""",
+    ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator",
+    ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
+    ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",
+    "._core.print_options": "set_printoptions",
+    "._core.storage": "UntypedStorage TypedStorage",
+    "._legacy": """FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor
+        ComplexFloatTensor ComplexDoubleTensor FloatStorage DoubleStorage LongStorage IntStorage ByteStorage BoolStorage""",
+    ".serialization": "save load",
+    "._compile": "compile",
+    "._functional_python": """norm split unique unique_consecutive meshgrid broadcast_tensors broadcast_shapes tensordot cdist atleast_1d
+        atleast_2d atleast_3d block_diag cartesian_prod chain_matmul lu stft istft vmap align_tensors split""",
+    ".amp": "autocast GradScaler",
+    ".func": "vmap",
+}
+LAZY: dict[str, str] = {name: module for module, names in _WHERE.items() for name in names.split()}
+
+
+def public_names() -> list[str]:
+    """Every public name, those not yet looked up included."""
+    from ._core.declare import registry
+
+    operators = [name for name, overloads in registry.items() if "module" not in overloads[0].options and overloads[0].has_function]
+    return [*(name for name in operators if not name.startswith("_")), *LAZY, *SUBMODULES]

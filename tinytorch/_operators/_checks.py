@@ -1,0 +1,143 @@
+"""Which element types an operator takes, with torch's exception and text for those it does not."""
+
+from __future__ import annotations
+
+from .._core import dtypes
+from .._core.promotion import SCALAR_TYPE_NAMES
+
+no_bool_keys = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d is not dtypes.bool_)
+bit_keys = frozenset(d for d in dtypes.ARITHMETIC if d.category in ("bool", "int"))
+float_keys = frozenset((dtypes.float32, dtypes.float64))
+
+
+def _is_bool(value):
+    return value is True or value is False or getattr(value, "dtype", None) is dtypes.bool_
+
+
+def check_alpha(common, self, other, alpha):
+    """The multiplier of add must not be of a higher kind than the operands."""
+    if alpha.__class__ is bool and common is not dtypes.bool_:
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and common.category in ("int", "bool"):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, complex) and common.category != "complex":
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+
+
+def check_sub(common, self, other, alpha):
+    if _is_bool(self) and _is_bool(other):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+        )
+    if _is_bool(self) or _is_bool(other):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
+    check_alpha(common, self, other, alpha)
+
+
+check_rsub = check_sub
+
+
+def check_mode(common, self, other, rounding_mode):
+    if rounding_mode not in (None, "floor", "trunc"):
+        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+
+
+def mode_result(common, self, other, rounding_mode):
+    """Division without rounding leaves the integers."""
+    if rounding_mode is None and common.category in ("bool", "int"):
+        return dtypes.defaults.dtype
+    return common
+
+
+def check_power(common, self, exponent):
+    if isinstance(exponent, int) and exponent < 0 and common.category == "int":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+
+
+def check_addcdiv(common, self, tensor1, tensor2, value):
+    if tensor1.dtype.category in ("int", "bool") and tensor2.dtype.category in ("int", "bool"):
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 "
+            "and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) "
+            "for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter "
+            "implementation: (input + value * tensor1 / tensor2), for all dtypes."
+        )
+
+
+def kernel_refuses(kernel, *categories):
+    """A check that raises NotImplementedError as torch's dispatch over element types does: '"floor_cpu" not implemented for 'Float''."""
+
+    def check(common, *args):
+        if common.category in categories:
+            raise NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
+
+    return check
+
+
+def no_complex(name):
+    """A check for operators that need an order."""
+    if name in ("lt", "le", "gt", "ge"):
+        return kernel_refuses(f"{name}_cpu", "complex")
+
+    def check(common, *args):
+        if common.category == "complex":
+            raise RuntimeError(f"{name} not implemented for complex tensors.")
+
+    return check
+
+
+def bits_only(name):
+    """A check for operators on bits: integers, and booleans unless they are shifts."""
+    if name in ("lshift", "rshift"):
+        return kernel_refuses(f"{name}_cpu", "bool", "float", "complex")
+    return kernel_refuses(f"{name}_cpu", "float", "complex")
+
+
+real_keys = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d.category in ("int", "float"))
+
+
+def check_negative(common, self):
+    if common is dtypes.bool_:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
+
+
+def absolute_result(common, self):
+    return common
+
+
+def angle_result(common, self):
+    return common if common.category in ("float", "complex") else dtypes.defaults.dtype
+
+
+def no_complex_unary(name):
+    def check(common, *args):
+        if common.category == "complex":
+            raise RuntimeError(f"Unlike NumPy, torch.{name} doesn't allow complex tensors as input; use torch.sgn() instead"
+                               if name == "sign" else f"{name} is not supported for complex inputs")
+
+    return check
+
+
+def rounding(name):
+    """floor, ceil and trunc name the operator when they refuse; round reports the kernel."""
+
+    def check(common, *args):
+        if common.category == "complex":
+            raise RuntimeError(f"{name} is not supported for complex inputs")
+        if common is dtypes.bool_:
+            raise NotImplementedError(f'"{name}_vml_cpu" not implemented for \'Bool\'')
+
+    return check
+
+
+def check_clamp(common, self, min, max):
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if common.category == "complex":
+        raise RuntimeError("clamp is not supported for complex types")

@@ -1,0 +1,26 @@
+"""Conjugates and transposes that cost nothing on real tensors, for derivative formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def conj(tensor: Any) -> Any:
+    """The complex conjugate; a real tensor itself."""
+    return tensor.conj() if tensor.dtype.is_complex else tensor
+
+
+def adjoint(matrix: Any) -> Any:
+    """The conjugate transpose of a 2-D tensor."""
+    return matrix.t().conj() if matrix.dtype.is_complex else matrix.t()
+
+
+def batch_adjoint(matrices: Any) -> Any:
+    """The conjugate transpose of each matrix of a 3-D tensor."""
+    turned = matrices.transpose(1, 2)
+    return turned.conj() if turned.dtype.is_complex else turned
+
+
+def scaled(tensor: Any, factor: Any) -> Any:
+    """The tensor times the conjugate of a Python number; itself for 1."""
+    return tensor if factor == 1 else tensor * factor.conjugate()

@@ -1,0 +1,276 @@
+"""Addition, multiplication and the other operations of two operands, with their symbols."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._core.declare import composite, pointwise
+from .._kernels import arithmetic as kernels
+from . import _checks
+from ._shared import conj, masked
+
+add = pointwise(
+    "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", kernels.add, ufunc=np.add, infix="__add__", check=_checks.check_alpha
+)
+add.vjp(self=lambda grad: grad, other=lambda grad, alpha: grad if alpha == 1 else grad * conj(alpha))
+
+sub = pointwise(
+    "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+    kernels.sub,
+    ufunc=np.subtract,
+    infix="__sub__",
+    check=_checks.check_sub,
+    fast_keys=_checks.no_bool_keys,
+)
+sub.vjp(self=lambda grad: grad, other=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
+
+rsub = pointwise("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", kernels.rsub, inplace=False, check=_checks.check_rsub)
+rsub.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha), other=lambda grad: grad)
+
+mul = pointwise("mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, infix="__mul__")
+mul.vjp(self=lambda grad, other: grad * conj(other), other=lambda grad, self: grad * conj(self))
+
+div = pointwise("div.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, result="float", infix="__truediv__")
+div.vjp(
+    self=lambda grad, other: grad / conj(other),
+    other=lambda grad, self, other: -grad * conj((self / other) / other),
+)
+
+div_mode = pointwise(
+    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", kernels.div_mode, node="DivBackward1", result=_checks.mode_result, check=_checks.check_mode
+)
+div_mode.vjp(
+    self=lambda grad, other, rounding_mode: grad / conj(other) if rounding_mode is None else None,
+    other=lambda grad, self, other, rounding_mode: -grad * conj((self / other) / other) if rounding_mode is None else None,
+)
+
+floor_divide = pointwise(
+    "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", nondifferentiable=True
+)
+
+remainder = pointwise(
+    "remainder.Tensor(Tensor self, Tensor other) -> Tensor", kernels.remainder, infix="__mod__", node="RemainderBackward1"
+)
+remainder.vjp(self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="floor"))
+remainder_scalar = pointwise(
+    "remainder.Scalar(Tensor self, Scalar other) -> Tensor", kernels.remainder
+)
+remainder_scalar.vjp(self=lambda grad: grad)
+remainder_reflected = pointwise(
+    "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.remainder, promote=("self", "other"), inplace=False, method=False, out=False
+)
+remainder_reflected.vjp(other=lambda grad, self, other: -grad * div_mode(wrap_like(self, other), other, "floor"))
+
+fmod_scalar = pointwise("fmod.Scalar(Tensor self, Scalar other) -> Tensor", kernels.fmod)
+fmod_scalar.vjp(self=lambda grad: grad)
+fmod = pointwise("fmod.Tensor(Tensor self, Tensor other) -> Tensor", kernels.fmod, node="FmodBackward1")
+fmod.vjp(self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="trunc"))
+
+pow_tensor = pointwise(
+    "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", kernels.power, node="PowBackward1", check=_checks.check_power
+)
+pow_tensor.vjp(
+    self=lambda grad, self, exponent: _power_base(grad, self, exponent),
+    exponent=lambda grad, self, exponent, result: _power_exponent(grad, self, exponent, result),
+)
+pow_scalar = pointwise(
+    "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", kernels.power, node="PowBackward0", check=_checks.check_power
+)
+pow_scalar.vjp(self=lambda grad, self, exponent: _power_scalar(grad, self, exponent))
+pow_reflected = pointwise(
+    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kernels.power, promote=("self", "exponent"), node="PowBackward2", method=False, inplace=False,
+    check=_checks.check_power,
+)  # fmt: skip
+pow_reflected.vjp(exponent=lambda grad, self, exponent, result: _power_number(grad, self, exponent, result))
+
+
+def wrap_like(value, other):
+    """A number as a 0-dim tensor of `other`'s dtype."""
+    return other.new_full((), value)
+
+
+def _power_scalar(grad, self, exponent):
+    if exponent == 0:
+        return grad.new_zeros(self.shape)
+    factor = self.pow(exponent - 1) if exponent != 2 else self
+    return grad * conj(factor * exponent)
+
+
+def _power_base(grad, self, exponent):
+    return masked(exponent == 0, grad.new_zeros(()), grad * conj(exponent * self.pow(exponent - 1)))
+
+
+def _power_exponent(grad, self, exponent, result):
+    # d(self ** e)/de = result * log(self), but 0 where self is 0 and e is not negative: log would give nan there.
+    condition = ((self == 0) & (exponent >= 0)) if not exponent.is_complex() else (self == 0) & (exponent.real >= 0)
+    return grad * masked(condition, result.new_zeros(()), conj(result * self.log()))
+
+
+def _power_number(grad, self, exponent, result):
+    import cmath
+    import math
+
+    if self == 0:
+        condition = exponent.real >= 0 if exponent.is_complex() else exponent >= 0
+        return grad * masked(condition, result.new_zeros(()), conj(result * float("-inf")))
+    logarithm = cmath.log(self) if isinstance(self, complex) else math.log(self) if self > 0 else float("nan")
+    return grad * conj(result * logarithm)
+
+
+maximum = pointwise("maximum(Tensor self, Tensor other) -> Tensor", np.maximum, inplace=False, check=_checks.no_complex("maximum"))
+maximum.vjp(
+    self=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self < other, 0),
+    other=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self > other, 0),
+)
+minimum = pointwise("minimum(Tensor self, Tensor other) -> Tensor", np.minimum, inplace=False, check=_checks.no_complex("minimum"))
+minimum.vjp(
+    self=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self > other, 0),
+    other=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self < other, 0),
+)
+fmax = pointwise("fmax(Tensor self, Tensor other) -> Tensor", np.fmax, inplace=False)
+fmax.vjp(
+    self=lambda grad, self, other: grad.masked_fill((self >= other).logical_or(other.isnan()).logical_not(), 0),
+    other=lambda grad, self, other: grad.masked_fill((self >= other).logical_or(other.isnan()), 0),
+)
+fmin = pointwise("fmin(Tensor self, Tensor other) -> Tensor", np.fmin, inplace=False)
+fmin.vjp(
+    self=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()).logical_not(), 0),
+    other=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()), 0),
+)
+
+atan2 = pointwise("atan2(Tensor self, Tensor other) -> Tensor", np.arctan2, result="float")
+atan2.vjp(
+    self=lambda grad, self, other: grad * other / (self * self + other * other),
+    other=lambda grad, self, other: grad * -self / (self * self + other * other),
+)
+hypot = pointwise("hypot(Tensor self, Tensor other) -> Tensor", np.hypot)
+hypot.vjp(self=lambda grad, self, result: grad * (self / result), other=lambda grad, other, result: grad * (other / result))
+logaddexp = pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", np.logaddexp, inplace=False)
+logaddexp.vjp(
+    self=lambda grad, self, other: grad / (1 + (other - self).exp()),
+    other=lambda grad, self, other: grad / (1 + (self - other).exp()),
+)
+logaddexp2 = pointwise("logaddexp2(Tensor self, Tensor other) -> Tensor", np.logaddexp2, inplace=False)
+logaddexp2.vjp(
+    self=lambda grad, self, other: grad / (1 + 2 ** (other - self)),
+    other=lambda grad, self, other: grad / (1 + 2 ** (self - other)),
+)
+copysign = pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", np.copysign, result="float")
+copysign.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())), other=lambda grad, other_shape: grad.new_zeros(other_shape))
+nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False, nondifferentiable=True)
+heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", np.heaviside)
+heaviside.vjp(values=lambda grad, self: grad * (self == 0))
+gcd = pointwise("gcd(Tensor self, Tensor other) -> Tensor", np.gcd, nondifferentiable=True)
+lcm = pointwise("lcm(Tensor self, Tensor other) -> Tensor", np.lcm, nondifferentiable=True)
+xlogy = pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", kernels.xlogy, result="float")
+xlogy.vjp(
+    self=lambda grad, self, other: grad * masked((self == 0) & (other <= 0), grad.new_zeros(()), other.log()),
+    other=lambda grad, self, other: grad * self / other,
+)
+
+for _name, _function in (("eq", np.equal), ("ne", np.not_equal), ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal)):
+    _check = _checks.no_complex(_name) if _name not in ("eq", "ne") else None
+    for _overload, _type in (("Scalar", "Scalar"), ("Tensor", "Tensor")):
+        pointwise(
+            f"{_name}.{_overload}(Tensor self, {_type} other) -> Tensor",
+            _function,
+            result="bool",
+            nondifferentiable=True,
+            check=_check,
+            **({"infix": f"__{_name}__"} if _overload == "Tensor" else {}),
+        )
+
+for _name, _function in (("and", np.bitwise_and), ("or", np.bitwise_or), ("xor", np.bitwise_xor)):
+    pointwise(
+        f"bitwise_{_name}.Tensor(Tensor self, Tensor other) -> Tensor",
+        _function,
+        infix=f"__{_name}__",
+        nondifferentiable=True,
+        check=_checks.bits_only(f"bitwise_{_name}"),
+        fast_keys=_checks.bit_keys,
+    )
+    pointwise(
+        f"bitwise_{_name}.Scalar(Tensor self, Scalar other) -> Tensor", _function, nondifferentiable=True, check=_checks.bits_only(f"bitwise_{_name}"), ufunc=None
+    )
+    pointwise(
+        f"logical_{_name}(Tensor self, Tensor other) -> Tensor", kernels.logical(_name), result="bool", nondifferentiable=True
+    )
+
+for _name, _kernel in (("left", kernels.left_shift), ("right", kernels.right_shift)):
+    pointwise(
+        f"bitwise_{_name}_shift.Tensor(Tensor self, Tensor other) -> Tensor",
+        _kernel,
+        nondifferentiable=True,
+        check=_checks.bits_only("lshift" if _name == "left" else "rshift"),
+    )
+    pointwise(
+        f"bitwise_{_name}_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor",
+        _kernel,
+        nondifferentiable=True,
+        check=_checks.bits_only("lshift" if _name == "left" else "rshift"),
+    )
+
+lerp_scalar = pointwise("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", kernels.lerp)
+lerp_scalar.vjp(self=lambda grad, weight: grad * conj(1 - weight), end=lambda grad, weight: grad * conj(weight))
+lerp_tensor = pointwise("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", kernels.lerp, node="LerpBackward1")
+lerp_tensor.vjp(
+    self=lambda grad, weight: grad * conj(1 - weight),
+    end=lambda grad, weight: grad * conj(weight),
+    weight=lambda grad, self, end: grad * conj(end - self),
+)
+addcmul = pointwise("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kernels.addcmul)
+addcmul.vjp(
+    self=lambda grad: grad,
+    tensor1=lambda grad, tensor2, value: grad * conj(tensor2 * value),
+    tensor2=lambda grad, tensor1, value: grad * conj(tensor1 * value),
+)
+addcdiv = pointwise("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kernels.addcdiv, check=_checks.check_addcdiv)
+addcdiv.vjp(
+    self=lambda grad: grad,
+    tensor1=lambda grad, tensor2, value: grad * conj(value / tensor2),
+    tensor2=lambda grad, tensor1, tensor2, value: -grad * conj(value * tensor1 / (tensor2 * tensor2)),
+)
+
+
+def _alias(name, target, schema, **options):
+    """Another public name of an operator: torch's composites that only rename."""
+
+    def forward(*args, **kwargs):
+        return target(*args, **kwargs)
+
+    forward.__doc__ = f"Alias of torch.{target.name}."
+    return composite(f"{name}{schema}", forward, inplace=target.has_inplace, **options)
+
+
+_alias("subtract.Tensor", sub, "(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor")
+_alias("multiply.Tensor", mul, "(Tensor self, Tensor other) -> Tensor")
+_alias("divide.Tensor", div, "(Tensor self, Tensor other) -> Tensor")
+_alias("true_divide.Tensor", div, "(Tensor self, Tensor other) -> Tensor")
+_alias("divide.Tensor_mode", div_mode, "(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor")
+_alias("arctan2", atan2, "(Tensor self, Tensor other) -> Tensor")
+for _long, _short in (("greater", "gt"), ("greater_equal", "ge"), ("less", "lt"), ("less_equal", "le"), ("not_equal", "ne")):
+    from .._core.declare import find as _find
+
+    _alias(f"{_long}.Scalar", _find(_short, "Scalar"), "(Tensor self, Scalar other) -> Tensor")
+    _alias(f"{_long}.Tensor", _find(_short, "Tensor"), "(Tensor self, Tensor other) -> Tensor")
+
+
+@composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", inplace=True)
+def float_power(self, exponent):
+    """Powers in double precision."""
+    wide = _wide(self, exponent)
+    return self.to(wide).pow(exponent.to(wide))
+
+
+@composite("float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", inplace=True)
+def float_power_scalar(self, exponent):
+    """Powers in double precision."""
+    return self.to(_wide(self, exponent)).pow(exponent)
+
+
+def _wide(*operands):
+    from .._core import dtypes
+
+    if any(isinstance(o, complex) or getattr(o, "is_complex", bool)() for o in operands):
+        return dtypes.complex128
+    return dtypes.float64

@@ -1,0 +1,241 @@
+"""Convolution: one trilinear form, its gradients, and torch's named forms of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinytorch._core.declare import composite, op
+from tinytorch._kernels import convolution as kernels
+
+Ints = Sequence[int]
+_GEOMETRY = (
+    "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
+)
+
+convolution = op(
+    f"convolution(Tensor input, Tensor weight, Tensor? bias, {_GEOMETRY}) -> Tensor",
+    kernels.convolution,
+    out=False,
+)
+convolution_backward = op(
+    f"convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? bias_sizes, {_GEOMETRY}, "
+    "bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
+    kernels.convolution_backward,
+    node="ConvolutionBackwardBackward0",
+    method=False,
+    function=False,
+    out=False,
+)
+
+
+def _gradients(
+    grad: Any,
+    input: Any,
+    weight: Any,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    transposed: bool,
+    output_padding: Ints,
+    groups: int,
+    needs: frozenset[str],
+) -> dict[str, Any]:
+    mask = [name in needs for name in ("input", "weight", "bias")]
+    geometry = (stride, padding, dilation, transposed, output_padding, groups)
+    results = convolution_backward(grad, input, weight, None, *geometry, mask)
+    return dict(zip(("input", "weight", "bias"), results, strict=True))
+
+
+convolution.vjp_all(
+    lambda grad, input, weight, stride, padding, dilation, transposed, output_padding, groups, needs: _gradients(
+        grad, input, weight, stride, padding, dilation, transposed, output_padding, groups, needs
+    )
+)
+
+
+def _second_gradients(
+    toward_input: Any,
+    toward_weight: Any,
+    toward_bias: Any,
+    grad_output: Any,
+    input: Any,
+    weight: Any,
+    geometry: tuple[Any, ...],
+    output_mask: Sequence[bool],
+    needs: frozenset[str],
+) -> dict[str, Any]:
+    """The trilinear form again: each cotangent takes the place of what it is a direction of."""
+    results: dict[str, Any] = {}
+    if "grad_output" in needs:
+        terms = []
+        if output_mask[0]:
+            terms.append(convolution(toward_input, weight, None, *geometry))
+        if output_mask[1]:
+            terms.append(convolution(input, toward_weight, None, *geometry))
+        if output_mask[2]:
+            terms.append(toward_bias.view([-1, *[1] * (grad_output.dim() - 2)]).expand(grad_output.shape))
+        total = terms[0] if terms else None
+        for term in terms[1:]:
+            total = total + term
+        results["grad_output"] = total
+    if "input" in needs and output_mask[1]:
+        mask = [True, False, False]
+        results["input"] = convolution_backward(grad_output, input, toward_weight, None, *geometry, mask)[0]
+    if "weight" in needs and output_mask[0]:
+        mask = [False, True, False]
+        results["weight"] = convolution_backward(grad_output, toward_input, weight, None, *geometry, mask)[1]
+    return {name: results.get(name) for name in ("grad_output", "input", "weight")}
+
+
+convolution_backward.vjp_all(
+    lambda grad_result0, grad_result1, grad_result2, grad_output, input, weight, stride, padding, dilation, transposed, output_padding, groups, output_mask, needs: (
+        _second_gradients(
+            grad_result0,
+            grad_result1,
+            grad_result2,
+            grad_output,
+            input,
+            weight,
+            (stride, padding, dilation, transposed, output_padding, groups),
+            output_mask,
+            needs,
+        )
+    )
+)
+
+
+# torch's named forms -------------------------------------------------------------------------------------------------
+
+
+def _expand(values: Any, rank: int) -> list[int]:
+    """One number, or a list with one, for every dimension."""
+    if isinstance(values, int):
+        return [values] * rank
+    return list(values) * rank if len(values) == 1 and rank > 1 else list(values)
+
+
+def _batched(name: str, input: Any, rank: int) -> tuple[Any, bool]:
+    """The input with a batch dimension, and whether it had one."""
+    if input.dim() not in (rank + 1, rank + 2):
+        raise RuntimeError(
+            f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of size: "
+            f"{list(input.shape)}"
+        )
+    return (input, True) if input.dim() == rank + 2 else (input.unsqueeze(0), False)
+
+
+def _check_weight(name: str, input: Any, weight: Any, values: Any, given: str) -> None:
+    rank = weight.dim() - 2
+    if weight.dim() < 3:
+        raise RuntimeError("weight should have at least three dimensions")
+    if len(values) != rank:
+        raise RuntimeError(
+            f"expected {given} to be a single integer value or a list of {rank} values to match the convolution "
+            f"dimensions, but got {given}={list(values)}"
+        )
+
+
+def _plain(
+    name: str, rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    x, batched = _batched(name, input, rank)
+    stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
+    _check_weight(name, x, weight, stride, "stride")
+    result = convolution(x, weight, bias, stride, padding, dilation, False, [0] * rank, groups)
+    return result if batched else result.squeeze(0)
+
+
+def _padded(
+    name: str, rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: str, dilation: Any, groups: int
+) -> Any:
+    """padding="same" or "valid"."""
+    x, batched = _batched(name, input, rank)
+    stride, dilation = _expand(stride, rank), _expand(dilation, rank)
+    if padding == "valid":
+        result = convolution(x, weight, bias, stride, [0] * rank, dilation, False, [0] * rank, groups)
+    elif padding == "same":
+        if any(s != 1 for s in stride):
+            raise RuntimeError("padding='same' is not supported for strided convolutions")
+        totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+        before = [total // 2 for total in totals]
+        extra = [total - 2 * b for total, b in zip(totals, before, strict=True)]
+        if any(extra):
+            from tinytorch._operators.assembly import constant_pad_nd
+
+            x = constant_pad_nd(x, [n for e in reversed(extra) for n in (0, e)], 0)
+        result = convolution(x, weight, bias, stride, before, dilation, False, [0] * rank, groups)
+    else:
+        raise RuntimeError(f"Invalid padding string: '{padding}'")
+    return result if batched else result.squeeze(0)
+
+
+def _named(rank: int) -> None:
+    """conv{rank}d in its two overloads and conv_transpose{rank}d."""
+    one, zero = (", ".join([digit] * rank) for digit in "10")
+    name, transposed_name = f"conv{rank}d", f"conv_transpose{rank}d"
+
+    def conv(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Any:
+        return _plain(name, rank, input, weight, bias, stride, padding, dilation, groups)
+
+    def conv_padded(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: str = "valid",
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Any:
+        return _padded(name, rank, input, weight, bias, stride, padding, dilation, groups)
+
+    def conv_transpose(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> Any:
+        x, batched = _batched(transposed_name, input, rank)
+        lists = [_expand(values, rank) for values in (stride, padding, dilation, output_padding)]
+        result = convolution(x, weight, bias, lists[0], lists[1], lists[2], True, lists[3], groups)
+        return result if batched else result.squeeze(0)
+
+    conv.__doc__ = f"Cross-correlation over {rank} spatial dimension(s), bias and groups as torch has them."
+    conv_padded.__doc__ = 'The same with padding="same" or "valid".'
+    conv_transpose.__doc__ = f"The gradient of {name} with respect to its input, as a layer."
+    head = "Tensor input, Tensor weight, Tensor? bias=None"
+    composite(
+        f"{name}({head}, SymInt[{rank}] stride=[{one}], SymInt[{rank}] padding=[{zero}], "
+        f"SymInt[{rank}] dilation=[{one}], SymInt groups=1) -> Tensor",
+        conv,
+        out=False,
+    )
+    composite(
+        f'{name}.padding({head}, SymInt[{rank}] stride=[{one}], str padding="valid", '
+        f"SymInt[{rank}] dilation=[{one}], SymInt groups=1) -> Tensor",
+        conv_padded,
+        out=False,
+    )
+    overload = "" if rank == 1 else ".input"
+    composite(
+        f"{transposed_name}{overload}({head}, SymInt[{rank}] stride=[{one}], SymInt[{rank}] padding=[{zero}], "
+        f"SymInt[{rank}] output_padding=[{zero}], SymInt groups=1, SymInt[{rank}] dilation=[{one}]) -> Tensor",
+        conv_transpose,
+        out=False,
+    )
+
+
+for _rank in (1, 2, 3):
+    _named(_rank)

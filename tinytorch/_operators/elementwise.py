@@ -1,0 +1,234 @@
+"""Functions of one operand, applied to each element."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._core.declare import composite, pointwise
+from .._kernels import elementwise as kernels
+from . import _checks
+from ._shared import conj, masked
+
+neg = pointwise("neg(Tensor self) -> Tensor", np.negative, check=_checks.check_negative, fast_keys=_checks.no_bool_keys)
+neg.vjp(self=lambda grad: -grad)
+abs_ = pointwise("abs(Tensor self) -> Tensor", np.absolute, fast_keys=_checks.real_keys, result=_checks.absolute_result)
+abs_.vjp(self=lambda grad, self: grad * self.sgn())
+sign = pointwise("sign(Tensor self) -> Tensor", kernels.sign, check=_checks.no_complex_unary("sign"))
+sign.vjp(self=lambda grad: grad.new_zeros(grad.shape))
+sgn = pointwise("sgn(Tensor self) -> Tensor", kernels.sgn)
+sgn.vjp(self=lambda grad, self, result: _sgn(grad, self, result))
+
+
+def _sgn(grad, self, result):
+    if not self.is_complex():
+        return grad.new_zeros(grad.shape)
+    size = self.abs()
+    inner = (grad - (conj(result) * grad).real * result) / size
+    return masked(size == 0, grad.new_zeros(()), inner)
+
+
+exp = pointwise("exp(Tensor self) -> Tensor", np.exp, result="float")
+exp.vjp(self=lambda grad, result: grad * conj(result))
+exp2 = pointwise("exp2(Tensor self) -> Tensor", np.exp2, result="float")
+exp2.vjp(self=lambda grad, result: grad * conj(result) * math.log(2))
+expm1 = pointwise("expm1(Tensor self) -> Tensor", np.expm1, result="float")
+expm1.vjp(self=lambda grad, result: grad * (conj(result) + 1))
+log = pointwise("log(Tensor self) -> Tensor", np.log, result="float")
+log.vjp(self=lambda grad, self: grad / conj(self))
+log2 = pointwise("log2(Tensor self) -> Tensor", np.log2, result="float")
+log2.vjp(self=lambda grad, self: grad / (conj(self) * math.log(2)))
+log10 = pointwise("log10(Tensor self) -> Tensor", np.log10, result="float")
+log10.vjp(self=lambda grad, self: grad / (conj(self) * math.log(10)))
+log1p = pointwise("log1p(Tensor self) -> Tensor", np.log1p, result="float")
+log1p.vjp(self=lambda grad, self: grad / conj(self + 1))
+sqrt = pointwise("sqrt(Tensor self) -> Tensor", np.sqrt, result="float")
+sqrt.vjp(self=lambda grad, result: grad / (2 * conj(result)))
+rsqrt = pointwise("rsqrt(Tensor self) -> Tensor", kernels.rsqrt, result="float")
+rsqrt.vjp(self=lambda grad, result: -0.5 * grad * conj(result * result * result))
+square = composite("square(Tensor self) -> Tensor", lambda self: self.pow(2), inplace=True)
+reciprocal = pointwise("reciprocal(Tensor self) -> Tensor", kernels.reciprocal, result="float")
+reciprocal.vjp(self=lambda grad, result: -grad * conj(result * result))
+
+sin = pointwise("sin(Tensor self) -> Tensor", np.sin, result="float")
+sin.vjp(self=lambda grad, self: grad * conj(self.cos()))
+cos = pointwise("cos(Tensor self) -> Tensor", np.cos, result="float")
+cos.vjp(self=lambda grad, self: grad * -conj(self.sin()))
+tan = pointwise("tan(Tensor self) -> Tensor", np.tan, result="float")
+tan.vjp(self=lambda grad, result: grad * conj(1 + result * result))
+asin = pointwise("asin(Tensor self) -> Tensor", np.arcsin, result="float")
+asin.vjp(self=lambda grad, self: grad * conj((1 - self * self).rsqrt()))
+acos = pointwise("acos(Tensor self) -> Tensor", np.arccos, result="float")
+acos.vjp(self=lambda grad, self: grad * -conj((1 - self * self).rsqrt()))
+atan = pointwise("atan(Tensor self) -> Tensor", np.arctan, result="float")
+atan.vjp(self=lambda grad, self: grad / conj(self * self + 1))
+sinh = pointwise("sinh(Tensor self) -> Tensor", np.sinh, result="float")
+sinh.vjp(self=lambda grad, self: grad * conj(self.cosh()))
+cosh = pointwise("cosh(Tensor self) -> Tensor", np.cosh, result="float")
+cosh.vjp(self=lambda grad, self: grad * conj(self.sinh()))
+tanh = pointwise("tanh(Tensor self) -> Tensor", np.tanh, result="float")
+tanh_backward = pointwise("tanh_backward(Tensor grad_output, Tensor output) -> Tensor", kernels.tanh_backward, method=False, function=False, inplace=False)
+tanh_backward.vjp(
+    grad_output=lambda grad, output: tanh_backward(grad, conj(output)),
+    output=lambda grad, grad_output, output: grad * conj(-2 * output * grad_output),
+)
+tanh.vjp(self=lambda grad, result: tanh_backward(grad, conj(result)))
+asinh = pointwise("asinh(Tensor self) -> Tensor", np.arcsinh, result="float")
+asinh.vjp(self=lambda grad, self: grad * conj((self.pow(2) + 1).rsqrt()))
+acosh = pointwise("acosh(Tensor self) -> Tensor", np.arccosh, result="float")
+acosh.vjp(self=lambda grad, self: grad * conj((self - 1).rsqrt() * (self + 1).rsqrt()))
+atanh = pointwise("atanh(Tensor self) -> Tensor", np.arctanh, result="float")
+atanh.vjp(self=lambda grad, self: grad * conj(1 / (1 - self.pow(2))))
+
+sigmoid = pointwise("sigmoid(Tensor self) -> Tensor", kernels.sigmoid, result="float")
+sigmoid_backward = pointwise(
+    "sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor", kernels.sigmoid_backward, method=False, function=False, inplace=False
+)
+sigmoid_backward.vjp(
+    grad_output=lambda grad, output: sigmoid_backward(grad, conj(output)),
+    output=lambda grad, grad_output, output: grad * grad_output * (-2 * output + 1),
+)
+sigmoid.vjp(self=lambda grad, result: sigmoid_backward(grad, conj(result)))
+
+for _name, _function in (("floor", kernels.floor), ("ceil", kernels.ceil), ("trunc", kernels.trunc), ("round", kernels.rint)):
+    pointwise(f"{_name}(Tensor self) -> Tensor", _function, check=_checks.rounding(_name)).vjp(self=lambda grad: grad.new_zeros(grad.shape))
+round_decimals = pointwise("round.decimals(Tensor self, *, int decimals) -> Tensor", kernels.round_decimals, node="RoundBackward1")
+round_decimals.vjp(self=lambda grad: grad.new_zeros(grad.shape))
+frac = pointwise("frac(Tensor self) -> Tensor", kernels.frac, check=_checks.kernel_refuses("frac_cpu", "bool", "int", "complex"))
+frac.vjp(self=lambda grad: grad)
+
+isnan = pointwise("isnan(Tensor self) -> Tensor", kernels.isnan, result="bool", nondifferentiable=True, inplace=False, out=False)
+isinf = pointwise("isinf(Tensor self) -> Tensor", kernels.isinf, result="bool", nondifferentiable=True, inplace=False, out=False)
+isfinite = pointwise("isfinite(Tensor self) -> Tensor", kernels.isfinite, result="bool", nondifferentiable=True, inplace=False, out=False)
+isposinf = pointwise("isposinf(Tensor self) -> Tensor", kernels.isposinf, result="bool", nondifferentiable=True, inplace=False)
+isneginf = pointwise("isneginf(Tensor self) -> Tensor", kernels.isneginf, result="bool", nondifferentiable=True, inplace=False)
+isreal = pointwise("isreal(Tensor self) -> Tensor", np.isreal, result="bool", nondifferentiable=True, inplace=False, out=False)
+signbit = pointwise("signbit(Tensor self) -> Tensor", kernels.signbit, result="bool", nondifferentiable=True, inplace=False)
+logical_not = pointwise("logical_not(Tensor self) -> Tensor", np.logical_not, result="bool", nondifferentiable=True)
+bitwise_not = pointwise(
+    "bitwise_not(Tensor self) -> Tensor", np.invert, nondifferentiable=True, check=_checks.bits_only("bitwise_not"), fast_keys=_checks.bit_keys
+)
+positive = composite("positive(Tensor self) -> Tensor", lambda self: _positive(self), out=False)
+
+
+def _positive(self):
+    if self.dtype.category == "bool":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return self
+
+
+erf = pointwise("erf(Tensor self) -> Tensor", kernels.special("erf"), result="float")
+erf.vjp(self=lambda grad, self: 2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
+erfc = pointwise("erfc(Tensor self) -> Tensor", kernels.special("erfc"), result="float")
+erfc.vjp(self=lambda grad, self: -2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
+erfinv = pointwise("erfinv(Tensor self) -> Tensor", kernels.special("erfinv"), result="float")
+erfinv.vjp(self=lambda grad, self: 0.5 * math.sqrt(math.pi) * (self.erfinv().pow(2)).exp() * grad)
+lgamma = pointwise("lgamma(Tensor self) -> Tensor", kernels.special("gammaln"), result="float")
+lgamma.vjp(self=lambda grad, self: grad * self.digamma())
+digamma = pointwise("digamma(Tensor self) -> Tensor", kernels.digamma, result="float")
+digamma.vjp(self=lambda grad, self: grad * polygamma(1, self))
+polygamma = pointwise("polygamma(int n, Tensor self) -> Tensor", kernels.polygamma, result="float", method=False, inplace=False)
+polygamma.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
+i0 = pointwise("i0(Tensor self) -> Tensor", kernels.special("i0"), result="float")
+i0.vjp(self=lambda grad, self: grad * special_i1(self))
+special_i1 = pointwise("special_i1(Tensor self) -> Tensor", kernels.special("i1"), result="float", module="special", inplace=False)
+special_i1.vjp(self=lambda grad, self, result: grad * masked(self == 0, grad.new_full((), 0.5), self.i0() - result / self))
+sinc = pointwise("sinc(Tensor self) -> Tensor", kernels.sinc, result="float")
+sinc.vjp(self=lambda grad, self: _sinc(grad, self))
+deg2rad = pointwise("deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float")
+deg2rad.vjp(self=lambda grad: grad * (math.pi / 180))
+rad2deg = pointwise("rad2deg(Tensor self) -> Tensor", kernels.rad2deg, result="float")
+rad2deg.vjp(self=lambda grad: grad * (180 / math.pi))
+
+
+def _sinc(grad, self):
+    angle = self * math.pi
+    slope = grad * conj((angle * angle.cos() - angle.sin()) / (angle * self))
+    return masked(angle * angle == 0, grad.new_zeros(()), slope)
+
+
+logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", kernels.logit, result="float")
+logit.vjp(self=lambda grad, self, eps: _logit(grad, self, eps))
+
+
+def _logit(grad, self, eps):
+    slope = grad / (self * (1 - self))
+    if eps is None:
+        return masked((self < 0) | (self > 1), grad.new_full((), math.nan), slope)
+    return masked((self < eps) | (self > 1 - eps), grad.new_zeros(()), slope)
+
+
+nan_to_num = pointwise(
+    "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor", kernels.nan_to_num, upcast=False
+)
+nan_to_num.vjp(self=lambda grad, self: grad * self.isfinite())
+
+clamp = pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kernels.clamp, node="ClampBackward1", check=_checks.check_clamp)
+clamp.vjp(self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())))
+clamp_tensor = pointwise(
+    "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kernels.clamp, node="ClampBackward0", check=_checks.check_clamp
+)
+clamp_tensor.vjp(
+    self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())),
+    min=lambda grad, self, min, max: None if min is None else masked(
+        (self < min) if max is None else (min < max) & (self < min), grad, grad.new_zeros(())),
+    max=lambda grad, self, min, max: None if max is None else masked(
+        (self > max) if min is None else ((self > max) | (max < min)), grad, grad.new_zeros(())),
+)  # fmt: skip
+
+
+def _inside(self, low, high):
+    if low is not None and high is not None:
+        return (self >= low) & (self <= high)
+    return self >= low if low is not None else self <= high
+
+
+for _kind, _type in (("", "Scalar"), (".Tensor", "Tensor")):
+    _suffix = "Backward1" if _kind else "Backward0"
+    pointwise(f"clamp_min{_kind}(Tensor self, {_type} min) -> Tensor", kernels.clamp_min, node=f"ClampMin{_suffix}").vjp(
+        self=lambda grad, self, min: masked(self >= min, grad, grad.new_zeros(())),
+        **({"min": lambda grad, self, min: masked(self < min, grad, grad.new_zeros(()))} if _kind else {}),
+    )
+    pointwise(f"clamp_max{_kind}(Tensor self, {_type} max) -> Tensor", kernels.clamp_max, node=f"ClampMax{_suffix}").vjp(
+        self=lambda grad, self, max: masked(self <= max, grad, grad.new_zeros(())),
+        **({"max": lambda grad, self, max: masked(self > max, grad, grad.new_zeros(()))} if _kind else {}),
+    )
+
+conj_physical = pointwise("conj_physical(Tensor self) -> Tensor", np.conjugate)
+conj_physical.vjp(self=lambda grad: conj(grad))
+angle = pointwise("angle(Tensor self) -> Tensor", kernels.angle, result=_checks.angle_result, inplace=False)
+angle.vjp(self=lambda grad, self: _angle(grad, self))
+
+
+def _angle(grad, self):
+    if not self.is_complex():
+        return grad.new_zeros(grad.shape)
+    size = self.abs()
+    turn = self / size.pow(2)
+    return masked(self == 0, self.new_zeros(()), grad * (turn * 1j))
+
+
+def _alias(name, target, schema="(Tensor self) -> Tensor", **options):
+    def forward(*args, **kwargs):
+        return target(*args, **kwargs)
+
+    forward.__doc__ = f"Alias of torch.{target.name}."
+    composite(f"{name}{schema}", forward, inplace=target.has_inplace, **options)
+
+
+for _name, _target in (
+    ("negative", neg), ("absolute", abs_), ("arcsin", asin), ("arccos", acos), ("arctan", atan), ("arcsinh", asinh), ("arccosh", acosh),
+    ("arctanh", atanh),
+):  # fmt: skip
+    _alias(_name, _target)
+_alias("clip", clamp, "(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor")
+_alias("clip.Tensor", clamp_tensor, "(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor")
+composite("fix(Tensor self) -> Tensor", lambda self: self.trunc(), inplace=True)
+for _name, _target in (("special_erf", erf), ("special_erfc", erfc), ("special_erfinv", erfinv), ("special_exp2", exp2), ("special_expm1", expm1),
+                       ("special_gammaln", lgamma), ("special_digamma", digamma), ("special_psi", digamma), ("special_i0", i0), ("special_log1p", log1p),
+                       ("special_sinc", sinc), ("special_expit", sigmoid)):  # fmt: skip
+    composite(f"{_name}(Tensor self) -> Tensor", lambda self, _target=_target: _target(self), module="special")
+composite("special_logit(Tensor self, float? eps=None) -> Tensor", lambda self, eps=None: logit(self, eps), module="special")
+composite("special_polygamma(int n, Tensor self) -> Tensor", lambda n, self: polygamma(n, self), module="special")
+composite("special_round(Tensor self, *, int decimals=0) -> Tensor", lambda self, decimals=0: self.round(decimals=decimals), module="special")

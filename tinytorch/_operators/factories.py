@@ -1,0 +1,376 @@
+"""Operators that make tensors from sizes and numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._core import declare, dtypes, layout, layouts
+from .._core.device import device_in_force, refuse_allocation
+from .._core.dispatch import meta_tensor
+from .._core.dtypes import defaults
+from .._core.outputs import store
+from .._core.tensor import Tensor, key_of, make, wrap
+
+_OPTIONS = "*, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+
+
+def factory(schema, **options):
+    """Declare a factory: the function gets the sizes and numbers and a dtype, and returns an array."""
+
+    def decorate(function):
+        def build(*args, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False, out=None, **values):
+            if layout is not None and layout is not layouts.strided:
+                raise NotImplementedError(f"layout {layout}: tinytorch has strided tensors only")
+            place = device if device is not None else device_in_force()
+            if place is not None and place.type not in ("cpu", "meta"):
+                refuse_allocation(place)
+            if out is not None and dtype is None:
+                dtype = out.dtype
+            hollow = place is not None and place.type == "meta"
+            if hollow and "size" in values and "sized" in options:
+                size = checked(values["size"], name)
+                result = meta_tensor(size, dtype or defaults.dtype)
+            else:
+                array = function(*args, **values, dtype=dtype)
+                result = wrap(array)
+                if hollow:
+                    result = meta_tensor(array.shape, result.dtype, layout_of(array))
+            if out is not None:
+                store(result, out)
+                return out
+            if requires_grad:
+                require(result)
+            return result
+
+        name = schema[: schema.index("(")].partition(".")[0]
+        build.__name__ = name
+        build.__doc__ = function.__doc__
+        return declare.factory(schema, build, method=False, **{key: value for key, value in options.items() if key != "sized"})
+
+    return decorate
+
+
+def layout_of(array):
+    return layout.element_strides(array)
+
+
+def require(tensor):
+    """requires_grad=True for a fresh tensor."""
+    if tensor.dtype.category not in ("float", "complex"):
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    tensor._requires_grad = True
+
+
+def checked(size, name):
+    """`size` as a shape. Raises RuntimeError with torch's text for negative sizes."""
+    if any(length < 0 for length in size):
+        if name in ("zeros",):
+            raise RuntimeError(f"{name}: Dimension size must be non-negative.")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}")
+    return tuple(size)
+
+
+def filled(size, value, dtype, name="full"):
+    shape = checked(size, name)
+    kind = (dtype or defaults.dtype).numpy
+    if value == 0 and not isinstance(value, complex):
+        return np.zeros(shape, kind)
+    out = np.empty(shape, kind)
+    out[...] = value
+    return out
+
+
+@factory(f"zeros(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True)
+def zeros(size, dtype):
+    """Zeros of the given size."""
+    return np.zeros(checked(size, "zeros"), (dtype or defaults.dtype).numpy)
+
+
+@factory(f"ones(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True)
+def ones(size, dtype):
+    """Ones of the given size."""
+    return filled(size, 1, dtype)
+
+
+@factory(f"empty.memory_format(SymInt[] size, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", sized=True)
+def empty(size, dtype, memory_format=None):
+    """Uninitialised memory of the given size."""
+    shape = checked(size, "empty")
+    kind = (dtype or defaults.dtype).numpy
+    if memory_format in (layouts.channels_last, layouts.channels_last_3d):
+        return layout.empty(shape, layout.channels_last_strides(shape), kind)
+    return np.empty(shape, kind)
+
+
+@factory(f"empty_strided(SymInt[] size, SymInt[] stride, {_OPTIONS}) -> Tensor")
+def empty_strided(size, stride, dtype):
+    """Uninitialised memory with the given strides."""
+    if len(size) != len(stride):
+        raise RuntimeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
+    from .._core.storage import restride
+
+    kind = (dtype or defaults.dtype).numpy
+    span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    return restride(np.empty(span, kind), tuple(size), tuple([s * kind.itemsize for s in stride]))
+
+
+def infer_dtype(value):
+    """The dtype torch.full gives for a number."""
+    if isinstance(value, bool):
+        return dtypes.bool_
+    if isinstance(value, int):
+        return dtypes.int64
+    return defaults.complex if isinstance(value, complex) else defaults.dtype
+
+
+@factory(f"full(SymInt[] size, Scalar fill_value, {_OPTIONS}) -> Tensor")
+def full(size, fill_value, dtype):
+    """The given number in every place."""
+    from .conversion import number_of
+
+    kind = dtype or infer_dtype(fill_value)
+    return filled(size, number_of(fill_value, kind.numpy), kind)
+
+
+@factory(f"scalar_tensor(Scalar s, {_OPTIONS}) -> Tensor")
+def scalar_tensor(s, dtype):
+    """A 0-dim tensor of the default dtype."""
+    return filled((), s, dtype)
+
+
+@factory(f"eye(SymInt n, {_OPTIONS}) -> Tensor")
+def eye(n, dtype):
+    """The identity matrix."""
+    return _eye(n, n, dtype)
+
+
+@factory(f"eye.m(SymInt n, SymInt m, {_OPTIONS}) -> Tensor")
+def eye_m(n, m, dtype):
+    """Ones on the diagonal of an n by m matrix."""
+    return _eye(n, m, dtype)
+
+
+def _eye(n, m, dtype):
+    if n < 0:
+        raise RuntimeError(f"n must be greater or equal to 0, got {n}")
+    if m < 0:
+        raise RuntimeError(f"m must be greater or equal to 0, got {m}")
+    return np.eye(n, m, dtype=(dtype or defaults.dtype).numpy)
+
+
+def _arange(start, end, step, dtype):
+    if dtype is None:
+        dtype = dtypes.int64 if all(isinstance(value, int) for value in (start, end, step)) else defaults.dtype
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (step > 0 and end < start) or (step < 0 and end > start):
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if dtype.category == "int":
+        if all(isinstance(value, int) for value in (start, end, step)):
+            return np.arange(start, end, step, np.int64).astype(dtype.numpy)
+        count = math.ceil((end - start) / step)
+        return (int(start) + int(step) * np.arange(count)).astype(dtype.numpy)
+    count = math.ceil((end - start) / step)
+    return (start + step * np.arange(count, dtype=np.float64)).astype(dtype.numpy)
+
+
+@factory(f"arange(Scalar end, {_OPTIONS}) -> Tensor")
+def arange(end, dtype):
+    """0, 1, ... below `end`."""
+    return _arange(0, end, 1, dtype)
+
+
+@factory(f"arange.start(Scalar start, Scalar end, {_OPTIONS}) -> Tensor", out=False)
+def arange_start(start, end, dtype):
+    """start, start + 1, ... below `end`."""
+    return _arange(start, end, 1, dtype)
+
+
+@factory(f"arange.start_step(Scalar start, Scalar end, Scalar step=1, {_OPTIONS}) -> Tensor")
+def arange_step(start, end, dtype, step=1):
+    """start, start + step, ... before `end`."""
+    return _arange(start, end, step, dtype)
+
+
+@factory(f"range.step(Scalar start, Scalar end, Scalar step=1, {_OPTIONS}) -> Tensor")
+def range_step(start, end, dtype, step=1):
+    """Like arange, but `end` itself belongs to it. Deprecated in torch."""
+    import warnings
+
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's range builtin. "
+        "Instead, use torch.arange, which produces values in [start, end).",
+        UserWarning,
+        stacklevel=4,
+    )
+    kind = dtype or defaults.dtype
+    count = math.floor((end - start) / step) + 1
+    return (start + step * np.arange(count, dtype=np.float64)).astype(kind.numpy)
+
+
+def _kind(start, end, dtype):
+    if dtype is not None:
+        return dtype
+    return defaults.complex if isinstance(start, complex) or isinstance(end, complex) else defaults.dtype
+
+
+@factory(f"linspace(Scalar start, Scalar end, int steps, {_OPTIONS}) -> Tensor")
+def linspace(start, end, steps, dtype):
+    """`steps` numbers evenly spaced from start to end; the second half is counted back from the end."""
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    kind = _kind(start, end, dtype)
+    return _linspace(start, end, steps, kind)
+
+
+def _linspace(start, end, steps, kind):
+    if steps == 1:
+        return np.array([start]).astype(kind.numpy)
+    if kind.category == "int":
+        working = np.dtype(np.float32) if kind.itemsize < 8 else np.dtype(np.float64)
+    else:
+        working = np.dtype(np.float32) if kind.reduced else kind.numpy
+    first, last = np.asarray(start).astype(working), np.asarray(end).astype(working)
+    step = (last - first) / working.type(max(steps - 1, 1))
+    index = np.arange(steps).astype(working)
+    half = steps // 2
+    forward = first + step * index[:half]
+    backward = last - step * (working.type(steps - 1) - index[half:])
+    return np.concatenate((forward, backward)).astype(kind.numpy)
+
+
+@factory(f"logspace(Scalar start, Scalar end, int steps, float base=10.0, {_OPTIONS}) -> Tensor")
+def logspace(start, end, steps, dtype, base=10.0):
+    """base to the powers of linspace(start, end, steps)."""
+    kind = _kind(start, end, dtype)
+    wide = dtypes.complex128 if kind.is_complex else dtypes.float64
+    return np.power(base, _linspace(start, end, steps, wide)).astype(kind.numpy)
+
+
+# Like another tensor -------------------------------------------------------------------------------------------------------------------
+
+
+def _like(self, dtype, device, memory_format):
+    """An empty tensor like `self`: its dtype, device and memory order unless others are given."""
+    kind = dtype or self.dtype
+    array = self._array
+    if memory_format is None or memory_format is layouts.preserve_format:
+        strides = layout.preserved_strides(array)
+    elif memory_format is layouts.contiguous_format:
+        strides = layout.contiguous_strides(array.shape)
+    else:
+        strides = layout.channels_last_strides(array.shape)
+    place = device.type if device is not None else self.device.type
+    if place == "meta":
+        return meta_tensor(array.shape, kind, strides)
+    if place != "cpu":
+        refuse_allocation(device)
+    out = layout.empty(array.shape, strides, kind.numpy)
+    return make(Tensor, out, key_of(out))
+
+
+def like(schema, **options):
+    """Declare a factory that takes its shape from a tensor: the function fills the array in place."""
+
+    def decorate(function):
+        def build(self, *args, dtype=None, layout=None, device=None, pin_memory=None, memory_format=None, requires_grad=False, out=None, **values):
+            if dtype is None and out is not None:
+                dtype = out.dtype
+            result = _like(self, dtype, device, memory_format)
+            if result._key.special != "meta":
+                function(result, *args, **values)
+            if out is not None:
+                store(result, out)
+                return out
+            if requires_grad:
+                require(result)
+            return result
+
+        build.__doc__ = function.__doc__
+        return declare.factory(schema, build, method=False, **options)
+
+    return decorate
+
+
+@like(f"zeros_like(Tensor self, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", out=False)
+def zeros_like(result):
+    """Zeros shaped like a tensor."""
+    result._array[...] = 0
+
+
+@like(f"ones_like(Tensor self, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", out=False)
+def ones_like(result):
+    """Ones shaped like a tensor."""
+    result._array[...] = 1
+
+
+@like(f"empty_like(Tensor self, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", out=False)
+def empty_like(result):
+    """Uninitialised memory shaped like a tensor."""
+
+
+@like(f"full_like(Tensor self, Scalar fill_value, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", out=False)
+def full_like(result, fill_value):
+    """The given number in every place of a tensor's shape."""
+    from .conversion import number_of
+
+    result._array[...] = number_of(fill_value, result._array.dtype)
+
+
+def new(schema, **options):
+    """Declare a method that makes a tensor of another size with this tensor's dtype and device."""
+
+    def decorate(function):
+        def build(self, *args, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False, **values):
+            kind = dtype or self.dtype
+            place = device.type if device is not None else self.device.type
+            if place not in ("cpu", "meta"):
+                refuse_allocation(device)
+            array = function(*args, **values, dtype=kind)
+            result = wrap(array)
+            if place == "meta":
+                result = meta_tensor(array.shape, kind, layout_of(array))
+            if requires_grad:
+                require(result)
+            return result
+
+        build.__doc__ = function.__doc__
+        return declare.factory(schema, build, method=True, function=False, out=False, **options)
+
+    return decorate
+
+
+@new(f"new_zeros(Tensor self, SymInt[] size, {_OPTIONS}) -> Tensor")
+def new_zeros(size, dtype):
+    """Zeros of this tensor's dtype."""
+    return np.zeros(checked(size, "new_zeros"), dtype.numpy)
+
+
+@new(f"new_ones(Tensor self, SymInt[] size, {_OPTIONS}) -> Tensor")
+def new_ones(size, dtype):
+    """Ones of this tensor's dtype."""
+    return filled(size, 1, dtype)
+
+
+@new(f"new_empty(Tensor self, SymInt[] size, {_OPTIONS}) -> Tensor")
+def new_empty(size, dtype):
+    """Uninitialised memory of this tensor's dtype."""
+    return np.empty(checked(size, "empty"), dtype.numpy)
+
+
+@new(f"new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, {_OPTIONS}) -> Tensor")
+def new_empty_strided(size, stride, dtype):
+    """Uninitialised memory of this tensor's dtype with the given strides."""
+    return layout.empty(tuple(size), tuple(stride), dtype.numpy)
+
+
+@new(f"new_full(Tensor self, SymInt[] size, Scalar fill_value, {_OPTIONS}) -> Tensor")
+def new_full(size, fill_value, dtype):
+    """The given number, as this tensor's dtype."""
+    from .conversion import number_of
+
+    return filled(size, number_of(fill_value, dtype.numpy), dtype)

@@ -1,0 +1,399 @@
+"""Operators that read or write elements chosen by index tensors or masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinytorch._core.declare import composite, op, pointwise, update
+from tinytorch._kernels import indexing as kernels
+from tinytorch._kernels import scatter as scatter_kernels
+
+# Index tensors -------------------------------------------------------------------------------------------------------------
+
+
+def _index_backward(grad: Any, self_shape: Any, indices: Any) -> Any:
+    return index_put(grad.new_zeros(self_shape), indices, grad, True)
+
+
+index = op(
+    "index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", kernels.index, function=False, method=False
+)
+index.vjp(self=_index_backward)
+
+unsafe_index = op(
+    "_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", kernels.index, method=False, out=False
+)
+unsafe_index.vjp(self=_index_backward)
+
+index_put = update(
+    "index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
+    kernels.index_put,
+)
+index_put.vjp(
+    self=lambda grad, indices, accumulate: (
+        grad if accumulate else index_put(grad, indices, grad.new_zeros(()), False)
+    ),
+    values=lambda grad, indices: index(grad, indices),
+)
+
+unsafe_index_put = update(
+    "_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
+    kernels.index_put,
+    inplace=False,
+    method=False,
+)
+unsafe_index_put.vjp(
+    self=lambda grad, indices, accumulate: (
+        grad if accumulate else unsafe_index_put(grad, indices, grad.new_zeros(()), False)
+    ),
+    values=lambda grad, indices: unsafe_index(grad, indices),
+)
+
+index_select = op(
+    "index_select(Tensor self, int dim, Tensor index) -> Tensor", kernels.index_select, wrap=("dim",)
+)
+index_select.vjp(
+    self=lambda grad, dim, index, self_shape: grad.new_zeros(self_shape).index_add(dim, index, grad)
+)
+
+
+@op(
+    "gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
+    wrap=("dim",),
+)
+def gather(self: Any, dim: int, index: Any, sparse_grad: bool) -> Any:
+    return kernels.gather(self, dim, index)
+
+
+def _gather_backward(grad: Any, self: Any, dim: int, index: Any, sparse_grad: bool) -> Any:
+    if sparse_grad:
+        raise NotImplementedError("gather(sparse_grad=True): sparse gradients are not implemented")
+    return grad.new_zeros(self.shape).scatter_add(dim, index, grad)
+
+
+gather.vjp(self=_gather_backward)
+
+take = op("take(Tensor self, Tensor index) -> Tensor", kernels.take)
+take.vjp(self=lambda grad, self, index: grad.new_zeros(self.shape).put(index, grad, True))
+
+put = update(
+    "put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
+    kernels.put,
+    function=True,
+)
+put.vjp(
+    self=lambda grad, index, source, accumulate: (
+        grad if accumulate else grad.put(index, source.new_zeros(source.shape), False)
+    ),
+    source=lambda grad, index, source: grad.take(index).reshape(source.shape),
+)
+
+# Masks ---------------------------------------------------------------------------------------------------------------------
+
+masked_select = op("masked_select(Tensor self, Tensor mask) -> Tensor", kernels.masked_select)
+
+
+def _masked_select_backward(grad: Any, self: Any, mask: Any) -> Any:
+    shape = kernels.broadcast_shape(tuple(mask.shape), tuple(self.shape))
+    return grad.new_zeros(shape).masked_scatter(mask, grad)
+
+
+masked_select.vjp(self=_masked_select_backward)
+
+masked_fill_scalar = pointwise(
+    "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
+    kernels.masked_fill,
+    promote=("self",),
+    upcast=False,
+    inplace=True,
+    out=False,
+    check=lambda common, self, mask, value: kernels.check_fill(self._array, mask._array, value),
+)
+masked_fill_scalar.vjp(self=lambda grad, mask: grad.masked_fill(mask, 0))
+
+masked_fill_tensor = pointwise(
+    "masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
+    kernels.masked_fill,
+    promote=("self",),
+    upcast=False,
+    inplace=True,
+    out=False,
+    node="MaskedFillBackward1",
+    check=lambda common, self, mask, value: kernels.check_fill(self._array, mask._array, value._array),
+)
+masked_fill_tensor.vjp(
+    self=lambda grad, mask: grad.masked_fill(mask, 0),
+    value=lambda grad, mask: where(mask, grad, 0).sum(),
+)
+
+masked_scatter = op(
+    "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
+    kernels.masked_scatter,
+    inplace=True,
+    out=False,
+)
+masked_scatter.vjp(
+    self=lambda grad, mask: grad.masked_fill(mask, 0),
+    source=lambda grad, mask, source_shape: masked_scatter_backward(grad, mask, source_shape),
+)
+
+
+@op(
+    "masked_scatter_backward(Tensor grad_output, Tensor mask, SymInt[] sizes) -> Tensor",
+    method=False,
+    function=False,
+    out=False,
+)
+def masked_scatter_backward(grad_output: Any, mask: Any, sizes: Any) -> Any:
+    return kernels.masked_scatter_backward(grad_output, mask, tuple(sizes))
+
+
+masked_scatter_backward.vjp(
+    grad_output=lambda grad, mask, grad_output_shape: grad.new_zeros(grad_output_shape).masked_scatter(
+        mask, grad
+    )
+)
+
+nonzero = op("nonzero(Tensor self) -> Tensor", kernels.nonzero, nondifferentiable=True)
+
+
+@op("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", nondifferentiable=True)
+def nonzero_static(self: Any, size: int, fill_value: int) -> Any:
+    return kernels.nonzero_static(self, size, fill_value)
+
+
+@composite("nonzero_numpy(Tensor self) -> Tensor[]", out=False, function=False)
+def nonzero_numpy(self: Any) -> Any:
+    if self.ndim == 0:
+        return nonzero(self.unsqueeze(0)).unbind(1)
+    return nonzero(self).unbind(1)
+
+
+@composite("argwhere(Tensor self) -> Tensor", out=False)
+def argwhere(self: Any) -> Any:
+    return nonzero(self)
+
+
+@composite("where(Tensor condition) -> Tensor[]", out=False, method=False)
+def where_nonzero(condition: Any) -> Any:
+    return nonzero_numpy(condition)
+
+
+where = pointwise(
+    "where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
+    kernels.where,
+    promote=("self", "other"),
+    upcast=False,
+    inplace=False,
+    out=True,
+    method=False,
+    fast_keys=frozenset(),
+)
+where.vjp(
+    self=lambda grad, condition: where(condition, grad, 0),
+    other=lambda grad, condition: where(condition, 0, grad),
+)
+
+
+@composite("where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", out=False, method=False)
+def where_scalar_self(condition: Any, self: Any, other: Any) -> Any:
+    return where(condition, self, other)
+
+
+@composite(
+    "where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", out=False, method=False
+)
+def where_scalar_other(condition: Any, self: Any, other: Any) -> Any:
+    return where(condition, self, other)
+
+
+@composite("where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", out=False, method=False)
+def where_scalar(condition: Any, self: Any, other: Any) -> Any:
+    return where(condition, self, other)
+
+
+# Slices at given positions ---------------------------------------------------------------------------------------------------
+
+index_fill_scalar = update(
+    "index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
+    kernels.index_fill,
+    wrap=("dim",),
+)
+index_fill_scalar.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 0))
+
+index_fill_tensor = update(
+    "index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
+    kernels.index_fill,
+    wrap=("dim",),
+    node="IndexFillBackward1",
+)
+index_fill_tensor.vjp(
+    self=lambda grad, dim, index: grad.index_fill(dim, index, 0),
+    value=lambda grad, dim, index: grad.index_select(dim, index).sum(),
+)
+
+
+def _source_gradient(grad: Any, dim: int, index: Any, source: Any) -> Any:
+    if source.ndim > 0:
+        return grad.index_select(dim, index).expand(source.shape)
+    return grad.index_select(dim, index.squeeze(0) if index.ndim else index)
+
+
+index_copy = update(
+    "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
+    kernels.index_copy,
+    wrap=("dim",),
+)
+index_copy.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 0), source=_source_gradient)
+
+index_add = update(
+    "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
+    scatter_kernels.index_add,
+    wrap=("dim",),
+)
+
+
+def _index_add_source(grad: Any, dim: int, index: Any, source: Any, alpha: Any) -> Any:
+    taken = _source_gradient(grad, dim, index, source)
+    return taken if alpha == 1 else taken * alpha
+
+
+index_add.vjp(self=lambda grad: grad, source=_index_add_source)
+
+index_reduce = update(
+    "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
+    scatter_kernels.index_reduce,
+    wrap=("dim",),
+)
+
+
+def _index_reduce_backward(
+    grad: Any,
+    self: Any,
+    dim: int,
+    index: Any,
+    source: Any,
+    reduce: str,
+    include_self: bool,
+    result: Any,
+) -> dict[str, Any]:
+    if reduce == "prod":
+        filled = self.masked_fill(self == 0, 1)
+        grad_self = grad * filled.index_reduce(dim, index, source, reduce, include_self=include_self) / filled
+        zero = source == 0
+        zeros = self.new_zeros(self.shape).index_add(dim, index, zero.to(self.dtype)).index_select(dim, index)
+        single = zero & (zeros == 1)
+        without = self.index_reduce(
+            dim, index, source.masked_fill(single, 1), reduce, include_self=include_self
+        )
+        grad_source = where(
+            single,
+            (grad * without).index_select(dim, index),
+            (grad * result).index_select(dim, index) / source.masked_fill(zero, 1),
+        )
+    elif reduce == "mean":
+        count = grad.new_full(grad.shape, 1 if include_self else 0)
+        count = count.index_add(dim, index, source.new_full(source.shape, 1))
+        count = count.masked_fill(count == 0, 1)
+        grad_self = grad / count
+        grad_source = grad.index_select(dim, index) / count.index_select(dim, index)
+    else:
+        value = result.index_select(dim, index)
+        own, given = self == result, source == value
+        count = own.to(self.dtype).index_add(dim, index, given.to(self.dtype))
+        shared = grad / count
+        grad_self = own * shared
+        grad_source = given * shared.index_select(dim, index)
+    if not include_self:
+        grad_self = grad_self.index_fill(dim, index, 0)
+    return {"self": grad_self, "source": grad_source}
+
+
+index_reduce.vjp_all(_index_reduce_backward, "self", "source")
+
+
+@composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor")
+def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
+    kernels.check_take_along(indices.dtype.numpy, self.ndim, indices.ndim, dim is not None)
+    if dim is None:
+        return self.reshape(-1).gather(0, indices.reshape(-1))
+    dim = kernels.wrap_dim(dim, self.ndim)
+    shape = list(kernels.broadcast_rest(tuple(self.shape), tuple(indices.shape), dim))
+    shape[dim] = indices.shape[dim]
+    positions = indices.expand(shape)
+    shape[dim] = self.shape[dim]
+    return self.expand(shape).gather(dim, positions)
+
+
+# Writing a view's worth of values ---------------------------------------------------------------------------------------------
+
+
+@op("select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", wrap=("dim",))
+def select_scatter(self: Any, src: Any, dim: int, index: int) -> Any:
+    return kernels.select_scatter(self, src, dim, index)
+
+
+select_scatter.vjp(
+    self=lambda grad, dim, index: select_scatter(
+        grad, grad.new_zeros(grad.select(dim, index).shape), dim, index
+    ),
+    src=lambda grad, dim, index: grad.select(dim, index),
+)
+
+
+@op(
+    "slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor",
+    wrap=("dim",),
+)
+def slice_scatter(self: Any, src: Any, dim: int, start: int | None, end: int | None, step: int) -> Any:
+    return kernels.slice_scatter(self, src, dim, start, end, step)
+
+
+def _sliced(grad: Any, dim: int, start: int | None, end: int | None, step: int) -> Any:
+    dim = kernels.wrap_dim(dim, grad.ndim)
+    return grad[(slice(None),) * dim + (slice(start, end, step),)]
+
+
+slice_scatter.vjp(
+    self=lambda grad, dim, start, end, step: slice_scatter(
+        grad, grad.new_zeros(_sliced(grad, dim, start, end, step).shape), dim, start, end, step
+    ),
+    src=_sliced,
+)
+
+
+@op(
+    "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
+    wrap=("dim1", "dim2"),
+)
+def diagonal_scatter(self: Any, src: Any, offset: int, dim1: int, dim2: int) -> Any:
+    return kernels.diagonal_scatter(self, src, offset, dim1, dim2)
+
+
+diagonal_scatter.vjp(
+    self=lambda grad, offset, dim1, dim2: diagonal_scatter(
+        grad, grad.new_zeros(grad.diagonal(offset, dim1, dim2).shape), offset, dim1, dim2
+    ),
+    src=lambda grad, offset, dim1, dim2: grad.diagonal(offset, dim1, dim2),
+)
+
+
+def nonzero_function(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
+    """torch.nonzero: coordinates of the nonzero elements as rows of one tensor, or as one vector per dimension."""
+    if as_tuple:
+        return tuple(nonzero_numpy(input))
+    if out is not None:
+        from tinytorch._core.outputs import run_out
+
+        return run_out(nonzero, [input], out)
+    return nonzero(input)
+
+
+def where_method(self: Any, condition: Any, other: Any) -> Any:
+    """Tensor.where: `self` where the condition holds, `other` elsewhere."""
+    return where(condition, self, other)
+
+
+#: Python functions of torch's own, not made from a schema.
+FUNCTIONS = {"nonzero": nonzero_function}
+METHODS = {"nonzero": nonzero_function, "where": where_method}

@@ -1,0 +1,383 @@
+"""Margin and distance losses, most of them composed; and connectionist temporal classification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch._core.declare import composite, op
+from tinytorch._kernels import loss as kernels
+from tinytorch._kernels import matrix as matrix_kernels
+from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators.loss import MEAN, NONE, applied
+from tinytorch._operators.norms import linalg_vector_norm, norm_dim
+
+multi_margin_loss_backward = op(
+    "multi_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, Scalar p, Scalar margin, "
+    "Tensor? weight=None, int reduction=1) -> Tensor",
+    kernels.multi_margin_loss_backward,
+    module="nn",
+    upcast=True,
+)
+multi_margin_loss = op(
+    "multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) "
+    "-> Tensor",
+    kernels.multi_margin_loss,
+    module="nn",
+    upcast=True,
+)
+multi_margin_loss.vjp(
+    self=lambda grad, self, target, p, margin, weight, reduction: multi_margin_loss_backward(
+        grad, self, target, p, margin, weight, reduction
+    )
+)
+
+multilabel_margin_loss_backward = op(
+    "multilabel_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, Tensor is_target) "
+    "-> Tensor",
+    kernels.multilabel_margin_loss_backward,
+    module="nn",
+    upcast=True,
+)
+multilabel_margin_loss_backward.vjp(
+    grad_output=lambda grad, self, target, reduction, is_target: _multilabel_second(
+        grad, self, target, reduction, is_target
+    ),
+    self=lambda grad: None,
+)
+
+
+def _multilabel_second(grad: Any, self: Any, target: Any, reduction: int, is_target: Any) -> Any:
+    """The gradient is linear in its cotangent: contract it with the direction."""
+    ones = grad.new_ones(() if reduction else tuple(self.shape[:-1]))
+    slopes = multilabel_margin_loss_backward(ones, self, target, reduction, is_target)
+    return (grad * slopes).sum() if reduction else (grad * slopes).sum(-1)
+
+
+multilabel_margin_loss_forward = op(
+    "multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)",
+    kernels.multilabel_margin_loss_forward,
+    module="nn",
+    node="MultilabelMarginLossBackward0",
+    upcast=True,
+)
+multilabel_margin_loss_forward.vjp(
+    self=lambda grad_output, self, target, reduction, is_target: multilabel_margin_loss_backward(
+        grad_output, self, target, reduction, is_target
+    )
+)
+
+
+@composite("multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", module="nn")
+def multilabel_margin_loss(self: Any, target: Any, reduction: int = MEAN) -> Any:
+    """The hinge between every label and every other class."""
+    return multilabel_margin_loss_forward(self, target, reduction)[0]
+
+
+@composite(
+    "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor",
+    method=False,
+    out=False,
+)
+def kl_div(self: Any, target: Any, reduction: int = MEAN, log_target: bool = False) -> Any:
+    """target times (log target - input)."""
+    if self.dtype.is_complex or target.dtype.is_complex:
+        raise RuntimeError("kl_div: Complex inputs not supported.")
+    if self.dtype.category != "float" or target.dtype.category != "float":
+        raise RuntimeError("kl_div: Integral inputs not supported.")
+    output = target.exp() * (target - self) if log_target else target.xlogy(target) - target * self
+    return applied(output, reduction)
+
+
+@composite(
+    "margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor",
+    method=False,
+    out=False,
+)
+def margin_ranking_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = MEAN
+) -> Any:
+    """max(0, -y (x1 - x2) + margin)."""
+    return applied((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+
+
+@composite(
+    "hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor",
+    method=False,
+    out=False,
+)
+def hinge_embedding_loss(self: Any, target: Any, margin: float = 1.0, reduction: int = MEAN) -> Any:
+    """x where y is 1, max(0, margin - x) where it is -1."""
+    zero = self.new_zeros((1,))
+    away = (margin - self).clamp_min(0).where(target != 1, zero)
+    near = self.where(target != -1, zero)
+    return applied(away + near, reduction)
+
+
+@composite(
+    "cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor",
+    method=False,
+    out=False,
+)
+def cosine_embedding_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = MEAN
+) -> Any:
+    """1 - cos where y is 1, max(0, cos - margin) where it is -1."""
+    rank = target.dim()
+    if rank not in (0, 1):
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if rank == 1 and input1.dim() != 2 or rank == 0 and input1.dim() != 1:
+        head = f"{rank}D target tensor expects {rank + 1}D input tensors"
+        raise RuntimeError(f"{head}, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}.")
+    axis = rank
+    product = (input1 * input2).sum(axis)
+    epsilon = 1e-12
+    first = (input1 * input1).sum(axis) + epsilon
+    second = (input2 * input2).sum(axis) + epsilon
+    cosine = product / (first * second).sqrt()
+    zeros = cosine.new_zeros(cosine.shape)
+    near = (zeros + 1 - cosine).where(target == 1, zeros)
+    away = (cosine - margin).clamp_min(0).where(target == -1, zeros)
+    return applied(near + away, reduction)
+
+
+@composite(
+    "triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., "
+    "float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor",
+    method=False,
+    out=False,
+)
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: int = MEAN,
+) -> Any:
+    """max(0, margin + distance to the positive - distance to the negative)."""
+    if not anchor.dim() == positive.dim() == negative.dim():
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D inputs"
+        )
+    near = pairwise_distance.kernel(anchor, positive, p, eps)
+    far = pairwise_distance.kernel(anchor, negative, p, eps)
+    if swap:
+        far = far.minimum(pairwise_distance.kernel(positive, negative, p, eps))
+    return applied((margin + near - far).clamp_min(0), reduction)
+
+
+@composite(
+    "pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor",
+    method=False,
+    out=False,
+)
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """The p-norm of x1 - x2 + eps over the last dimension."""
+    last = max(x1.dim(), x2.dim()) - 1
+    return norm_dim(x1 - x2 + eps, p, [last], keepdim)
+
+
+@composite(
+    "cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor", method=False, out=False
+)
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """The dot product along dim over both lengths, each held above eps."""
+    from tinytorch._core.promotion import promote_types
+    from tinytorch._operators.loss import _broadcast
+
+    common = promote_types(x1.dtype, x2.dtype)
+    if not common.is_floating_point:
+        name = scalar_type_name(common.numpy)
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {name}")
+    first, second = _broadcast(x1, x2)
+    first = first if first.dtype is common else first.to(common)
+    second = second if second.dtype is common else second.to(common)
+    length1 = linalg_vector_norm(first, 2, [dim], True).clone()
+    length2 = linalg_vector_norm(second, 2, [dim], True).clone()
+    length1.detach().clamp_min_(eps)
+    length2.detach().clamp_min_(eps)
+    return ((first / length1) * (second / length2)).sum(dim)
+
+
+@composite(
+    "poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor",
+    method=False,
+    out=False,
+)
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int
+) -> Any:
+    """Minus the log likelihood of a Poisson distribution, Stirling's terms with full."""
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * 3.141592653589793 * target).log()
+        loss = loss + stirling.masked_fill(target <= 1, 0)
+    return applied(loss, reduction)
+
+
+pdist_forward = op(
+    "_pdist_forward(Tensor self, float p=2.) -> Tensor",
+    lambda self, p: np.ascontiguousarray(
+        matrix_kernels.cdist_forward(self, self, p)[np.triu_indices(self.shape[0], 1)]
+    ),
+    node="PdistBackward0",
+    out=False,
+    method=False,
+)
+
+
+def _pdist_backward(grad: np.ndarray, self: np.ndarray, p: float, pdist: np.ndarray) -> np.ndarray:
+    """The gradient of pdist: spread over both halves of the square matrix."""
+    count = self.shape[0]
+    upper = np.triu_indices(count, 1)
+    square, distance = np.zeros((count, count), self.dtype), np.zeros((count, count), self.dtype)
+    square[upper], distance[upper] = grad, pdist
+    return matrix_kernels.cdist_backward(square + square.T, self, self, p, distance + distance.T)
+
+
+pdist_backward = op(
+    "_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor",
+    _pdist_backward,
+    out=False,
+    method=False,
+)
+pdist_forward.vjp(self=lambda grad, self, p, result: pdist_backward(grad, self, p, result))
+
+
+@composite("pdist(Tensor self, float p=2.) -> Tensor", method=False, out=False)
+def pdist(self: Any, p: float = 2.0) -> Any:
+    """The distances of every pair of rows."""
+    if self.dim() != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {self.dim()}D")
+    if not self.dtype.is_floating_point:
+        raise RuntimeError("pdist only supports floating-point dtypes")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    return pdist_forward(self.contiguous(), p)
+
+
+# Connectionist temporal classification -------------------------------------------------------------------------------
+
+ctc_loss_backward = op(
+    "_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, "
+    "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
+    kernels.ctc_loss_backward,
+    out=False,
+    method=False,
+)
+
+
+def _check_ctc(
+    log_probs: np.ndarray, targets: np.ndarray, input_lengths: Sequence[int], target_lengths: Sequence[int], blank: int
+) -> None:
+    steps, batch, classes = log_probs.shape
+    where = "(while checking arguments for ctc_loss_allocate_outputs)"
+    if not 0 <= blank < classes:
+        raise RuntimeError("blank must be in label range")
+    for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
+        if len(lengths) != batch:
+            raise RuntimeError(f"{name} must be of size batch_size")
+        for length in lengths:
+            if length < 0:
+                raise RuntimeError(f"Expected {name} to have value at least 0, but got value {length} {where}")
+    for length in input_lengths:
+        if length > steps:
+            raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {length} {where}")
+    if targets.ndim == 1:
+        if targets.shape[0] != sum(target_lengths):
+            raise RuntimeError(
+                f"Expected tensor to have size {sum(target_lengths)} at dimension 0, but got size {targets.shape[0]} for "
+                f"argument #2 'targets' {where}"
+            )
+    elif target_lengths and max(target_lengths) > targets.shape[1]:
+        raise RuntimeError(
+            f"Expected tensor to have size at least {max(target_lengths)} at dimension 1, but got size "
+            f"{targets.shape[1]} for argument #2 'targets' {where}"
+        )
+
+
+def _ctc_kernel(
+    log_probs: np.ndarray,
+    targets: np.ndarray,
+    input_lengths: Sequence[int],
+    target_lengths: Sequence[int],
+    blank: int,
+    zero_infinity: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    _check_ctc(log_probs, targets, input_lengths, target_lengths, blank)
+    return kernels.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, zero_infinity)
+
+
+ctc_forward = op(
+    "_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, "
+    "bool zero_infinity=False) -> (Tensor, Tensor)",
+    _ctc_kernel,
+    node="CtcLossBackward0",
+    out=False,
+    method=False,
+)
+ctc_forward.vjp(
+    log_probs=lambda grad_result0, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity: (
+        ctc_loss_backward(
+            grad_result0, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity
+        )
+    )
+)
+
+
+@composite(
+    "ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, "
+    "int reduction=1, bool zero_infinity=False) -> Tensor",
+    method=False,
+    out=False,
+)
+def ctc_loss(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Sequence[int],
+    target_lengths: Sequence[int],
+    blank: int = 0,
+    reduction: int = MEAN,
+    zero_infinity: bool = False,
+) -> Any:
+    """(T, N, C) log probabilities against label sequences of any alignment."""
+    batched = log_probs.dim() == 3
+    scores = log_probs if batched else log_probs.unsqueeze(1)
+    labels = targets if batched or targets.dim() == 1 else targets.unsqueeze(0)
+    losses = ctc_forward(scores, labels, list(input_lengths), list(target_lengths), blank, zero_infinity)[0]
+    if zero_infinity:
+        losses = losses.masked_fill(losses == float("inf"), 0)
+    if reduction == MEAN:
+        lengths = losses.new_tensor(list(target_lengths)).clamp_min(1)
+        return (losses / lengths).mean()
+    result = applied(losses, reduction)
+    return result.squeeze(0) if not batched and reduction == NONE else result
+
+
+@composite(
+    "ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, "
+    "int reduction=1, bool zero_infinity=False) -> Tensor",
+    method=False,
+    out=False,
+)
+def ctc_loss_tensor(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: int = MEAN,
+    zero_infinity: bool = False,
+) -> Any:
+    """ctc_loss whose lengths are tensors."""
+    for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
+        if lengths.dtype.category not in ("int", "bool"):
+            raise RuntimeError(f"{name} must be integral")
+    ins, outs = input_lengths.reshape(-1).tolist(), target_lengths.reshape(-1).tolist()
+    return ctc_loss.kernel(log_probs, targets, ins, outs, blank, reduction, zero_infinity)

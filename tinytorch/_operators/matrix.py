@@ -1,0 +1,560 @@
+"""Matrix products: the primitive ones with their derivatives, and what torch builds from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch._core.declare import composite, op
+from tinytorch._kernels import matrix as kernels
+from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
+
+Shape = tuple[int, ...]
+
+
+def _column_major(shape: Shape, stride: Shape) -> bool:
+    """Whether a matrix is stored column by column: its gradient is then made so as well."""
+    return stride[0] == 1 and stride[1] == shape[0]
+
+
+def _left(grad: Any, mat2: Any, shape: Shape, stride: Shape) -> Any:
+    """The cotangent of a product's left factor."""
+    if _column_major(shape, stride):
+        return mm(conj(mat2), grad.t()).t()
+    return mm(grad, adjoint(mat2))
+
+
+def _right(grad: Any, mat1: Any, shape: Shape, stride: Shape) -> Any:
+    """The cotangent of a product's right factor."""
+    if _column_major(shape, stride):
+        return mm(grad.t(), conj(mat1)).t()
+    return mm(adjoint(mat1), grad)
+
+
+mm = op("mm(Tensor self, Tensor mat2) -> Tensor", kernels.mm)
+mm.vjp(
+    self=lambda grad, mat2, self_shape, self_stride: _left(grad, mat2, self_shape, self_stride),
+    mat2=lambda grad, self, mat2_shape, mat2_stride: _right(grad, self, mat2_shape, mat2_stride),
+)
+
+addmm = op(
+    "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    kernels.addmm,
+    inplace=True,
+)
+addmm.vjp(
+    self=lambda grad, beta: scaled(grad, beta),
+    mat1=lambda grad, mat2, mat1_shape, mat1_stride, alpha: scaled(
+        _left(grad, mat2, mat1_shape, mat1_stride), alpha
+    ),
+    mat2=lambda grad, mat1, mat2_shape, mat2_stride, alpha: scaled(
+        _right(grad, mat1, mat2_shape, mat2_stride), alpha
+    ),
+)
+
+bmm = op("bmm(Tensor self, Tensor mat2) -> Tensor", kernels.bmm)
+bmm.vjp(
+    self=lambda grad, mat2: bmm(grad, batch_adjoint(mat2)),
+    mat2=lambda grad, self: bmm(batch_adjoint(self), grad),
+)
+
+baddbmm = op(
+    "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    kernels.baddbmm,
+    inplace=True,
+)
+baddbmm.vjp(
+    self=lambda grad, beta: scaled(grad, beta),
+    batch1=lambda grad, batch2, alpha: scaled(bmm(grad, batch_adjoint(batch2)), alpha),
+    batch2=lambda grad, batch1, alpha: scaled(bmm(batch_adjoint(batch1), grad), alpha),
+)
+
+addbmm = op(
+    "addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    kernels.addbmm,
+    inplace=True,
+)
+addbmm.vjp(
+    self=lambda grad, beta: scaled(grad, beta),
+    batch1=lambda grad, batch2, batch1_shape, alpha: scaled(
+        bmm(grad.unsqueeze(0).expand(batch1_shape[0], *grad.shape), batch_adjoint(batch2)), alpha
+    ),
+    batch2=lambda grad, batch1, alpha: scaled(
+        bmm(batch_adjoint(batch1), grad.unsqueeze(0).expand(batch1.shape[0], *grad.shape)), alpha
+    ),
+)
+
+mv = op("mv(Tensor self, Tensor vec) -> Tensor", kernels.mv)
+mv.vjp(
+    self=lambda grad, vec: grad.outer(conj(vec)),
+    vec=lambda grad, self: mv(adjoint(self), grad),
+)
+
+addmv = op(
+    "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    kernels.addmv,
+    inplace=True,
+)
+addmv.vjp(
+    self=lambda grad, beta: scaled(grad, beta),
+    mat=lambda grad, vec, alpha: scaled(grad.outer(conj(vec)), alpha),
+    vec=lambda grad, mat, alpha: scaled(mv(adjoint(mat), grad), alpha),
+)
+
+dot = op("dot(Tensor self, Tensor tensor) -> Tensor", kernels.dot)
+dot.vjp(
+    self=lambda grad, tensor: grad * conj(tensor),
+    tensor=lambda grad, self: grad * conj(self),
+)
+
+vdot = op("vdot(Tensor self, Tensor other) -> Tensor", kernels.vdot)
+vdot.vjp(
+    self=lambda grad, other: conj(grad) * other,
+    other=lambda grad, self: grad * self,
+)
+
+addr = op(
+    "addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    kernels.addr,
+    inplace=True,
+)
+addr.vjp(
+    self=lambda grad, beta: scaled(grad, beta),
+    vec1=lambda grad, vec2, alpha: scaled(mv(grad, conj(vec2)), alpha),
+    vec2=lambda grad, vec1, alpha: scaled(mv(grad.t(), conj(vec1)), alpha),
+)
+
+trace = op("trace(Tensor self) -> Tensor", kernels.trace, out=False)
+trace.vjp(
+    self=lambda grad, self_shape: grad.new_zeros(self_shape).diagonal_scatter(grad.expand(min(self_shape)))
+)
+
+linalg_cross = op(
+    "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor", kernels.linalg_cross, module="linalg"
+)
+linalg_cross.vjp(
+    self=lambda grad, other, dim: linalg_cross(conj(other), grad, dim),
+    other=lambda grad, self, dim: linalg_cross(grad, conj(self), dim),
+)
+
+
+def _trilinear_kernel(
+    i1: np.ndarray,
+    i2: np.ndarray,
+    i3: np.ndarray,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> np.ndarray:
+    """The sum over sumdim of the product of three arrays that lack the dimensions expand1..3."""
+    rank = i1.ndim + len(expand1)
+    labels = [[d for d in range(rank) if d not in lacking] for lacking in (expand1, expand2, expand3)]
+    present = {d for each in labels for d in each}
+    kept = [d for d in range(rank) if d not in sumdim]
+    dtype = i1.dtype
+    low = dtype.itemsize == 2
+    arrays = [a.astype(np.float32) if low else a for a in (i1, i2, i3)]
+    operands = [item for pair in zip(arrays, labels, strict=True) for item in pair]
+    result = np.asarray(np.einsum(*operands, [d for d in kept if d in present], optimize=True))
+    result = np.expand_dims(result, tuple(i for i, d in enumerate(kept) if d not in present))
+    return np.ascontiguousarray(result, dtype)
+
+
+trilinear = op(
+    "_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, "
+    "int unroll_dim=1) -> Tensor",
+    _trilinear_kernel,
+    node="TrilinearBackward0",
+    out=False,
+)
+trilinear.vjp(
+    i1=lambda grad, i2, i3, expand1, expand2, expand3, sumdim: trilinear(
+        grad, conj(i2), conj(i3), sumdim, expand2, expand3, expand1
+    ),
+    i2=lambda grad, i1, i3, expand1, expand2, expand3, sumdim: trilinear(
+        conj(i1), grad, conj(i3), expand1, sumdim, expand3, expand2
+    ),
+    i3=lambda grad, i1, i2, expand1, expand2, expand3, sumdim: trilinear(
+        conj(i1), conj(i2), grad, expand1, expand2, sumdim, expand3
+    ),
+)
+
+cdist_forward = op(
+    "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor",
+    kernels.cdist_forward,
+    node="CdistBackward0",
+    out=False,
+)
+cdist_backward = op(
+    "_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor",
+    kernels.cdist_backward,
+    out=False,
+)
+
+
+def _cdist_vjp(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:
+    return cdist_backward(grad.contiguous(), x1, x2, p, result)
+
+
+cdist_forward.vjp(
+    x1=lambda grad, x1, x2, p, result: _cdist_vjp(grad, x1, x2, p, result),
+    x2=lambda grad, x1, x2, p, result: _cdist_vjp(
+        grad.transpose(-2, -1), x2, x1, p, result.transpose(-2, -1)
+    ),
+)
+
+
+# Built from the above ------------------------------------------------------------------------------------------------
+
+
+@composite("outer(Tensor self, Tensor vec2) -> Tensor")
+def outer(self: Any, vec2: Any) -> Any:
+    """The product of every pair of elements of two vectors."""
+    for name, vector in (("self", self), ("vec2", vec2)):
+        if vector.dim() != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {vector.dim()}-D")
+    return self.reshape(self.shape[0], 1) * vec2
+
+
+@composite("ger(Tensor self, Tensor vec2) -> Tensor")
+def ger(self: Any, vec2: Any) -> Any:
+    """Another name of outer."""
+    return self.outer(vec2)
+
+
+def _prod(sizes: Sequence[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
+
+
+def _folds(self: Any, other: Any) -> bool:
+    """Whether torch turns a batched product into one of matrices: a batch times a matrix or vector, where it pays."""
+    larger, smaller = (self, other) if self.dim() >= other.dim() else (other, self)
+    if larger.dim() < 3 or smaller.dim() > 2:
+        return False
+    if smaller.requires_grad:
+        return True
+    if self.dim() == 2:
+        return False
+    if larger is other:
+        larger = other.transpose(-2, -1)
+    if larger.numel() == 0:
+        return True
+    shape, stride = larger.shape, larger.stride()
+    return all(stride[i] == stride[i + 1] * shape[i + 1] for i in range(larger.dim() - 2))
+
+
+def _broadcast_batch(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    """The common batch shape, with torch's text on a mismatch."""
+    rank = max(len(one), len(other))
+    left, right = [1] * (rank - len(one)) + [*one], [1] * (rank - len(other)) + [*other]
+    for i in range(rank - 1, -1, -1):
+        if left[i] != right[i] and left[i] != 1 and right[i] != 1:
+            raise RuntimeError(
+                f"The size of tensor a ({left[i]}) must match the size of tensor b ({right[i]}) at non-singleton "
+                f"dimension {i}"
+            )
+    return [b if a == 1 else a for a, b in zip(left, right, strict=True)]
+
+
+@composite("matmul(Tensor self, Tensor other) -> Tensor", infix="__matmul__")
+def matmul(self: Any, other: Any) -> Any:
+    """Matrix product over the last two dimensions, batches broadcast; vectors gain and lose a dimension."""
+    first, second = self.dim(), other.dim()
+    if first == 2 and second == 2:
+        return mm(self, other)
+    if first == 0 or second == 0:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {first}D and {second}D")
+    if first == 1 and second == 1:
+        return dot(self, other)
+    if first == 2 and second == 1:
+        return mv(self, other)
+    if first == 1 and second == 2:
+        return mm(self.unsqueeze(0), other).squeeze_(0)
+    if _folds(self, other):
+        return _folded(self, other)
+    batch1, batch2 = self.shape[:-2], other.shape[:-2]
+    if first == 3 and second == 3 and batch1[0] != batch2[0]:
+        # Without the batch of one the gradient is a matrix product instead of a broadcast one.
+        if batch1[0] == 1 and self.requires_grad:
+            return matmul.kernel(self.squeeze(0), other)
+        if batch2[0] == 1 and other.requires_grad:
+            return matmul.kernel(self, other.squeeze(0))
+    rows = [self.shape[-2]] if first > 1 else []
+    columns = [other.shape[-1]] if second > 1 else []
+    batch = _broadcast_batch(batch1, batch2)
+    count = _prod(batch)
+    left_shape = [rows[0] if rows else 1, self.shape[-1]]
+    left = self.expand([*batch, *left_shape]).reshape([count, *left_shape])
+    if second == 1:
+        right = other.expand([*batch, other.shape[0]]).reshape([count, other.shape[0]]).unsqueeze(2)
+        return bmm(left, right).squeeze(-1)._unsafe_view([*batch, *rows])
+    right = other.expand([*batch, *other.shape[-2:]]).reshape([count, *other.shape[-2:]])
+    return bmm(left, right)._unsafe_view([*batch, *rows, *columns])
+
+
+def _folded(self: Any, other: Any) -> Any:
+    """matmul of a batch and a matrix or vector, the batch laid out as one tall matrix."""
+    turned = other.dim() > self.dim()
+    if turned:
+        tall, small = other.transpose(-2, -1), self.t() if self.dim() == 2 else self
+    else:
+        tall, small = self, other
+    leading = [*tall.shape[:-1]]
+    flat = tall.reshape(_prod(leading), tall.shape[-1])
+    if small.dim() == 1:
+        return mv(flat, small)._unsafe_view(leading)
+    result = mm(flat, small)._unsafe_view([*leading, small.shape[1]])
+    return result.transpose(-2, -1).contiguous() if turned else result
+
+
+@composite("linalg_matmul(Tensor self, Tensor other) -> Tensor", module="linalg")
+def linalg_matmul(self: Any, other: Any) -> Any:
+    """Another name of matmul."""
+    return matmul.kernel(self, other)
+
+
+@composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", module="nn", out=False)
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """input (*, K) times the transpose of weight (N, K), plus bias (N,)."""
+    rank = input.dim()
+    if rank == 0 or weight.dim() == 0:
+        raise RuntimeError(
+            f"both arguments to linear need to be at least 1D, but they are {rank}D and {weight.dim()}D"
+        )
+    if bias is None:
+        return matmul.kernel(input, weight.t())
+    if rank == 2:
+        return addmm(bias, input, weight.t(), 1, 1)
+    if bias.dim() == 1 and input.is_contiguous():
+        flat = input.reshape(_prod(input.shape[:-1]), input.shape[-1])
+        result = addmm(bias, flat, weight.t(), 1, 1)
+        return result.view([*input.shape[:-1], result.shape[1]])
+    return matmul.kernel(input, weight.t()).add_(bias)
+
+
+@composite("inner(Tensor self, Tensor other) -> Tensor")
+def inner(self: Any, other: Any) -> Any:
+    """Sums of products over the last dimension of both."""
+    if self.dim() == 0 or other.dim() == 0:
+        return self * other
+    if self.shape[-1] != other.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(self.shape)} and {list(other.shape)}"
+        )
+    return tensordot(self, other, [-1], [-1])
+
+
+@composite("tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", method=False)
+def tensordot(self: Any, other: Any, dims_self: Sequence[int], dims_other: Sequence[int]) -> Any:
+    """Contract dims_self of one tensor with dims_other of the other."""
+    if len(dims_self) != len(dims_other):
+        raise RuntimeError("both dimension lists should have same length")
+    first, second = [d % max(self.dim(), 1) for d in dims_self], [d % max(other.dim(), 1) for d in dims_other]
+    size = 1
+    for i, (a, b) in enumerate(zip(first, second, strict=True)):
+        m, n = self.shape[a], other.shape[b]
+        if n == 1:  # broadcast dimensions are summed beforehand
+            self = self.sum(a, keepdim=True)
+        elif m == 1:
+            other = other.sum(b, keepdim=True)
+        elif m != n:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {m} in dim {dims_self[i]} and second has size "
+                f"{n} in dim {dims_other[i]}"
+            )
+        size *= self.shape[a] if n == 1 else n if m != 1 else 1
+    size = _prod([self.shape[a] for a in first])
+    kept1 = [d for d in range(self.dim()) if d not in first]
+    kept2 = [d for d in range(other.dim()) if d not in second]
+    shape = [*[self.shape[d] for d in kept1], *[other.shape[d] for d in kept2]]
+    left, right = self.permute([*kept1, *first]), other.permute([*second, *kept2])
+    if not shape:
+        return dot(left.reshape(size), right.reshape(size)).reshape(shape)
+    rows, columns = _prod([self.shape[d] for d in kept1]), _prod([other.shape[d] for d in kept2])
+    return mm(left.reshape(rows, size), right.reshape(size, columns)).reshape(shape)
+
+
+@composite("kron(Tensor self, Tensor other) -> Tensor")
+def kron(self: Any, other: Any) -> Any:
+    """The Kronecker product: every element of self times all of other."""
+    rank = max(self.dim(), other.dim())
+    one = [1] * (rank - self.dim()) + [*self.shape]
+    two = [1] * (rank - other.dim()) + [*other.shape]
+    left_shape = [n for size in one for n in (size, 1)]
+    right_shape = [n for size in two for n in (1, size)]
+    product = self._unsafe_view(left_shape) * other._unsafe_view(right_shape)
+    return product._unsafe_view([a * b for a, b in zip(one, two, strict=True)])
+
+
+def _pairwise(matrices: list[Any], split: list[list[int]], first: int, last: int) -> Any:
+    if first == last:
+        return matrices[first]
+    middle = split[first][last]
+    return mm(_pairwise(matrices, split, first, middle), _pairwise(matrices, split, middle + 1, last))
+
+
+@composite("linalg_multi_dot(Tensor[] tensors) -> Tensor", module="linalg")
+def linalg_multi_dot(tensors: Sequence[Any]) -> Any:
+    """The product of several matrices in the cheapest order; the outer two may be vectors."""
+    count = len(tensors)
+    if count < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {count}")
+    matrices = list(tensors)
+    shape: list[int] = []
+    for position, is_first in ((0, True), (count - 1, False)):
+        tensor = matrices[position]
+        if tensor.dim() == 1:
+            matrices[position] = tensor.unsqueeze(0 if is_first else -1)
+        elif tensor.dim() == 2:
+            shape.append(tensor.shape[0 if is_first else 1])
+        else:
+            which = "first" if is_first else "last"
+            raise RuntimeError(f"multi_dot(): the {which} tensor must be 1D or 2D but got {tensor.dim()}D")
+    for i in range(1, count - 1):
+        if matrices[i].dim() != 2:
+            raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {matrices[i].dim()}D")
+    for i in range(1, count):
+        if matrices[i].dtype != matrices[0].dtype:
+            raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
+    for i in range(count - 1):
+        if matrices[i].shape[1] != matrices[i + 1].shape[0]:
+            raise RuntimeError(
+                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(tensors[i].shape)} and "
+                f"{list(tensors[i + 1].shape)} cannot be multiplied"
+            )
+    sizes = [matrices[0].shape[0], *[matrix.shape[1] for matrix in matrices]]
+    split = kernels.multiplication_order(sizes)
+    return _pairwise(matrices, split, 0, count - 1).view(shape)
+
+
+@composite("chain_matmul(Tensor[] matrices) -> Tensor")
+def chain_matmul(matrices: Sequence[Any]) -> Any:
+    """The product of several matrices in the cheapest order."""
+    for matrix in matrices:
+        if matrix.dim() != 2:
+            raise RuntimeError(
+                f"Tensor with dimension 2 expected, but got tensor with dimension {matrix.dim()} for chain_matmul"
+            )
+    if not matrices:
+        raise RuntimeError("chain_matmul(): Expected one or more matrices")
+    return matrices[0] if len(matrices) == 1 else linalg_multi_dot.kernel(matrices)
+
+
+@composite("cross(Tensor self, Tensor other, int? dim=None) -> Tensor")
+def cross(self: Any, other: Any, dim: int | None = None) -> Any:
+    """The vector product along dim, by default along the first dimension of size 3."""
+    if dim is None:
+        sizes = [i for i, size in enumerate(self.shape) if size == 3]
+        if not sizes:
+            raise RuntimeError("no dimension of size 3 in input")
+        dim = sizes[0]
+    return linalg_cross(self, other, dim)
+
+
+@composite("linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", module="linalg")
+def linalg_vecdot(x: Any, y: Any, dim: int = -1) -> Any:
+    """The dot product along dim, x conjugated."""
+    return (conj(x) * y).sum(dim)
+
+
+@composite(
+    "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor", method=False, out=False
+)
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """x1 (*, I), x2 (*, J), weight (O, I, J): the sum of weight times both, plus bias (O,)."""
+    if input1.dim() != input2.dim():
+        raise RuntimeError(
+            f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}"
+        )
+    for i in range(input1.dim() - 1):
+        if input1.shape[i] != input2.shape[i]:
+            raise RuntimeError(
+                f"bilinear(): input batch dimensions do not match at dim {i}: got {input1.shape[i]} and {input2.shape[i]}"
+            )
+    for number, tensor in ((1, input1), (2, input2)):
+        if tensor.shape[-1] != weight.shape[number]:
+            raise RuntimeError(
+                f"bilinear(): input{number} size does not match weight size: got {tensor.shape[-1]} but expected "
+                f"{weight.shape[number]}"
+            )
+    if bias is not None and bias.shape[0] != weight.shape[0]:
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias.shape[0]} but expected {weight.shape[0]}"
+        )
+    shape = [*input1.shape[:-1], weight.shape[0]]
+    left, right = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
+    result = trilinear(left, weight, right, [1, 3], [0], [1, 2], [2, 3], 1).reshape(shape)
+    return result if bias is None else result + bias
+
+
+def _euclidean_kernel(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+    """Distances from squares and one matrix product, as torch computes larger cases."""
+    norm1, norm2 = np.square(x1).sum(-1, keepdims=True), np.square(x2).sum(-1, keepdims=True)  # (..., P, 1), (..., R, 1)
+    left = np.concatenate([x1 * -2, norm1, np.ones_like(norm1)], -1)
+    right = np.concatenate([x2, np.ones_like(norm2), norm2], -1)
+    squares = np.matmul(left, right.swapaxes(-2, -1))
+    return np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+
+
+euclidean_dist = op(
+    "_euclidean_dist(Tensor x1, Tensor x2) -> Tensor",
+    _euclidean_kernel,
+    node="EuclideanDistBackward0",
+    out=False,
+    upcast=True,
+)
+
+
+def _euclidean_vjp(grad: Any, x1: Any, x2: Any, result: Any) -> Any:
+    """(P, R) gradient to that of x1."""
+    ratio = (grad / result).masked_fill_(result == 0, 0)
+    return x1 * ratio.sum(-1, keepdim=True) - ratio.matmul(x2)
+
+
+euclidean_dist.vjp(
+    x1=lambda grad, x1, x2, result: _euclidean_vjp(grad, x1, x2, result),
+    x2=lambda grad, x1, x2, result: _euclidean_vjp(
+        grad.transpose(-2, -1), x2, x1, result.transpose(-2, -1)
+    ),
+)
+
+
+@composite("cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor", method=False, out=False)
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = None) -> Any:
+    """(..., P, M) and (..., R, M) to (..., P, R): p-norms of all differences."""
+    from tinytorch._kernels.scalar_types import scalar_type_name
+
+    for number, tensor in ((1, x1), (2, x2)):
+        if tensor.dim() < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, X{number} got: {tensor.dim()}D")
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
+    for number, tensor in ((1, x1), (2, x2)):
+        if not tensor.dtype.is_floating_point:
+            name = scalar_type_name(tensor.dtype.numpy)
+            raise RuntimeError(f"cdist only supports floating-point dtypes, X{number} got: {name}")
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    mode = compute_mode or 0
+    if mode not in (0, 1, 2):
+        raise RuntimeError(f"possible modes: 0, 1, 2, but was: {mode}")
+    batch = _broadcast_batch(x1.shape[:-2], x2.shape[:-2])
+    rows, columns = x1.shape[-2], x2.shape[-2]
+    if p == 2 and x1.shape[-1] and rows and columns and 0 not in batch:
+        if mode == 1 or (mode == 0 and (rows > 25 or columns > 25)):
+            left = x1.expand([*batch, rows, x1.shape[-1]]).reshape([_prod(batch), rows, x1.shape[-1]])
+            right = x2.expand([*batch, columns, x2.shape[-1]]).reshape([_prod(batch), columns, x2.shape[-1]])
+            if not batch:
+                return euclidean_dist(x1, x2).view([rows, columns])
+            return euclidean_dist(left, right).view([*batch, rows, columns])
+    return cdist_forward(x1, x2, p, compute_mode)

@@ -1,0 +1,356 @@
+"""Batch, layer, group, instance and root-mean-square normalisation.
+
+First derivatives run fused kernels. While the backward pass is itself recorded, the same quantities are built from elementary
+operators, so that derivatives of every order exist.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tinytorch._core.declare import composite, op
+from tinytorch._core.modes import modes
+from tinytorch._kernels import normalization as kernels
+
+Ints = Sequence[int]
+Results = dict[str, Any]
+_PARAMETERS = ("input", "weight", "bias")
+
+
+def _mask(needs: frozenset[str]) -> list[bool]:
+    return [name in needs for name in _PARAMETERS]
+
+
+def _elementary(
+    grad: Any, input: Any, weight: Any, rows: Any, statistics: tuple[Any, Any] | None, axes: list[int], eps: float
+) -> tuple[Any, Any]:
+    """The input's gradient and the normalised input, from elementary operators. `weight` broadcasts; rows: input regrouped."""
+    if statistics is None:
+        mean = rows.mean(axes, True)
+        centred = rows - mean
+        rate = ((centred * centred).mean(axes, True) + eps).rsqrt()
+        normal = centred * rate
+        scaled = (grad if weight is None else grad * weight).reshape(rows.shape)
+        through = scaled - scaled.mean(axes, True) - normal * (scaled * normal).mean(axes, True)
+        return (through * rate).reshape(input.shape), normal.reshape(input.shape)
+    mean, rate = statistics
+    scaled = grad if weight is None else grad * weight
+    return scaled * rate, (input - mean) * rate
+
+
+# Layer ---------------------------------------------------------------------------------------------------------------
+
+native_layer_norm_backward = op(
+    "native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean, Tensor rstd, "
+    "Tensor? weight, Tensor? bias, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
+    kernels.layer_norm_backward,
+    method=False,
+    function=False,
+    out=False,
+)
+native_layer_norm = op(
+    "native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> "
+    "(Tensor, Tensor, Tensor)",
+    kernels.layer_norm,
+    method=False,
+    out=False,
+)
+
+
+def _layer_vjp(
+    grad: Any,
+    input: Any,
+    normalized_shape: Ints,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    rate: Any,
+    eps: float,
+    needs: frozenset[str],
+) -> Results:
+    if not modes.grad:
+        results = native_layer_norm_backward(
+            grad, input, normalized_shape, mean, rate, weight, bias, _mask(needs)
+        )
+        return dict(zip(_PARAMETERS, results, strict=True))
+    axes = list(range(-len(normalized_shape), 0))
+    first, normal = _elementary(grad, input, weight, input, None, axes, eps)
+    lead = list(range(input.dim() - len(normalized_shape)))
+    return {
+        "input": first,
+        "weight": _summed(grad * normal, lead) if "weight" in needs else None,
+        "bias": _summed(grad, lead) if "bias" in needs else None,
+    }
+
+
+def _summed(values: Any, axes: list[int]) -> Any:
+    return values.sum(axes) if axes else values
+
+
+native_layer_norm.vjp_all(
+    lambda grad_result0, input, normalized_shape, weight, bias, result1, result2, eps, needs: _layer_vjp(
+        grad_result0, input, normalized_shape, weight, bias, result1, result2, eps, needs
+    )
+)
+
+
+@composite(
+    "layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, "
+    "float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor",
+    method=False,
+    out=False,
+)
+def layer_norm(
+    input: Any,
+    normalized_shape: Ints,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Any:
+    """The trailing dimensions to mean 0 and variance 1, times weight plus bias."""
+    return native_layer_norm(input, normalized_shape, weight, bias, eps)[0]
+
+
+# Group ---------------------------------------------------------------------------------------------------------------
+
+_GROUPS = "SymInt N, SymInt C, SymInt HxW, int group"
+native_group_norm_backward = op(
+    f"native_group_norm_backward(Tensor grad_out, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, {_GROUPS}, "
+    "bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
+    kernels.group_norm_backward,
+    method=False,
+    function=False,
+    out=False,
+)
+native_group_norm = op(
+    f"native_group_norm(Tensor input, Tensor? weight, Tensor? bias, {_GROUPS}, float eps) -> (Tensor, Tensor, Tensor)",
+    kernels.group_norm,
+    method=False,
+    out=False,
+)
+
+
+def _group_vjp(
+    grad: Any,
+    input: Any,
+    weight: Any,
+    mean: Any,
+    rate: Any,
+    sizes: tuple[int, int, int, int],
+    eps: float,
+    needs: frozenset[str],
+) -> Results:
+    if not modes.grad:
+        results = native_group_norm_backward(grad, input, mean, rate, weight, *sizes, _mask(needs))
+        return dict(zip(_PARAMETERS, results, strict=True))
+    count, channels, area, group = sizes
+    shaped = [channels, *[1] * (input.dim() - 2)]
+    scale = None if weight is None else weight.view(shaped)
+    rows = input.reshape([count * group, -1])
+    first, normal = _elementary(grad, input, scale, rows, None, [1], eps)
+    axes = [0, *range(2, input.dim())]
+    return {
+        "input": first,
+        "weight": (grad * normal).sum(axes) if "weight" in needs else None,
+        "bias": grad.sum(axes) if "bias" in needs else None,
+    }
+
+
+native_group_norm.vjp_all(
+    lambda grad_result0, input, weight, result1, result2, N, C, HxW, group, eps, needs: _group_vjp(
+        grad_result0, input, weight, result1, result2, (N, C, HxW, group), eps, needs
+    )
+)
+
+
+@composite(
+    "group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, "
+    "float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor",
+    method=False,
+    out=False,
+)
+def group_norm(
+    input: Any,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Any:
+    """Sets of channels to mean 0 and variance 1 per sample."""
+    shape = list(input.shape)
+    if len(shape) < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
+    channels = shape[1]
+    if num_groups <= 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if channels % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{shape} and num_groups={num_groups}"
+        )
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and (parameter.dim() != 1 or parameter.numel() != channels):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(parameter.shape)} and input of shape {shape}"
+            )
+    area = math.prod(shape[2:])
+    return native_group_norm(input.contiguous(), weight, bias, shape[0], channels, area, num_groups, eps)[0]
+
+
+# Batch and instance --------------------------------------------------------------------------------------------------
+
+native_batch_norm_backward = op(
+    "native_batch_norm_backward(Tensor grad_out, Tensor input, Tensor? weight, Tensor? running_mean, Tensor? running_var, "
+    "Tensor? save_mean, Tensor? save_invstd, bool train, float eps, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
+    kernels.batch_norm_backward,
+    method=False,
+    function=False,
+    out=False,
+)
+native_batch_norm = op(
+    "native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, "
+    "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
+    kernels.batch_norm,
+    method=False,
+    out=False,
+)
+
+
+def _batch_vjp(
+    grad: Any,
+    input: Any,
+    weight: Any,
+    running_mean: Any,
+    running_var: Any,
+    mean: Any,
+    rate: Any,
+    training: bool,
+    eps: float,
+    needs: frozenset[str],
+) -> Results:
+    if not modes.grad:
+        results = native_batch_norm_backward(
+            grad, input, weight, running_mean, running_var, mean, rate, training, eps, _mask(needs)
+        )
+        return dict(zip(_PARAMETERS, results, strict=True))
+    shaped = [input.shape[1], *[1] * (input.dim() - 2)]
+    axes = [0, *range(2, input.dim())]
+    scale = None if weight is None else weight.view(shaped)
+    statistics = None
+    if not training:
+        statistics = running_mean.view(shaped), (running_var + eps).rsqrt().view(shaped)
+    first, normal = _elementary(grad, input, scale, input, statistics, axes, eps)
+    return {
+        "input": first,
+        "weight": (grad * normal).sum(axes) if "weight" in needs else None,
+        "bias": grad.sum(axes) if "bias" in needs else None,
+    }
+
+
+native_batch_norm.vjp_all(
+    lambda grad_result0, input, weight, running_mean, running_var, result1, result2, training, eps, needs: _batch_vjp(
+        grad_result0, input, weight, running_mean, running_var, result1, result2, training, eps, needs
+    ),
+    *_PARAMETERS,
+)
+
+
+@composite(
+    "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
+    "float momentum, float eps, bool cudnn_enabled) -> Tensor",
+    method=False,
+    out=False,
+)
+def batch_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """Each channel to mean 0 and variance 1 over the batch, or by the running statistics."""
+    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+
+
+@composite(
+    "instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, "
+    "bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor",
+    method=False,
+    out=False,
+)
+def instance_norm(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """Each channel of each sample to mean 0 and variance 1: batch norm with the batch folded into the channels."""
+    if not use_input_stats and (running_mean is None or running_var is None):
+        raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
+    shape = list(input.shape)
+    count, channels = shape[0], shape[1]
+
+    def repeated(parameter: Any) -> Any:
+        return None if parameter is None else parameter.repeat(count)
+
+    means, variances = repeated(running_mean), repeated(running_var)
+    folded = input.contiguous().view([1, count * channels, *shape[2:]])
+    out = native_batch_norm(
+        folded, repeated(weight), repeated(bias), means, variances, use_input_stats, momentum, eps
+    )[0]
+    if running_mean is not None:
+        running_mean.detach().copy_(means.view(count, channels).mean(0, False))
+    if running_var is not None:
+        running_var.detach().copy_(variances.view(count, channels).mean(0, False))
+    return out.view(shape)
+
+
+@composite(
+    "rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
+    method=False,
+    out=False,
+)
+def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float | None = None) -> Any:
+    """The trailing dimensions over their root mean square."""
+    from tinytorch._core.numeric_limits import finfo
+
+    shape = list(normalized_shape)
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            f"normalized_shape = {shape}"
+        )
+    if weight is not None and list(weight.shape) != shape:
+        raise RuntimeError(
+            f"Expected weight to be of same shape as normalized_shape, but got weight of shape {list(weight.shape)} and "
+            f"normalized_shape = {shape}"
+        )
+    given = list(input.shape)
+    if len(given) < len(shape) or given[len(given) - len(shape) :] != shape:
+        expected = ", ".join(map(str, shape))
+        raise RuntimeError(
+            f"Given normalized_shape={shape}, expected input with shape [*{expected}], but got input of size{given}"
+        )
+    low = input.dtype.reduced
+    wide = input.float() if low else input
+    if eps is None:
+        eps = finfo(wide.dtype).eps
+    axes = list(range(-len(shape), 0))
+    result = wide * (wide.pow(2).mean(axes, True) + eps).rsqrt()
+    if weight is not None:
+        result = result * weight
+    return result.type_as(input) if low else result

@@ -1,0 +1,132 @@
+"""Vector norms and what torch derives from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch._core.declare import composite, op, reduction
+from tinytorch._kernels import reducing as kernels
+from tinytorch._operators.adjoint import conj
+from tinytorch._operators.reducing import Dims, logsumexp_shift, restored, wrapped
+
+
+def norm_vjp(grad: Any, self: Any, p: float, norm: Any, dim: Dims, keepdim: bool) -> Any:
+    """The cotangent of a p-norm; zero where the norm is."""
+    rank = self.dim()
+    norm, grad = restored(norm, dim, keepdim, rank), restored(grad, dim, keepdim, rank)
+    if p == 0:
+        return None
+    if p == 1:
+        return self.sgn() * grad
+    if p == 2:
+        return grad * (self / norm).masked_fill(norm == 0, 0)
+    if math.isinf(p):
+        size = self.abs()
+        attains = (size == norm).logical_or(size.isnan().logical_and(norm.isnan()))
+        count = attains.sum(wrapped(dim, rank), True) if rank else attains
+        return self.sgn() * ((grad / count) * attains)
+    if p < 1:
+        powers = self.sgn() * self.abs().pow(p - 1).masked_fill(self == 0, 0)
+        return powers * grad * norm.pow(1 - p)
+    if p < 2:
+        return self.sgn() * self.abs().pow(p - 1) * (grad / norm.pow(p - 1)).masked_fill(norm == 0, 0)
+    return self * self.abs().pow(p - 2) * (grad / norm.pow(p - 1)).masked_fill(norm == 0, 0)
+
+
+linalg_vector_norm = reduction(
+    "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) "
+    "-> Tensor",
+    kernels.vector_norm,
+    module="linalg",
+    upcast=False,
+)
+linalg_vector_norm.vjp(
+    self=lambda grad, self, ord, dim, keepdim, result: norm_vjp(grad, self, ord, result, dim, keepdim)
+)
+
+
+def _norm_dim(self: np.ndarray, p: float | None, dim: Any, keepdim: bool) -> np.ndarray:
+    return kernels.vector_norm(self, 2 if p is None else p, dim, keepdim)
+
+
+norm_scalar = reduction(
+    "norm.Scalar(Tensor self, Scalar p=2) -> Tensor",
+    lambda self, p: kernels.vector_norm(self, p),
+    node="NormBackward0",
+    function=False,
+    method=False,
+)
+norm_scalar.vjp(self=lambda grad, self, p, result: norm_vjp(grad, self, p, result, None, False))
+norm_dim = reduction(
+    "norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor",
+    _norm_dim,
+    node="NormBackward1",
+    function=False,
+    method=False,
+)
+norm_dim.vjp(
+    self=lambda grad, self, p, dim, keepdim, result: norm_vjp(
+        grad, self, 2 if p is None else p, result, dim, keepdim
+    )
+)
+
+
+@op("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", upcast=True, out=False)
+def dist(self: np.ndarray, other: np.ndarray, p: float) -> np.ndarray:
+    """The p-norm of the difference."""
+    return kernels.vector_norm(np.subtract(self, other, out=...), p)
+
+
+dist.vjp(
+    self=lambda grad, self, other, p, result: norm_vjp(grad, self - other, p, result, None, False),
+    other=lambda grad, self, other, p, result: _negative(
+        norm_vjp(grad, self - other, p, result, None, False)
+    ),
+)
+
+
+def _negative(tensor: Any) -> Any:
+    return None if tensor is None else -tensor
+
+
+renorm = op(
+    "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", kernels.renorm, wrap=("dim",), inplace=True
+)
+
+
+def _renorm_vjp(grad: Any, self: Any, p: float, dim: int, maxnorm: float) -> Any:
+    axes = [d for d in range(self.dim()) if d != dim % self.dim()]
+    norm = linalg_vector_norm(self, p, axes, True)
+    inner = (conj(self) * grad).sum(axes, True)
+    if inner.dtype.is_complex:
+        inner = inner.real
+    through = norm_vjp(inner, self, p, norm, axes, True)
+    inverse = (norm + 1e-7).reciprocal()
+    scaled = maxnorm * inverse * (grad if through is None else grad - inverse * through)
+    return scaled.where(norm > maxnorm, grad)
+
+
+renorm.vjp(self=lambda grad, self, p, dim, maxnorm: _renorm_vjp(grad, self, p, dim, maxnorm))
+
+
+def _logsumexp(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+    from tinytorch._core.dtypes import defaults
+
+    values = self.astype(defaults.dtype.numpy) if self.dtype.kind in "biu" else self
+    return kernels.logsumexp(values, dim, keepdim)
+
+
+logsumexp = reduction("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", _logsumexp)
+logsumexp.vjp(
+    self=lambda grad, self, result, dim, keepdim: logsumexp_shift(grad, self, result, dim, keepdim)
+)
+
+
+@composite("special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", module="special")
+def special_logsumexp(self: Any, dim: Sequence[int], keepdim: bool = False) -> Any:
+    """Another name of logsumexp."""
+    return logsumexp(self, dim, keepdim)

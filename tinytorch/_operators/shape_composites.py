@@ -1,0 +1,656 @@
+"""Joining, splitting and reshaping that torch composes from views and other operators; none has a node of its own."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tinytorch._core.declare import composite, find
+from tinytorch._core.dtypes import defaults
+from tinytorch._core.tensor import wrap
+from tinytorch._kernels.indexing import wrap_dim
+from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name, shape_text
+
+from .assembly import block_diag, cat, constant_pad_nd, reflection_pad, repeat, replication_pad, stack
+
+
+def _slice(self: Any, dim: int, start: int | None, end: int | None) -> Any:
+    return find("slice", "Tensor").call(self, dim, start, end, 1)
+
+
+# At least so many dimensions -------------------------------------------------------------------------------------------------
+
+
+def _at_least_1d(self: Any) -> Any:
+    return self.reshape((1,)) if self.ndim == 0 else self
+
+
+def _at_least_2d(self: Any) -> Any:
+    if self.ndim == 0:
+        return self.reshape((1, 1))
+    return self.unsqueeze(0) if self.ndim == 1 else self
+
+
+def _at_least_3d(self: Any) -> Any:
+    if self.ndim == 0:
+        return self.reshape((1, 1, 1))
+    if self.ndim == 1:
+        return self.unsqueeze(0).unsqueeze(-1)
+    return self.unsqueeze(-1) if self.ndim == 2 else self
+
+
+def _spread(function: Any, name: str) -> Any:
+    def at_least(*tensors: Any) -> Any:
+        if len(tensors) == 1:
+            if isinstance(tensors[0], list | tuple):
+                return tuple(function(tensor) for tensor in tensors[0])
+            return function(tensors[0])
+        return tuple(function(tensor) for tensor in tensors)
+
+    at_least.__name__ = at_least.__qualname__ = name
+    at_least.__doc__ = f"torch.{name}: the tensors with dimensions of size 1 added where they have too few."
+    return at_least
+
+
+# Joining ---------------------------------------------------------------------------------------------------------------------
+
+
+@composite("concat(Tensor[] tensors, int dim=0) -> Tensor")
+def concat(tensors: Any, dim: int = 0) -> Any:
+    return cat(tensors, dim)
+
+
+@composite("concatenate(Tensor[] tensors, int dim=0) -> Tensor")
+def concatenate(tensors: Any, dim: int = 0) -> Any:
+    return cat(tensors, dim)
+
+
+def _nonempty(name: str, tensors: Any) -> None:
+    if not len(tensors):
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+
+
+@composite("hstack(Tensor[] tensors) -> Tensor")
+def hstack(tensors: Any) -> Any:
+    _nonempty("hstack", tensors)
+    lifted = [_at_least_1d(tensor) for tensor in tensors]
+    return cat(lifted, 0 if lifted[0].ndim == 1 else 1)
+
+
+@composite("vstack(Tensor[] tensors) -> Tensor")
+def vstack(tensors: Any) -> Any:
+    _nonempty("vstack", tensors)
+    return cat([_at_least_2d(tensor) for tensor in tensors], 0)
+
+
+@composite("row_stack(Tensor[] tensors) -> Tensor")
+def row_stack(tensors: Any) -> Any:
+    _nonempty("vstack", tensors)
+    return cat([_at_least_2d(tensor) for tensor in tensors], 0)
+
+
+@composite("dstack(Tensor[] tensors) -> Tensor")
+def dstack(tensors: Any) -> Any:
+    _nonempty("dstack", tensors)
+    return cat([_at_least_3d(tensor) for tensor in tensors], 2)
+
+
+@composite("column_stack(Tensor[] tensors) -> Tensor")
+def column_stack(tensors: Any) -> Any:
+    _nonempty("column_stack", tensors)
+    columns = [tensor.reshape((tensor.numel(), 1)) if tensor.ndim <= 1 else tensor for tensor in tensors]
+    return cat(columns, 1)
+
+
+# Splitting -------------------------------------------------------------------------------------------------------------------
+
+
+def _split_with_sizes(self: Any, sizes: Any, dim: int) -> Any:
+    return find("split_with_sizes").call(self, sizes, dim)
+
+
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
+    """torch.split: views of consecutive pieces of a dimension, all of one length but the last, or of given lengths."""
+    if isinstance(split_size_or_sections, int):
+        return find("split", "Tensor").call(tensor, split_size_or_sections, dim)
+    return _split_with_sizes(tensor, list(split_size_or_sections), dim)
+
+
+def split_method(self: Any, split_size: Any, dim: int = 0) -> Any:
+    """Tensor.split; see torch.split."""
+    return split(self, split_size, dim)
+
+
+@composite("chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]")
+def chunk(self: Any, chunks: int, dim: int = 0) -> Any:
+    if self.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    size = self.shape[wrap_dim(dim, self.ndim)]
+    length = (size + chunks - 1) // chunks
+    if length == 0:
+        return _split_with_sizes(self, [0] * chunks, dim)
+    return find("split", "Tensor").call(self, length, dim)
+
+
+def _tensor_splittable(self: Any) -> None:
+    if self.ndim == 0:
+        raise RuntimeError(
+            f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {self.ndim} dims"
+        )
+
+
+@composite("tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]")
+def tensor_split(self: Any, sections: int, dim: int = 0) -> Any:
+    _tensor_splittable(self)
+    dim = wrap_dim(dim, self.ndim)
+    if sections <= 0:
+        raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+    least, longer = divmod(self.shape[dim], sections)
+    pieces = []
+    start = 0
+    for number in range(sections):
+        end = start + least + (number < longer)
+        pieces.append(_slice(self, dim, start, end))
+        start = end
+    return tuple(pieces)
+
+
+@composite("tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]")
+def tensor_split_indices(self: Any, indices: Any, dim: int = 0) -> Any:
+    _tensor_splittable(self)
+    dim = wrap_dim(dim, self.ndim)
+    starts = [0, *indices]
+    ends = [*indices, self.shape[dim]]
+    return tuple([_slice(self, dim, start, end) for start, end in zip(starts, ends, strict=True)])
+
+
+@composite(
+    "tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> "
+    "Tensor(a)[]"
+)
+def tensor_split_tensor(self: Any, tensor_indices_or_sections: Any, dim: int = 0) -> Any:
+    given = tensor_indices_or_sections
+    if given.dtype.name != "int64":
+        raise RuntimeError(
+            "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+            + scalar_type_name(given.dtype.numpy)
+        )
+    if given.ndim > 1:
+        raise RuntimeError(
+            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a "
+            f"tensor with {given.ndim} dims"
+        )
+    if given.ndim == 0:
+        return tensor_split(self, int(given.item()), dim)
+    return tensor_split_indices(self, given.tolist(), dim)
+
+
+def _split_rank(name: str, self: Any, rank: int) -> None:
+    if self.ndim < rank:
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {rank} dimension, but got a tensor with {self.ndim} dimensions!"
+        )
+
+
+def _split_evenly(name: str, self: Any, sections: int, dim: int) -> Any:
+    size = self.shape[dim]
+    if sections == 0 or size % sections:
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {size} is not divisible "
+            f"by the split_size {sections}!"
+        )
+    return tensor_split(self, sections, dim)
+
+
+@composite("hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
+def hsplit(self: Any, sections: int) -> Any:
+    _split_rank("hsplit", self, 1)
+    return _split_evenly("hsplit", self, sections, 0 if self.ndim == 1 else 1)
+
+
+@composite("hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
+def hsplit_indices(self: Any, indices: Any) -> Any:
+    _split_rank("hsplit", self, 1)
+    return tensor_split_indices(self, indices, 0 if self.ndim == 1 else 1)
+
+
+@composite("vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
+def vsplit(self: Any, sections: int) -> Any:
+    _split_rank("vsplit", self, 2)
+    return _split_evenly("vsplit", self, sections, 0)
+
+
+@composite("vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
+def vsplit_indices(self: Any, indices: Any) -> Any:
+    _split_rank("vsplit", self, 2)
+    return tensor_split_indices(self, indices, 0)
+
+
+@composite("dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
+def dsplit(self: Any, sections: int) -> Any:
+    _split_rank("dsplit", self, 3)
+    return _split_evenly("dsplit", self, sections, 2)
+
+
+@composite("dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
+def dsplit_indices(self: Any, indices: Any) -> Any:
+    _split_rank("dsplit", self, 3)
+    return tensor_split_indices(self, indices, 2)
+
+
+# Rearranging dimensions ------------------------------------------------------------------------------------------------------
+
+
+@composite("movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
+def movedim(self: Any, source: Any, destination: Any) -> Any:
+    if len(source) != len(destination):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({shape_text(source)} dims) should contain the same number "
+            f"of dims as destination ({shape_text(destination)} dims)"
+        )
+    rank = self.ndim
+    taken = [wrap_dim(dim, rank) for dim in source]
+    given = [wrap_dim(dim, rank) for dim in destination]
+    for name, dims, shown in (("source", taken, source), ("destination", given, destination)):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({shape_text(shown)})")
+    if rank == 0:
+        return find("alias").call(self)
+    order = [-1] * rank
+    for start, end in zip(taken, given, strict=True):
+        order[end] = start
+    rest = iter([dim for dim in range(rank) if dim not in taken])
+    return self.permute([next(rest) if dim < 0 else dim for dim in order])
+
+
+@composite("movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
+def movedim_int(self: Any, source: int, destination: int) -> Any:
+    return movedim(self, (source,), (destination,))
+
+
+@composite("moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
+def moveaxis(self: Any, source: Any, destination: Any) -> Any:
+    return movedim(self, source, destination)
+
+
+@composite("moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
+def moveaxis_int(self: Any, source: int, destination: int) -> Any:
+    return movedim(self, (source,), (destination,))
+
+
+@composite("swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)")
+def swapaxes(self: Any, axis0: int, axis1: int) -> Any:
+    return self.transpose(axis0, axis1)
+
+
+@composite("swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)")
+def swapdims(self: Any, dim0: int, dim1: int) -> Any:
+    return self.transpose(dim0, dim1)
+
+
+@composite("flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)")
+def flatten(self: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    rank = self.ndim
+    start, end = wrap_dim(start_dim, rank), wrap_dim(end_dim, rank)
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if rank == 0:
+        return self.reshape((1,))
+    if start == end:
+        return self
+    shape = tuple(self.shape)
+    length = 1
+    for size in shape[start : end + 1]:
+        length *= size
+    return self.reshape((*shape[:start], length, *shape[end + 1 :]))
+
+
+@composite("ravel(Tensor(a) self) -> Tensor(a)")
+def ravel(self: Any) -> Any:
+    return self.contiguous().view((-1,))
+
+
+@composite("unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)")
+def unflatten(self: Any, dim: int, sizes: Any) -> Any:
+    dim = wrap_dim(dim, self.ndim)
+    sizes = tuple(sizes)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    size = self.shape[dim]
+    known = 1
+    for length in sizes:
+        known *= length if length != -1 else 1
+    unknown = sizes.count(-1)
+    if unknown > 1:
+        raise RuntimeError("unflatten got an unexpected error:\nonly one dimension can be inferred")
+    if (unknown and (known == 0 or size % known)) or (not unknown and known != size):
+        raise RuntimeError(
+            f"unflatten: Provided sizes {shape_text(sizes)} don't multiply up to the size of dim {dim} ({size}) in the input "
+            "tensor"
+        )
+    filled = tuple(size // known if length == -1 else length for length in sizes)
+    shape = tuple(self.shape)
+    return self.view((*shape[:dim], *filled, *shape[dim + 1 :]))
+
+
+@composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)")
+def broadcast_to(self: Any, size: Any) -> Any:
+    return self.expand(size)
+
+
+@composite("tile(Tensor self, SymInt[] dims) -> Tensor", out=False)
+def tile(self: Any, dims: Any) -> Any:
+    dims = tuple(dims)
+    return repeat(self, (1,) * (self.ndim - len(dims)) + dims)
+
+
+def broadcast_tensors(*tensors: Any) -> Any:
+    """torch.broadcast_tensors: all tensors expanded to their common shape."""
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        tensors = tuple(tensors[0])
+    shape: tuple[int, ...] = ()
+    for tensor in tensors:
+        shape = broadcast_shape(shape, tuple(tensor.shape))
+    return tuple(tensor if tuple(tensor.shape) == shape else tensor.expand(shape) for tensor in tensors)
+
+
+# Grids -----------------------------------------------------------------------------------------------------------------------
+
+
+def _grid(tensors: Any, indexing: str) -> Any:
+    if not tensors:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    for tensor in tensors:
+        if tensor.dtype is not tensors[0].dtype:
+            raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+        if tensor.ndim > 1:
+            raise RuntimeError(
+                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: " + str(tensor)
+            )
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    swap = indexing == "xy" and len(tensors) >= 2
+    if swap:
+        tensors = [tensors[1], tensors[0], *tensors[2:]]
+    rank = len(tensors)
+    shape = [tensor.numel() for tensor in tensors]
+    grids = []
+    for place, tensor in enumerate(tensors):
+        lifted = tensor.view((1,) * place + (-1,) + (1,) * (rank - 1 - place))
+        grids.append(lifted.expand(shape))
+    if swap:
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
+    """torch.meshgrid: the coordinates of every point of a grid, one tensor per axis."""
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        tensors = tuple(tensors[0])
+    if indexing is None:
+        warnings.warn(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+            UserWarning,
+            stacklevel=2,
+        )
+        indexing = "ij"
+    return _grid(list(tensors), indexing)
+
+
+def cartesian_prod(*tensors: Any) -> Any:
+    """torch.cartesian_prod: all combinations of one element of each vector, (count, number of vectors)."""
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        tensors = tuple(tensors[0])
+    for tensor in tensors:
+        if tensor.ndim != 1:
+            raise RuntimeError(f"Expect a 1D vector, but got shape {shape_text(tensor.shape)}")
+    if len(tensors) == 1:
+        return tensors[0]
+    grids = _grid(list(tensors), "ij")
+    return stack([flatten(grid, 0, -1) for grid in grids], 1)
+
+
+@composite("combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor", out=False)
+def combinations(self: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    if self.ndim != 1:
+        raise RuntimeError(f"Expect a 1D vector, but got shape {shape_text(self.shape)}")
+    if r < 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
+    if r == 0:
+        return self.new_empty((0,))
+    from .sorting import cumsum
+
+    positions = cumsum(self.detach().new_full((self.numel(),), 1), 0, None) if self.numel() else self.detach()
+    grids = _grid([self] * r, "ij")
+    places = _grid([positions] * r, "ij")
+    mask = (places[0] == places[0]).expand(places[0].shape)
+    for left, right in itertools.pairwise(places):
+        mask = mask & (left <= right if with_replacement else left < right)
+    return stack([grid.masked_select(mask) for grid in grids], 1)
+
+
+def block_diag_function(*tensors: Any) -> Any:
+    """torch.block_diag: matrices along the diagonal of one matrix."""
+    if not tensors:
+        return wrap(np.empty((1, 0), defaults.dtype.numpy))
+    return block_diag(list(tensors))
+
+
+# Numbers from neighbours -----------------------------------------------------------------------------------------------------
+
+
+@composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor")
+def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    if self.ndim < 1:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    dim = wrap_dim(dim, self.ndim)
+    for other in (prepend, append):
+        if other is None:
+            continue
+        if other.ndim != self.ndim:
+            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+        for place in range(self.ndim):
+            if place != dim and other.shape[place] != self.shape[place]:
+                raise RuntimeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                    f"differencing dimension; input.size({place}) = {self.shape[place]}, but got tensor.size({place}) = "
+                    f"{other.shape[place]}"
+                )
+    parts = [part for part in (prepend, self, append) if part is not None]
+    values = cat(parts, dim) if len(parts) > 1 else self
+    if n == 0:
+        return values.clone()
+    for _ in range(min(n, values.shape[dim])):
+        length = values.shape[dim] - 1
+        later, earlier = values.narrow(dim, 1, length), values.narrow(dim, 0, length)
+        values = later ^ earlier if values.dtype.category == "bool" else later - earlier
+    return values
+
+
+def _spacing(name: str, y: Any, x: Any, dim: int) -> Any:
+    """Differences of the sample points, shaped to be multiplied with samples of `y`."""
+    if x.ndim == 1:
+        if x.shape[0] != y.shape[dim]:
+            raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
+        shape = [1] * y.ndim
+        shape[dim] = x.shape[0]
+        x = x.view(shape)
+    elif x.ndim < y.ndim:
+        x = x.view((1,) * (y.ndim - x.ndim) + tuple(x.shape))
+    return _slice(x, dim, 1, None) - _slice(x, dim, 0, -1)
+
+
+def _dim_of(y: Any, dim: int) -> int:
+    if y.ndim == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return wrap_dim(dim, y.ndim)
+
+
+def _pairs(y: Any, dim: int) -> Any:
+    return _slice(y, dim, 0, -1) + _slice(y, dim, 1, None)
+
+
+@composite("trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
+def trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
+    dim = _dim_of(y, dim)
+    if y.shape[dim] == 0:
+        return y.new_zeros([size for place, size in enumerate(y.shape) if place != dim])
+    return (_pairs(y, dim) * _spacing("trapezoid", y, x, dim)).sum(dim) / 2.0
+
+
+@composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)
+def trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
+    dim = _dim_of(y, dim)
+    if y.shape[dim] == 0:
+        return y.new_zeros([size for place, size in enumerate(y.shape) if place != dim])
+    return (y.sum(dim) - (y.select(dim, 0) + y.select(dim, -1)) * 0.5) * float(dx)
+
+
+@composite("trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
+def trapz_x(y: Any, x: Any, dim: int = -1) -> Any:
+    return trapezoid_x(y, x, dim)
+
+
+@composite("trapz.dx(Tensor y, *, float dx=1, int dim=-1) -> Tensor", out=False, method=False)
+def trapz(y: Any, dx: float = 1.0, dim: int = -1) -> Any:
+    return trapezoid(y, dx, dim)
+
+
+@composite("cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
+def cumulative_trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
+    dim = _dim_of(y, dim)
+    return (_spacing("cumulative_trapezoid", y, x, dim) / 2.0 * _pairs(y, dim)).cumsum(dim)
+
+
+@composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)
+def cumulative_trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
+    dim = _dim_of(y, dim)
+    return (_pairs(y, dim) * (float(dx) / 2.0)).cumsum(dim)
+
+
+@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", out=False, method=False)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    if x.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    columns = x.shape[0] if N is None else N
+    if columns < 0:
+        raise RuntimeError("N must be non-negative.")
+    if x.dtype.category in ("bool", "int"):
+        x = x.long()
+    powers = x.new_full((x.shape[0], columns), 1)
+    if columns > 1:
+        rest = _slice(powers, 1, 1, None)
+        rest.copy_(x.unsqueeze(-1))
+        rest = _slice(powers, 1, 1, None)
+        rest.copy_(rest.cumprod(1))
+    return powers if increasing else powers.flip((1,))
+
+
+@composite("one_hot(Tensor self, int num_classes=-1) -> Tensor", module="nn", out=False)
+def one_hot(self: Any, num_classes: int = -1) -> Any:
+    if self.dtype.name != "int64":
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    shape = tuple(self.shape)
+    if self.numel() == 0:
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return self.new_zeros((*shape, num_classes))
+    if int(self.min()) < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if num_classes == -1:
+        num_classes = int(self.max()) + 1
+    elif int(self.max()) >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    return self.new_zeros((*shape, num_classes)).scatter(-1, self.unsqueeze(-1), 1)
+
+
+# Padding ---------------------------------------------------------------------------------------------------------------------
+
+
+def _pad_circular(self: Any, pad: Any) -> Any:
+    rank = self.ndim
+    count = len(pad) // 2
+    shape = list(self.shape)
+    inside = []  # (dim, before, after), outermost dimension first
+    for dim in range(rank - count, rank):
+        before, after = pad[2 * (rank - 1 - dim)], pad[2 * (rank - 1 - dim) + 1]
+        size = shape[dim]
+        if before > size or after > size:
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+        shape[dim] = size + before + after
+        if shape[dim] < 0:
+            raise RuntimeError("Negative padding value is resulting in an empty dimension")
+        inside.append((dim, before, after))
+    out = self.new_empty(shape)
+    target, source = out, self
+    for dim, before, after in inside:
+        target = _slice(target, dim, max(before, 0), shape[dim] - max(after, 0))
+        source = _slice(source, dim, max(-before, 0), self.shape[dim] - max(-after, 0))
+    target.copy_(source)
+    for dim, before, after in reversed(inside):
+        if before > 0:
+            end = shape[dim] - max(after, 0)
+            _slice(out, dim, 0, before).copy_(_slice(out, dim, end - before, end))
+        if after > 0:
+            start = max(before, 0)
+            _slice(out, dim, shape[dim] - after, shape[dim]).copy_(_slice(out, dim, start, start + after))
+    return out
+
+
+@composite("_pad_circular(Tensor self, SymInt[] pad) -> Tensor", module="nn", out=False)
+def pad_circular(self: Any, pad: Any) -> Any:
+    return _pad_circular(self, pad)
+
+
+@composite(
+    'pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor', module="nn", out=False
+)
+def pad(self: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
+    pad = tuple(pad)
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    if len(pad) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    rank = self.ndim
+    if len(pad) > 2 * rank:
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(pad)} and input of dimension {rank}"
+        )
+    if mode == "constant":
+        return constant_pad_nd(self, pad, 0.0 if value is None else value)
+    if value is not None and value != 0:
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    dims = len(pad) // 2
+    if dims not in (1, 2, 3) or rank not in (dims + 1, dims + 2):
+        raise NotImplementedError(
+            f"Padding size {len(pad)} is not supported for {rank}D input tensor.\n"
+            "Supported combinations for non-constant padding:\n"
+            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
+        )
+    if mode == "circular":
+        return _pad_circular(self, pad)
+    return (reflection_pad if mode == "reflect" else replication_pad)[dims](self, pad)
+
+
+#: Python functions of torch's own (variadic, or with more than a schema's forms), by the name they are published under.
+FUNCTIONS = {
+    "atleast_1d": _spread(_at_least_1d, "atleast_1d"),
+    "atleast_2d": _spread(_at_least_2d, "atleast_2d"),
+    "atleast_3d": _spread(_at_least_3d, "atleast_3d"),
+    "block_diag": block_diag_function,
+    "broadcast_tensors": broadcast_tensors,
+    "cartesian_prod": cartesian_prod,
+    "meshgrid": meshgrid,
+    "split": split,
+}
+METHODS = {"split": split_method}

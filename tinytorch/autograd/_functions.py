@@ -1,0 +1,188 @@
+"""backward and grad: starting points of a backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core import backward as engine
+from .._core.modes import modes
+from .._core.tensor import Tensor, make, wrap
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require grad are recorded in this thread."""
+    return modes.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is in inference mode."""
+    return modes.inference
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+
+
+def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: bool) -> list[Any]:
+    """The cotangents to start from: ones for scalars where none are given. Raises RuntimeError, TypeError with torch's texts."""
+    starts: list[Any] = []
+    for index, (output, grad) in enumerate(zip(outputs, grads, strict=True)):
+        if isinstance(grad, Tensor):
+            shape = grad.shape[1:] if is_grads_batched else grad.shape
+            if tuple(shape) != tuple(output.shape):
+                what = "batched grad_output" if is_grads_batched else "grad_output"
+                if is_grads_batched:
+                    raise RuntimeError(
+                        f"If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of "
+                        f"the remaining dimensions are expected to match the shape of corresponding output, but a mismatch was detected: "
+                        f"grad_output[{index}] has a shape of {grad.shape} and output[{index}] has a shape of {output.shape}. If you only want "
+                        "some tensors in `grad_output` to be considered batched, consider using vmap."
+                    )
+                del what
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{index}] has a shape of {grad.shape} and output[{index}] has a shape of {output.shape}."
+                )
+            if output.dtype.is_complex != grad.dtype.is_complex:
+                raise RuntimeError(
+                    "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+                    f"grad_output[{index}] has a dtype of {grad.dtype} and output[{index}] has a dtype of {output.dtype}."
+                )
+            starts.append(grad)
+        elif grad is None:
+            if output.requires_grad:
+                if output.numel() != 1:
+                    raise RuntimeError("grad can be implicitly created only for scalar outputs")
+                if not output.dtype.is_floating_point:
+                    raise RuntimeError(
+                        f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
+                    )
+                starts.append(wrap(np.ones(output._array.shape, output._array.dtype)))
+            else:
+                starts.append(None)
+        else:
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+    return starts
+
+
+def _roots(outputs: Sequence[Any], starts: Sequence[Any]) -> list[tuple[Any, Any]]:
+    roots = []
+    for index, (output, start) in enumerate(zip(outputs, starts, strict=True)):
+        edge = engine.edge_of(output)
+        if edge is None:
+            raise RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn")
+        if start is not None and start.__class__ is Tensor and start._array is not None:
+            pass
+        roots.append((edge, start))
+    return roots
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add to the leaves' `.grad` the sum of derivatives of `tensors`, weighted by `grad_tensors`.
+
+    Source: torch's documentation, torch.autograd.backward.
+    """
+    outputs = _as_tuple(tensors)
+    targets = _as_tuple(inputs) if inputs is not None else ()
+    if inputs is not None and not targets:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    grads = _as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(outputs)
+    if len(grads) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
+    starts = make_grads(outputs, grads, False)
+    keep = create_graph if retain_graph is None else retain_graph
+    roots = _roots(outputs, starts)
+    if not targets:
+        engine.run(roots, keep, create_graph)
+        return
+    captures: dict[Any, int] = {}
+    for target in targets:
+        edge = engine.edge_of(target)
+        if edge is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        captures[edge] = 0
+    captured = engine.run(roots, keep, create_graph, captures)
+    for target in targets:
+        edge = engine.edge_of(target)
+        if not target.is_leaf and edge in captured and captured[edge] is not None:
+            engine.accumulate(target, captured[edge], create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The derivatives of `outputs`, weighted by `grad_outputs`, with respect to `inputs`.
+
+    Source: torch's documentation, torch.autograd.grad.
+    """
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    if allow_unused is None:
+        allow_unused = materialize_grads
+    if not only_inputs:
+        import warnings
+
+        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use torch.autograd.backward.", FutureWarning, stacklevel=2)
+    sources = _as_tuple(outputs)
+    targets = _as_tuple(inputs)
+    grads = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(sources)
+    keep = create_graph if retain_graph is None else retain_graph
+    starts = make_grads(sources, grads, is_grads_batched)
+    if is_grads_batched:
+        return _batched(sources, targets, starts, keep, create_graph, allow_unused, materialize_grads)
+    roots = _roots(sources, starts)
+    edges = []
+    for target in targets:
+        edge = engine.edge_of(target)
+        if edge is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        edges.append(edge)
+    captured = engine.run(roots, keep, create_graph, dict.fromkeys(edges, 0), accumulate_leaves=False)
+    results = []
+    for index, (target, edge) in enumerate(zip(targets, edges, strict=True)):
+        value = captured.get(edge)
+        if value is None:
+            if not allow_unused:
+                raise RuntimeError(
+                    f"The differentiated Tensor at index {index} appears to not have been used in the graph. Set allow_unused=True if this is the "
+                    "desired behavior."
+                )
+            if materialize_grads:
+                value = wrap(np.zeros(target._array.shape, target._array.dtype))
+        elif not create_graph and value._requires_grad:
+            value = make(Tensor, value._array, value._key)
+        results.append(value)
+    return tuple(results)
+
+
+def _batched(
+    sources: tuple[Any, ...], targets: tuple[Any, ...], starts: list[Any], keep: bool, create: bool, allow_unused: bool, materialize: bool
+) -> tuple[Any, ...]:
+    """One backward pass per entry of the leading dimension of the given cotangents, stacked."""
+    from .._core.declare import find
+
+    size = next(start.shape[0] for start in starts if start is not None)
+    rows = []
+    for index in range(size):
+        row = [None if start is None else start[index] for start in starts]
+        last = index == size - 1
+        rows.append(grad(sources, targets, row, keep or not last, create, allow_unused=allow_unused, materialize_grads=materialize))
+    stack = find("stack").call
+    return tuple([None if column[0] is None else stack(list(column), 0) for column in zip(*rows, strict=True)])
