@@ -54,6 +54,13 @@ class Library:
             return False
         return True
 
+    def optional(self, name: str) -> Any:
+        """A top-level name, or None where the library does not have it (yet)."""
+        try:
+            return getattr(self.module, name)
+        except (AttributeError, ImportError):
+            return None
+
     def is_tensor(self, value: object) -> bool:
         return isinstance(value, self.module.Tensor)
 
@@ -119,9 +126,10 @@ class Library:
     def settled(self, default_dtype: str = "float32", seed: int = 0) -> Iterator[None]:
         """A known random state, default dtype and gradient mode, put back afterwards."""
         module = self.module
-        if hasattr(module, "manual_seed"):
-            module.manual_seed(seed)
-        switch = getattr(module, "set_default_dtype", None)
+        plant = self.optional("manual_seed")
+        if plant is not None:
+            plant(seed)
+        switch = self.optional("set_default_dtype")
         if switch is not None and default_dtype != "float32":
             switch(getattr(module, default_dtype))
         try:
@@ -129,7 +137,7 @@ class Library:
         finally:
             if switch is not None:
                 switch(module.float32)
-            restore = getattr(module, "set_grad_enabled", None)
+            restore = self.optional("set_grad_enabled")
             if restore is not None:
                 restore(True)
 
@@ -163,3 +171,31 @@ def optimizer_database() -> list[Any]:
     from torch.testing._internal.common_optimizers import optim_db
 
     return list(optim_db)
+
+
+def rounding_noise(library: Library, seed: int, epsilon: float) -> Any:
+    """A mode of PyTorch that moves every operator's fresh float results by a relative epsilon.
+
+    It stands for the rounding of another honest implementation, so that what it moves far is ill-conditioned.
+    """
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_iter
+
+    torch = library.module
+    generator = torch.Generator().manual_seed(seed)
+
+    class Noise(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(self, operator: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = operator(*args, **(kwargs or {}))
+            leaves = [item for item in tree_iter((args, kwargs)) if isinstance(item, torch.Tensor)]
+            known = {item.untyped_storage().data_ptr() for item in leaves}
+            for item in tree_iter(result):
+                if not isinstance(item, torch.Tensor) or not (item.is_floating_point() or item.is_complex()):
+                    continue
+                # views and in-place results round nothing of their own
+                if item.layout is torch.strided and item.untyped_storage().data_ptr() not in known:
+                    shift = torch.rand(item.shape, generator=generator, dtype=torch.float64) * 2.0 - 1.0
+                    item.mul_(1.0 + epsilon * shift)
+            return result
+
+    return Noise()

@@ -20,7 +20,7 @@ from conformance.compare import (
     is_float,
     is_movement,
 )
-from conformance.engine import Library
+from conformance.engine import Library, rounding_noise
 from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, run
 from conformance.program import Array, Program, readable, upcast
 
@@ -96,15 +96,16 @@ class Oracle:
         return self.cached if self.cached.error is None else None
 
     def perturbed(self) -> list[Observation]:
-        """The oracle on inputs moved by one rounding step, to tell an ill-conditioned result."""
+        """The oracle with inputs or intermediate results moved by a rounding step, to tell the ill-conditioned."""
         if self.moved is None:
             epsilon = EPSILON.get(self.case.dtype, 2.0**-23)
             self.moved = []
             for seed in range(PERTURBATIONS if self.usable else 0):
                 program = upcast(self.case.program, np.random.default_rng(seed), epsilon)
-                seen = run(self.reference, program, self.case.name, self.plan)
-                if seen.error is None:
-                    self.moved.append(seen)
+                self.moved.append(run(self.reference, program, self.case.name, self.plan))
+                with rounding_noise(self.reference, seed, epsilon):
+                    self.moved.append(run(self.reference, upcast(self.case.program), self.case.name, self.plan))
+            self.moved = [seen for seen in self.moved if seen.error is None]
         return self.moved
 
 
@@ -303,7 +304,7 @@ class Judge:
         for seen in oracle.perturbed():
             moved = pick(seen, group, index)
             if moved is None or moved.shape != o.shape:
-                return False
+                continue
             with np.errstate(all="ignore"):
                 shift = np.maximum(shift, np.nan_to_num(np.abs(moved - o), nan=0.0, posinf=0.0))
         scale = float(np.nanmax(np.where(np.isfinite(np.abs(o)), np.abs(o), 0.0), initial=0.0))

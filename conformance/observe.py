@@ -88,6 +88,8 @@ def see_error(library: Library, error: BaseException, stage: str) -> ErrorSeen:
         kind = "timeout"
     elif isinstance(error, NotImplementedError):
         kind = "unsupported"
+    elif isinstance(error, ImportError):
+        kind = "missing"
     elif isinstance(error, AttributeError):
         owner = getattr(error, "obj", None)
         tensor = library.module.Tensor
@@ -170,13 +172,11 @@ class Flat:
             self.labels.append(label)
             return SKELETON_TENSOR if type(value).__name__ == "Tensor" else type(value).__name__
         kind = type(value).__name__
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            pairs = [(f"{name}=", f"{label}.{name}", getattr(value, name)) for name in value._fields]
+        names = getattr(value, "_fields", None) or getattr(type(value), "__match_args__", None)
+        if isinstance(value, tuple) and names:
+            pairs = [(f"{name}=", f".{name}", item) for name, item in zip(names, value, strict=False)]
+            pairs = [(prefix, label + suffix, item) for prefix, suffix, item in pairs]
             return f"{kind}({self.take_all(library, pairs)})"
-        if isinstance(value, tuple) and type(value).__module__.endswith("return_types"):
-            fields = [name for name in vars(type(value)) if not name.startswith(("_", "n_"))]
-            pairs = [("", f"{label}[{index}]", item) for index, item in enumerate(value)]
-            return f"{kind}[{','.join(sorted(fields))}]({self.take_all(library, pairs)})"
         if isinstance(value, (list, tuple)):
             pairs = [("", f"{label}[{index}]", item) for index, item in enumerate(value)]
             return f"{kind}({self.take_all(library, pairs)})"
@@ -304,7 +304,9 @@ def push_forward(library: Library, program: Program, name: str) -> Gradients | E
         decode = decoder(library, program)
         originals = program.tensors()
         forward = library.resolve("torch.autograd.forward_ad")
-        library.module.manual_seed(0)
+        plant = library.optional("manual_seed")
+        if plant is not None:
+            plant(0)
         with forward.dual_level():
             duals: dict[int, Any] = {}
             for index, data in enumerate(originals):
@@ -367,7 +369,7 @@ def differentiate(
 
 
 def random_state(library: Library) -> bytes | None:
-    read = getattr(library.module, "get_rng_state", None)
+    read = library.optional("get_rng_state")
     if read is None:
         return None
     try:

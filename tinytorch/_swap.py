@@ -222,6 +222,8 @@ def explain(error: BaseException) -> None:
 
     The text of the error stays what Python makes it, because programs compare it.
     """
+    if _SERVER in str(error).partition(" (/")[0]:
+        return  # it says so itself
     missing: str | None = None
     if isinstance(error, ImportError) and error.name is not None and _is_served(error.name):
         quoted = getattr(error, "name_from", None)  # Python 3.12

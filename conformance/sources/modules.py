@@ -142,7 +142,7 @@ def optimize(
     return {
         "trace": trace,
         "text": repr(optimizer),
-        "groups": [{key: value for key, value in group.items()} for group in saved["param_groups"]],
+        "groups": [dict(group) for group in saved["param_groups"]],
         "state": {str(key): value for key, value in saved["state"].items()},
     }
 

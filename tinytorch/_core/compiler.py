@@ -69,7 +69,8 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
     if given is not None:
         return given
     rule = operator.options.get("result", "same")
-    if callable(rule):
+    scalars_promote = any(a.kind == "Scalar" and a.name in dispatch.PROMOTED_SCALARS for a in operator.arguments)
+    if callable(rule) or scalars_promote or operator.options.get("promote"):
         return frozenset((dtypes.float32, dtypes.float64))
     keys = _UFUNC_KEYS[rule]
     return keys & _REAL_KEYS if operator.options.get("check") is not None else keys

@@ -112,8 +112,7 @@ class Operator:
 
     @cached_property
     def has_method(self) -> bool:
-        first = self.arguments[0].name if self.arguments else ""
-        return bool(self.options.get("method", first == "self")) and "module" not in self.options
+        return bool(self.options.get("method", "self" in self.schema.names)) and "module" not in self.options
 
     @cached_property
     def has_function(self) -> bool:
@@ -136,7 +135,7 @@ class Operator:
     def call(self) -> Callable[..., Any]:
         return self.compiled.call  # type: ignore[no-any-return]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
 
     def inplace(self, *args: Any) -> Any:

@@ -18,6 +18,7 @@ from .dtypes import defaults
 from .modes import modes
 from .promotion import SCALAR_TYPE_NAMES, can_cast, result_type_of
 from .quiet import hush, unhush
+from .schema import REQUIRED
 from .tensor import Tensor, key_of, make, wrap
 
 #: special key -> how an operator runs on tensors that carry it: (operator, args) -> result. Filled by forward mode and batching.
@@ -102,7 +103,14 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 # Pointwise ----------------------------------------------------------------------------------------------------------------------
 
-_PROMOTED_SCALARS = frozenset(("other", "exponent", "min", "max"))
+PROMOTED_SCALARS = frozenset(("other", "exponent", "min", "max"))
+
+
+def uses_ufunc(operator: Operator) -> bool:
+    """Whether the declared ufunc is the whole body, as long as arguments that are no tensors keep their defaults."""
+    return operator.options.get("ufunc") is not None and not any(
+        argument.default is REQUIRED for argument in operator.arguments if not argument.is_tensor
+    )
 
 
 def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtype, list[int]]:
@@ -113,7 +121,7 @@ def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtyp
     for position, (argument, value) in enumerate(zip(operator.arguments, args, strict=True)):
         if value is None:
             continue
-        if argument.name not in chosen if chosen is not None else not (argument.is_tensor or argument.name in _PROMOTED_SCALARS):
+        if argument.name not in chosen if chosen is not None else not (argument.is_tensor or argument.name in PROMOTED_SCALARS):
             continue
         if argument.kind == "Scalar" or value.__class__ in (int, float, bool, complex):
             operands.append((number_type(value), "wrapped"))
@@ -205,7 +213,7 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
     shape = layout.broadcast_shapes(*[array.shape for array in arrays])
     ufunc = operator.options.get("ufunc")
     tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
-    if ufunc is not None and all(values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor):
+    if uses_ufunc(operator) and all(values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor):
         out = ufunc(*tensors, out=...)
     else:
         out = np.asarray(operator.kernel(*values))

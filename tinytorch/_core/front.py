@@ -68,7 +68,7 @@ class Front:
         values = {target: parameter.convert(value, self.shown) for target, (value, _, parameter) in bound.items()}
         out = values.pop("out", None)
         if offset:
-            values[operator.arguments[0].name] = args[0]
+            values["self"] = args[0]
         return self.execute(operator, values, out)
 
     def execute(self, operator: Operator, values: dict[str, Any], out: Any) -> Any:
@@ -174,9 +174,8 @@ def _make_plan(front: Front, signature: PythonSignature, bound: dict[str, tuple[
     operator = signature.operator
     namespace: dict[str, Any] = {"ints": _ints, "floats": _floats, "tensors": _tensors, "name": front.shown, "operator": operator}
     parts = []
-    first = operator.arguments[0].name if operator.arguments else ""
     if offset:
-        parts.append(f"{first}=args[0]")
+        parts.append("self=args[0]")
     simple = True
     for target, (value, where, parameter) in bound.items():
         if isinstance(where, slice):
@@ -261,7 +260,7 @@ def front_of(name: str, mode: str) -> Front | None:
     elif mode == _METHOD:
         operators = [operator for operator in operators if operator.has_method]
     else:
-        operators = [operator for operator in operators if operator.has_inplace and operator.has_method]
+        operators = [operator for operator in operators if operator.has_inplace_method]
     if not operators:
         return None
     found = _fronts[(name, mode)] = Front(name, operators, mode)
@@ -316,7 +315,7 @@ def _methods() -> list[str]:
     for name, operators in registry.items():
         if any(operator.has_method for operator in operators):
             names.append(name)
-        if any(operator.has_inplace and operator.has_method for operator in operators):
+        if any(operator.has_inplace_method for operator in operators):
             names.append(name + "_")
     return names
 

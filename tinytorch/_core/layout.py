@@ -40,7 +40,10 @@ def _strides_in_order(shape: Sequence[int], order: Sequence[int]) -> Shape:
 def element_strides(array: np.ndarray) -> Shape:
     """An array's strides in elements."""
     itemsize = array.itemsize
-    return tuple([stride // itemsize for stride in array.strides])
+    strides = array.strides
+    if not array.size and not any(strides):  # NumPy's mark of an empty result of broadcasting; torch lays it out row by row
+        return contiguous_strides(array.shape)
+    return tuple([stride // itemsize for stride in strides])
 
 
 def is_channels_last(shape: Sequence[int], strides: Sequence[int]) -> bool:

@@ -5,6 +5,7 @@ Grammar: torch's `aten/src/ATen/native/README.md`, "func"; only the part that fu
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import Any
 
@@ -49,7 +50,8 @@ class Argument:
         element = found["element"] is not None
         self.element_optional = element and self.is_list
         self.optional = found["optional"] is not None or (element and not self.is_list)
-        self.name = found["name"] or ""
+        given = found["name"] or ""
+        self.name = f"{given}_" if keyword.iskeyword(given) else given  # `from` cannot name a Python parameter
         self.keyword_only = keyword_only
         self.default: Any = REQUIRED if found["default"] is None else _default(found["default"], self)
 

@@ -6,6 +6,7 @@ The rules are those of torch's Python argument parser as they can be observed: p
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 from typing import Any
 
@@ -247,6 +248,8 @@ class PythonSignature:
             if argument.name == "self" and method:
                 continue
             shown = python_names.get(argument.name) or ("input" if argument.name == "self" else argument.name)
+            if keyword.iskeyword(shown[:-1]):
+                shown = shown[:-1]
             self.parameters.append(Parameter(argument, shown, allow_number and index > 0))
         if out:
             self.parameters.append(Parameter(_Out(len(operator.schema.returns) > 1), "out", False))  # type: ignore[arg-type]

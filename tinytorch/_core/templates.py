@@ -13,6 +13,7 @@ from .compiler import (
     signature_text,
 )
 from .declare import Operator
+from .dispatch import PROMOTED_SCALARS, uses_ufunc
 
 
 def _names(plan: Plan) -> str:
@@ -138,7 +139,7 @@ def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> l
     key = "bool_" if operator.options.get("result") == "bool" else "key"
     body = [f"key = {first}._key", f"if {' and '.join(['key in UFUNC_KEYS', *tests])}:"]
     inner = ["try:", f"    array = {compute}", "except ValueError:", f"    {_slow(plan)}"]
-    if not operator.options.get("ufunc"):
+    if not uses_ufunc(operator):
         check = [f"check(key, {_names(plan)})"] if operator.options.get("check") is not None else []
         inner = [*check, "token = hush()", *inner, "finally:", "    unhush(token)", "if array.__class__ is not ndarray:", "    array = asarray(array)"]
     inner += [line.format(key=key) for line in _RESULT]
@@ -166,7 +167,8 @@ def _pointwise(plan: Plan) -> str:
     if tensors and not optional:
         first = tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
-        body += _pointwise_body(plan, first, [*tests, *_default_tests(operator)], _compute(operator))
+        real = [f"{a.name}.__class__ is not complex" for a in operator.arguments if a.kind == "Scalar" and a.name in PROMOTED_SCALARS]
+        body += _pointwise_body(plan, first, [*tests, *_default_tests(operator), *real], _compute(operator))
     body.append(_slow(plan))
     source = "\n".join(lines) + "\n" + _indent(body, 1)
     if operator.options.get("infix") and len(tensors) == 2:
@@ -176,13 +178,13 @@ def _pointwise(plan: Plan) -> str:
 
 def _default_tests(operator: Operator) -> list[str]:
     """A ufunc is the body only while the remaining arguments keep their defaults."""
-    if not operator.options.get("ufunc"):
+    if not uses_ufunc(operator):
         return []
     return [f"{a.name} == {a.default!r}" for a in operator.arguments if not a.is_tensor]
 
 
 def _compute(operator: Operator) -> str:
-    if operator.options.get("ufunc"):
+    if uses_ufunc(operator):
         arrays = ", ".join(f"{a.name}._array" for a in operator.arguments if a.is_tensor)
         return f"ufunc({arrays}, out=...)"
     return f"kernel({kernel_arguments(operator)})"
@@ -217,7 +219,6 @@ def _infix(plan: Plan) -> str:
         *["    " + line for line in number],
         *rest,
     ]
-    compute = _compute(operator) if operator.options.get("ufunc") else f"kernel({kernel_arguments(operator)})"
-    body += _pointwise_body(plan, first, [f"{second}._key is key"], compute)
+    body += _pointwise_body(plan, first, [f"{second}._key is key"], _compute(operator))
     body.append(_slow(plan))
     return f"def infix({first}, {second}):\n" + _indent(body, 1)

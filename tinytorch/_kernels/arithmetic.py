@@ -163,3 +163,13 @@ def addcmul(a: np.ndarray, b: np.ndarray, c: np.ndarray, value: Any) -> np.ndarr
 def addcdiv(a: np.ndarray, b: np.ndarray, c: np.ndarray, value: Any) -> np.ndarray:
     """a + value * b / c."""
     return a + like(value, a) * b / c
+
+
+def multiply(a: np.ndarray, b: Any) -> np.ndarray:
+    """a * b for a number b."""
+    return np.multiply(a, like(b, a))
+
+
+def divide(a: np.ndarray, b: Any) -> np.ndarray:
+    """a / b for a number b."""
+    return np.true_divide(a, like(b, a))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .indexing import wrap_dim
-from .scalar_types import checked_scalar, not_implemented, promote_pair, shape_text
+from .scalar_types import checked_scalar, empty_like, not_implemented, promote_pair, shape_text
 
 
 def _skipped(array: np.ndarray) -> bool:
@@ -50,9 +50,24 @@ def cat(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
                     f"Sizes of tensors must match except in dimension {dim}. Expected size {first.shape[place]} but got "
                     f"size {size} for tensor number {number} in the list."
                 )
-    if dtype == first.dtype and all(array.dtype == dtype for array in used):
-        return np.concatenate(used, axis=dim)
-    return np.concatenate([array.astype(dtype, copy=False) for array in used], axis=dim)
+    shape = list(first.shape)
+    shape[dim] = sum(array.shape[dim] for array in used)
+    if len(shape) == 4 and all(_is_channels_last(array) for array in used):
+        batch, channels, height, width = shape
+        out = np.empty((batch, height, width, channels), dtype).transpose(0, 3, 1, 2)
+    else:
+        out = np.empty(shape, dtype)
+    start = 0
+    for array in used:
+        end = start + array.shape[dim]
+        out[(slice(None),) * dim + (slice(start, end),)] = array
+        start = end
+    return out
+
+
+def _is_channels_last(array: np.ndarray) -> bool:
+    """Whether a 4-dimensional array is stored with its second dimension innermost (and not also row by row)."""
+    return array.transpose(0, 2, 3, 1).flags.c_contiguous and not array.flags.c_contiguous
 
 
 def stack(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
@@ -68,8 +83,10 @@ def stack(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
                 f"{shape_text(array.shape)} at entry {number}"
             )
     dtype = joined_dtype(arrays)
-    lifted = [array.reshape((*shape[:dim], 1, *shape[dim:])).astype(dtype, copy=False) for array in arrays]
-    return np.concatenate(lifted, axis=dim)
+    out = np.empty((*shape[:dim], len(arrays), *shape[dim:]), dtype)
+    for place, array in enumerate(arrays):
+        out[(slice(None),) * dim + (place,)] = array
+    return out
 
 
 def split_sizes(size: int, split_size: int) -> list[int]:
@@ -129,7 +146,9 @@ def distinct_dims(dims: Sequence[int] | int, rank: int) -> tuple[int, ...]:
 
 
 def flip(self: np.ndarray, dims: Sequence[int]) -> np.ndarray:
-    return np.ascontiguousarray(np.flip(self, tuple(dims))).reshape(self.shape)
+    result = empty_like(self)  # keeps the order of dimensions in memory
+    result[...] = np.flip(self, tuple(dims))
+    return result
 
 
 def roll(self: np.ndarray, shifts: Sequence[int] | int, dims: Sequence[int] | int) -> np.ndarray:
@@ -144,7 +163,7 @@ def roll(self: np.ndarray, shifts: Sequence[int] | int, dims: Sequence[int] | in
         return np.roll(self.reshape(-1), shifts[0]).reshape(self.shape)
     if self.ndim == 0:
         raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
-    return np.roll(self, shifts, tuple(wrap_dim(dim, self.ndim) for dim in dims))
+    return np.ascontiguousarray(np.roll(self, shifts, tuple(wrap_dim(dim, self.ndim) for dim in dims)))
 
 
 def rot90(self: np.ndarray, k: int, dims: Sequence[int]) -> np.ndarray:
@@ -159,7 +178,13 @@ def rot90(self: np.ndarray, k: int, dims: Sequence[int]) -> np.ndarray:
         raise RuntimeError(
             f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    return np.ascontiguousarray(np.rot90(self, k, plane))
+    turns = k % 4
+    if turns == 0:
+        return self.copy()
+    if turns == 2:
+        return flip(self, plane)
+    # a quarter turn is a flip and a transposition, and the result keeps the transposed strides
+    return flip(self, (plane[1] if turns == 1 else plane[0],)).swapaxes(*plane)
 
 
 def repeat(self: np.ndarray, repeats: Sequence[int]) -> np.ndarray:
@@ -232,7 +257,7 @@ def diag_embed(self: np.ndarray, offset: int, dim1: int, dim2: int) -> np.ndarra
     result[..., places + max(-offset, 0), places + max(offset, 0)] = self
     if dim1 == result.ndim - 2 and dim2 == result.ndim - 1:
         return result
-    return np.moveaxis(result, (-2, -1), (dim1, dim2))
+    return np.ascontiguousarray(np.moveaxis(result, (-2, -1), (dim1, dim2)))
 
 
 def block_diag(arrays: Sequence[np.ndarray]) -> np.ndarray:

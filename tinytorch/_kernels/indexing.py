@@ -12,6 +12,7 @@ from .scalar_types import (
     c_type_name,
     category,
     checked_scalar,
+    empty_like,
     promote_arrays,
     scalar_type_name,
     shape_text,
@@ -128,6 +129,25 @@ def index(self: np.ndarray, indices: Sequence[np.ndarray | None]) -> np.ndarray:
     return np.ascontiguousarray(result).reshape(shape)
 
 
+def index_operands(
+    self: np.ndarray, indices: Sequence[np.ndarray | None], shape: tuple[int, ...]
+) -> list[np.ndarray]:
+    """What indexing reads, as arrays of the result's shape: `self` with stride 0 along index dimensions, and the indices."""
+    key = index_key(self.shape, indices)
+    places = [place for place, i in enumerate(key) if not isinstance(i, slice)]
+    rest = [place for place in range(self.ndim) if place not in places]
+    rank = len(shape) - len(rest)
+    front = places[0] if places[-1] - places[0] + 1 == len(places) else 0
+    strides = [self.strides[place] for place in rest]
+    source = np.lib.stride_tricks.as_strided(self, shape, (*strides[:front], *(0,) * rank, *strides[front:]))
+    operands = [source]
+    for place in places:
+        given = key[place]
+        lifted = given.reshape(given.shape + (1,) * (len(rest) - front))
+        operands.append(np.broadcast_to(lifted, shape))
+    return operands
+
+
 def index_put(
     self: np.ndarray, indices: Sequence[np.ndarray | None], values: np.ndarray, accumulate: bool
 ) -> None:
@@ -238,7 +258,7 @@ def gather(self: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
         value = int(index[wrong].flat[0])
         raise RuntimeError(f"index {value} is out of bounds for dimension {dim} with size {size}")
     source, positions = self.reshape(self_shape), index.reshape(index_shape)
-    return source[_gather_axes(self_shape, dim, positions)].reshape(index.shape)
+    return np.ascontiguousarray(source[_gather_axes(self_shape, dim, positions)]).reshape(index.shape)
 
 
 def _check_flat(operator: str, size: int, index: np.ndarray) -> np.ndarray:
@@ -300,16 +320,21 @@ def masked_select(self: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.atleast_1d(self[mask]) if self.ndim == 0 else self[mask]
 
 
-def check_fill_mask(mask: np.ndarray) -> None:
+def _check_fill(mask: np.ndarray, value: Any) -> None:
+    """What masked_fill asks of its mask and of a value given as a tensor."""
     if mask.dtype != np.bool_:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {c_type_name(mask.dtype)}"
+        )
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise RuntimeError(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
 
 
 def masked_fill(self: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
     """A copy of `self` with `value` where `mask`; both broadcast."""
-    check_fill_mask(mask)
+    _check_fill(mask, value)
     shape = self.shape if self.shape == mask.shape else broadcast_shape(mask.shape, self.shape)
     result = np.empty(shape, self.dtype)
     np.copyto(result, self)
@@ -338,7 +363,7 @@ def masked_scatter(self: np.ndarray, mask: np.ndarray, source: np.ndarray) -> np
             f"masked_scatter_ only supports boolean masks, but got mask with dtype {scalar_type_name(mask.dtype)}"
         )
     shape = self.shape if self.shape == mask.shape else broadcast_shape(mask.shape, self.shape)
-    result = np.array(np.broadcast_to(self, shape))
+    result = np.array(np.broadcast_to(self, shape), order="C")
     mask = np.broadcast_to(mask, shape)
     count = int(np.count_nonzero(mask))
     if source.size < count:
@@ -450,17 +475,6 @@ def index_copy(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray
     whole[_along(whole, dim, index.ravel())] = source.reshape(1) if source.ndim == 0 else source
 
 
-def check_fill(self: np.ndarray, mask: np.ndarray, value: Any) -> None:
-    """What masked_fill asks of its mask and of a value given as a tensor."""
-    check_fill_mask(mask)
-    if self.shape != mask.shape:
-        broadcast_shape(mask.shape, self.shape)
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise RuntimeError(
-            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        )
-
-
 def nonzero_static(self: np.ndarray, size: int, fill_value: int) -> np.ndarray:
     """The first `size` coordinates of nonzero elements, filled up with `fill_value`: (size, rank)."""
     if size < 0:
@@ -500,7 +514,8 @@ def broadcast_rest(one: tuple[int, ...], other: tuple[int, ...], dim: int) -> tu
 
 def _write_slice(self: np.ndarray, src: np.ndarray, window: Any) -> np.ndarray:
     """A copy of `self` with `src` written into one of its views, given as a function of an array."""
-    result = self.copy()
+    result = empty_like(self)
+    result[...] = self
     target = window(result)
     if target.shape != src.shape:
         raise RuntimeError(

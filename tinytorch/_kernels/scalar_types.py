@@ -128,6 +128,13 @@ def shape_text(shape: Iterable[int]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
+def empty_like(array: np.ndarray, dtype: np.dtype[Any] | None = None) -> np.ndarray:
+    """An uninitialised array of the same shape whose dimensions lie in memory in the same order."""
+    if 0 in array.strides:
+        return np.empty(array.shape, dtype or array.dtype)
+    return np.empty_like(array, dtype or array.dtype)
+
+
 def broadcast_shape(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
     """The broadcast of two shapes; a mismatch raises torch's text, which numbers dimensions in the result."""
     if one == other:

@@ -10,6 +10,7 @@ import numpy as np
 from . import selection
 from .scalar_types import (
     category,
+    empty_like,
     not_implemented,
     promote_arrays,
     scalar_type_name,
@@ -38,14 +39,44 @@ def _argsort(array: np.ndarray, axis: int, descending: bool) -> np.ndarray:
     return (array.shape[axis] - 1) - np.flip(order, axis)
 
 
-def sort(self: np.ndarray, dim: int, descending: bool) -> Pair:
-    """Values in order along `dim`, equal ones keeping theirs, and where they came from."""
+#: Up to these sizes, of a row and in all, an unstable sort reproduces torch's order among equal elements.
+_EXACT_ROW, _EXACT_TOTAL = 1 << 10, 1 << 14
+
+
+def sort(self: np.ndarray, dim: int, descending: bool, stable: bool = True) -> Pair:
+    """Values in order along `dim` and where they came from; nan is the greatest.
+
+    Stable, equal elements keep their order. Otherwise theirs is that of torch's introsort, for rows of moderate size; in larger
+    ones, where it would cost too much, they keep their order as well.
+    """
     if self.dtype.kind == "c":
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
-    order = np.ascontiguousarray(_argsort(self, dim, descending))
-    return np.take_along_axis(self, order, dim), order
+    size = self.shape[dim]
+    order = empty_like(self, np.dtype(np.int64))  # like the values, in the memory order of `self`
+    order[...] = _argsort(self, dim, descending)
+    if not stable and 16 < size <= _EXACT_ROW and self.size <= _EXACT_TOTAL:
+        rows = comparable(_last(self, dim))
+        orders = np.moveaxis(order, dim, -1)
+        flat = orders.reshape(-1, size)
+        for number in np.flatnonzero(_with_ties(np.take_along_axis(rows, flat, 1))):
+            ranks = _dense_ranks(rows[number])
+            items = list(zip((-ranks if descending else ranks).tolist(), range(size), strict=True))
+            selection.sort(items, size)
+            orders[np.unravel_index(number, orders.shape[:-1])] = [position for _, position in items]
+    values = empty_like(self)
+    values[...] = np.take_along_axis(self, order, dim)
+    return values, order
+
+
+def _with_ties(ordered: np.ndarray) -> np.ndarray:
+    """Which rows of a sorted matrix hold equal neighbours; nans are equal here."""
+    repeated = ordered[:, 1:] == ordered[:, :-1]
+    if ordered.dtype.kind == "f":
+        missing = np.isnan(ordered)
+        repeated |= missing[:, 1:] & missing[:, :-1]
+    return repeated.any(1)
 
 
 def _last(self: np.ndarray, dim: int) -> np.ndarray:
@@ -85,14 +116,9 @@ def topk(self: np.ndarray, k: int, dim: int, largest: bool, sorted_: bool) -> Pa
     if k:
         order = _argsort(rows, 1, largest)
         ahead = np.take_along_axis(rows, order[:, : min(k + 1, size)], 1)
-        with np.errstate(invalid="ignore"):
-            repeated = ahead[:, 1:] == ahead[:, :-1]
-        if rows.dtype.kind == "f":
-            missing = np.isnan(ahead)
-            repeated |= missing[:, 1:] & missing[:, :-1]
         chosen[...] = order[:, :k]
         # without ties the order of a sorted result is settled; the others need torch's own sequence of swaps
-        undecided = repeated.any(1) if sorted_ or k * 64 <= size else np.ones(rows.shape[0], bool)
+        undecided = _with_ties(ahead) if sorted_ or k * 64 <= size else np.ones(rows.shape[0], bool)
         for number in np.flatnonzero(undecided):
             chosen[number] = _topk_row(rows[number], k, largest, sorted_)
     indices = np.ascontiguousarray(np.moveaxis(chosen.reshape(shape), -1, dim))
@@ -270,7 +296,7 @@ def _unique_runs(
     count = rows.shape[0]
     new = np.ones(count, bool)
     new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(1) if count > 1 else True
-    values = np.ascontiguousarray(np.moveaxis(moved[order[new]], 0, dim))
+    values = np.moveaxis(np.ascontiguousarray(moved[order[new]]), 0, dim)
     places = np.empty(count, np.int64)
     places[order] = np.cumsum(new) - 1
     numbers = np.diff(np.append(np.flatnonzero(new), count)).astype(np.int64)
@@ -556,12 +582,12 @@ def running_extreme(self: np.ndarray, dim: int, ufunc: np.ufunc, kernel: str) ->
     if self.size == 0:
         return self.copy(), np.zeros(self.shape, np.int64)
     keys = comparable(self)
-    values = ufunc.accumulate(keys, axis=dim)
+    values = np.ascontiguousarray(ufunc.accumulate(keys, axis=dim))
     reached = keys == values
     if keys.dtype.kind == "f":
         reached |= np.isnan(keys)
     places = np.arange(self.shape[dim]).reshape((-1,) + (1,) * (self.ndim - 1 - dim))
-    indices = np.maximum.accumulate(np.where(reached, places, 0), axis=dim)
+    indices = np.ascontiguousarray(np.maximum.accumulate(np.where(reached, places, 0), axis=dim))
     return values.astype(self.dtype, copy=False), indices
 
 
@@ -587,8 +613,8 @@ def running(self: np.ndarray, dim: int, dtype: np.dtype[Any] | None, ufunc: np.u
         ufunc = np.logical_or if ufunc is np.add else np.logical_and
     wide = _accumulator(dtype)
     if wide == dtype:
-        return np.asarray(ufunc.accumulate(values, axis=dim, dtype=dtype))
-    return np.asarray(ufunc.accumulate(values.astype(wide), axis=dim)).astype(dtype)
+        return np.ascontiguousarray(ufunc.accumulate(values, axis=dim, dtype=dtype))
+    return np.asarray(ufunc.accumulate(values.astype(wide), axis=dim)).astype(dtype, order="C")
 
 
 def logcumsumexp(self: np.ndarray, dim: int) -> np.ndarray:
@@ -600,11 +626,11 @@ def logcumsumexp(self: np.ndarray, dim: int) -> np.ndarray:
     wide = _accumulator(self.dtype)
     values = self.astype(wide)
     if wide.kind != "c":
-        return np.asarray(np.logaddexp.accumulate(values, axis=dim)).astype(self.dtype)
+        return np.asarray(np.logaddexp.accumulate(values, axis=dim)).astype(self.dtype, order="C")
     moved = np.moveaxis(values, dim, 0)
     for place in range(1, moved.shape[0]):
         moved[place] = _complex_logaddexp(moved[place], moved[place - 1])
-    return values.astype(self.dtype)
+    return values.astype(self.dtype, order="C")
 
 
 def _complex_logaddexp(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -37,11 +37,11 @@ div.vjp(
 )
 
 div_mode = pointwise(
-    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", kernels.div_mode, node="DivBackward1", result=_checks.mode_result, check=_checks.check_mode
+    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", kernels.div_mode, node="DivBackward2", result=_checks.mode_result, check=_checks.check_mode
 )
 div_mode.vjp(
-    self=lambda grad, other, rounding_mode: grad / conj(other) if rounding_mode is None else None,
-    other=lambda grad, self, other, rounding_mode: -grad * conj((self / other) / other) if rounding_mode is None else None,
+    self=lambda grad, other, rounding_mode: grad / conj(other) if rounding_mode is None else grad.new_zeros(grad.shape),
+    other=lambda grad, self, other, rounding_mode: -grad * conj((self / other) / other) if rounding_mode is None else grad.new_zeros(grad.shape),
 )
 
 floor_divide = pointwise(
@@ -155,7 +155,7 @@ logaddexp2.vjp(
     self=lambda grad, self, other: grad / (1 + 2 ** (other - self)),
     other=lambda grad, self, other: grad / (1 + 2 ** (self - other)),
 )
-copysign = pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", np.copysign, result="float")
+copysign = pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", np.copysign, result="float", node="CopysignBackward0")
 copysign.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())), other=lambda grad, other_shape: grad.new_zeros(other_shape))
 nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False, nondifferentiable=True)
 heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", np.heaviside)
@@ -274,3 +274,14 @@ def _wide(*operands):
     if any(isinstance(o, complex) or getattr(o, "is_complex", bool)() for o in operands):
         return dtypes.complex128
     return dtypes.float64
+
+# With a number in place of the second tensor: how torch's own composites reach these operators, seen in the names of nodes.
+add_scalar = pointwise("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.add, node="AddBackward1", promote=("self", "other"),
+                       function=False, method=False)  # fmt: skip
+add_scalar.vjp(self=lambda grad: grad)
+sub_scalar = pointwise("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.sub, node="SubBackward1", function=False, method=False)
+sub_scalar.vjp(self=lambda grad: grad)
+mul_scalar = pointwise("mul.Scalar(Tensor self, Scalar other) -> Tensor", kernels.multiply, node="MulBackward1", function=False, method=False)
+mul_scalar.vjp(self=lambda grad, other: mul_scalar(grad, conj(other)))
+div_scalar = pointwise("div.Scalar(Tensor self, Scalar other) -> Tensor", kernels.divide, node="DivBackward1", result="float", function=False, method=False)
+div_scalar.vjp(self=lambda grad, other: div_scalar(grad, conj(other)))

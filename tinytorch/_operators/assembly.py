@@ -21,7 +21,7 @@ def _cat_backward(grad: Any, dim: int, tensors_shape: list[tuple[int, ...]]) -> 
     pieces = []
     start = 0
     for shape in tensors_shape:
-        if tuple(shape) == (0,) and grad.ndim != 1:
+        if tuple(shape) == (0,):
             pieces.append(grad.new_zeros((0,)))
             continue
         size = shape[dim]

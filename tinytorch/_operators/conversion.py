@@ -144,12 +144,12 @@ for _name, _dtype in _CASTS.items():
     type.__setattr__(Tensor, _name, _caster(_name, _dtype))
 
 
-@composite("contiguous(Tensor(a) self, *, MemoryFormat memory_format=contiguous_format) -> Tensor(a)", function=False)
-def contiguous(self, memory_format=layouts.contiguous_format):
+@composite("contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)", function=False)
+def contiguous(self, memory_format=0):
     """This tensor if its elements already lie in the given order, else a copy."""
     if memory_format is layouts.preserve_format:
         raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
-    if memory_format.__class__ is str:
+    if memory_format.__class__ is int:
         memory_format = layouts.contiguous_format
     if self.is_contiguous(memory_format):
         return self
@@ -162,7 +162,7 @@ def type_as(self, other):
     return cast(self, other.dtype)
 
 
-@composite("cpu(Tensor self) -> Tensor", python="cpu(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", function=False, unlisted=True)
+@composite("cpu(Tensor(a) self) -> Tensor(b|a)", python="cpu(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", function=False, unlisted=True)
 def cpu(self, memory_format=None):
     """This tensor in host memory."""
     if self._key.special == "meta":

@@ -109,7 +109,7 @@ logical_not = pointwise("logical_not(Tensor self) -> Tensor", np.logical_not, re
 bitwise_not = pointwise(
     "bitwise_not(Tensor self) -> Tensor", np.invert, nondifferentiable=True, check=_checks.bits_only("bitwise_not"), fast_keys=_checks.bit_keys
 )
-positive = composite("positive(Tensor self) -> Tensor", lambda self: _positive(self), out=False)
+positive = composite("positive(Tensor(a) self) -> Tensor(a)", lambda self: _positive(self), out=False)
 
 
 def _positive(self):

@@ -243,7 +243,7 @@ def _linspace(start, end, steps, kind):
     return np.concatenate((forward, backward)).astype(kind.numpy)
 
 
-@factory(f"logspace(Scalar start, Scalar end, int steps, float base=10.0, {_OPTIONS}) -> Tensor")
+@factory(f"logspace(Scalar start, Scalar end, int steps, float base=10., {_OPTIONS}) -> Tensor")
 def logspace(start, end, steps, dtype, base=10.0):
     """base to the powers of linspace(start, end, steps)."""
     kind = _kind(start, end, dtype)

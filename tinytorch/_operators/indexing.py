@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinytorch._core.declare import composite, op, pointwise, update
+from tinytorch._core import layout
+from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels import scatter as scatter_kernels
 
@@ -15,9 +16,18 @@ def _index_backward(grad: Any, self_shape: Any, indices: Any) -> Any:
     return index_put(grad.new_zeros(self_shape), indices, grad, True)
 
 
-index = op(
-    "index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", kernels.index, function=False, method=False
-)
+@op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", function=False, method=False)
+def index(self: Any, indices: Any) -> Any:
+    result = kernels.index(self, indices)
+    if self.flags.c_contiguous or result.size < 2:
+        return result
+    # the result of an elementwise operation over `self` with stride 0 where it is indexed, and the index tensors
+    strides = layout.result_strides(result.shape, kernels.index_operands(self, indices, result.shape))
+    arranged = layout.empty(result.shape, strides, result.dtype)
+    arranged[...] = result
+    return arranged
+
+
 index.vjp(self=_index_backward)
 
 unsafe_index = op(
@@ -100,26 +110,20 @@ def _masked_select_backward(grad: Any, self: Any, mask: Any) -> Any:
 
 masked_select.vjp(self=_masked_select_backward)
 
-masked_fill_scalar = pointwise(
+masked_fill_scalar = op(
     "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
     kernels.masked_fill,
-    promote=("self",),
-    upcast=False,
     inplace=True,
     out=False,
-    check=lambda common, self, mask, value: kernels.check_fill(self._array, mask._array, value),
 )
 masked_fill_scalar.vjp(self=lambda grad, mask: grad.masked_fill(mask, 0))
 
-masked_fill_tensor = pointwise(
+masked_fill_tensor = op(
     "masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
     kernels.masked_fill,
-    promote=("self",),
-    upcast=False,
     inplace=True,
     out=False,
     node="MaskedFillBackward1",
-    check=lambda common, self, mask, value: kernels.check_fill(self._array, mask._array, value._array),
 )
 masked_fill_tensor.vjp(
     self=lambda grad, mask: grad.masked_fill(mask, 0),
@@ -229,7 +233,7 @@ index_fill_tensor = update(
 )
 index_fill_tensor.vjp(
     self=lambda grad, dim, index: grad.index_fill(dim, index, 0),
-    value=lambda grad, dim, index: grad.index_select(dim, index).sum(),
+    value=lambda grad, dim, index: grad.index_select(dim, find("_unique").call(index)[0]).sum(),
 )
 
 
@@ -318,6 +322,7 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
     if dim is None:
         return self.reshape(-1).gather(0, indices.reshape(-1))
     dim = kernels.wrap_dim(dim, self.ndim)
+    indices = indices.remainder(self.shape[dim])
     shape = list(kernels.broadcast_rest(tuple(self.shape), tuple(indices.shape), dim))
     shape[dim] = indices.shape[dim]
     positions = indices.expand(shape)

@@ -423,9 +423,7 @@ def combinations(self: Any, r: int = 2, with_replacement: bool = False) -> Any:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return self.new_empty((0,))
-    from .sorting import cumsum
-
-    positions = cumsum(self.detach().new_full((self.numel(),), 1), 0, None) if self.numel() else self.detach()
+    positions = wrap(np.arange(self.shape[0]))
     grids = _grid([self] * r, "ij")
     places = _grid([positions] * r, "ij")
     mask = (places[0] == places[0]).expand(places[0].shape)
@@ -463,10 +461,10 @@ def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any 
                     f"differencing dimension; input.size({place}) = {self.shape[place]}, but got tensor.size({place}) = "
                     f"{other.shape[place]}"
                 )
+    if n == 0:
+        return self.clone()
     parts = [part for part in (prepend, self, append) if part is not None]
     values = cat(parts, dim) if len(parts) > 1 else self
-    if n == 0:
-        return values.clone()
     for _ in range(min(n, values.shape[dim])):
         length = values.shape[dim] - 1
         later, earlier = values.narrow(dim, 1, length), values.narrow(dim, 0, length)
@@ -526,7 +524,7 @@ def trapz(y: Any, dx: float = 1.0, dim: int = -1) -> Any:
 @composite("cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
 def cumulative_trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
     dim = _dim_of(y, dim)
-    return (_spacing("cumulative_trapezoid", y, x, dim) / 2.0 * _pairs(y, dim)).cumsum(dim)
+    return (_pairs(y, dim) * _spacing("cumulative_trapezoid", y, x, dim)).cumsum(dim) / 2.0
 
 
 @composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)

@@ -23,11 +23,11 @@ def _selected(grad: Any, self_shape: Any, dim: int, indices: Any, keepdim: bool 
 # Sorting and selecting -------------------------------------------------------------------------------------------------------
 
 
-sort = op(
-    "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
-    kernels.sort,
-    wrap=("dim",),
-)
+@op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", wrap=("dim",))
+def sort(self: Any, dim: int, descending: bool) -> Any:
+    return kernels.sort(self, dim, descending, False)
+
+
 sort.vjp(self=lambda grad_values, self_shape, dim, indices: _selected(grad_values, self_shape, dim, indices))
 
 
@@ -37,7 +37,7 @@ sort.vjp(self=lambda grad_values, self_shape, dim, indices: _selected(grad_value
     node="SortBackward1",
 )
 def sort_stable(self: Any, stable: bool | None, dim: int, descending: bool) -> Any:
-    return kernels.sort(self, dim, descending)
+    return kernels.sort(self, dim, descending, bool(stable))
 
 
 sort_stable.vjp(

@@ -182,9 +182,10 @@ def squeeze_dim(self, dim):
 squeeze_dim.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", wrap=("dim",), node="SqueezeBackward2")
+@view("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", node="SqueezeBackward2")
 def squeeze_dims(self, dim):
-    return self.squeeze(tuple([d for d in dim if self.shape[d] == 1])) if self.ndim else self[...]
+    wrapped = {wrap_dim(d, self.ndim) for d in dim}
+    return self.squeeze(tuple([d for d in wrapped if self.shape[d] == 1])) if self.ndim else self[...]
 
 
 squeeze_dims.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
@@ -267,7 +268,7 @@ def _stacked(grads, dim):
 unbind.vjp(self=lambda grads, dim: _stacked(grads, dim))
 
 
-@view("split.Tensor(Tensor(a -> *) self, SymInt split_size, SymInt dim=0) -> Tensor(a)[]", function=False, method=False, wrap=("dim",))
+@view("split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]", function=False, method=False, wrap=("dim",))
 def split(self, split_size, dim):
     if not self.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -340,7 +341,7 @@ diagonal_backward.vjp(grad_output=lambda grad, offset, dim1, dim2: grad.diagonal
 diagonal.vjp(self=lambda grad, self_shape, offset, dim1, dim2: diagonal_backward(grad, self_shape, offset, dim1, dim2))
 
 
-@op("unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, SymInt size, SymInt step) -> Tensor", function=False, method=False)
+@op("unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step) -> Tensor", function=False, method=False)
 def unfold_backward(grad_in, input_sizes, dim, size, step):
     out = np.zeros(input_sizes, grad_in.dtype)
     if not input_sizes:
@@ -402,48 +403,30 @@ def _address(array):
     return array.__array_interface__["data"][0]
 
 
-@op(
-    "_as_strided_backward(Tensor grad, SymInt[] shape, SymInt[] strides, SymInt offset, SymInt[] size, SymInt[] stride, SymInt start) -> Tensor",
-    function=False,
-    method=False,
-)
-def as_strided_backward(grad, shape, strides, offset, size, stride, start):
-    """Scatter a window's cotangent over the storage, then read it where the input's own window lies.
-
-    An element of storage seen several times by the input shares its cotangent among those sightings.
-    """
-    reach = [o + (1 + sum((n - 1) * s for n, s in zip(z, t, strict=True)) if 0 not in z else 0)
-             for z, t, o in ((shape, strides, offset), (size, stride, start))]  # fmt: skip
-    storage = np.zeros(max(reach), grad.dtype)
-    np.add.at(storage, _places(size, stride, start), grad)
-    own = _places(shape, strides, offset)
-    if 0 in strides and own.size:
-        count = np.bincount(own.reshape(-1), minlength=storage.size)
-        storage = np.divide(storage, np.maximum(count, 1)).astype(grad.dtype)
-    return storage[own]
-
-
 def _places(shape, strides, offset):
-    places = np.full((), offset, np.intp)
+    """Where in storage the elements of a window lie: indices of its shape."""
+    places = np.full((), offset, np.int64)
     for length, step in zip(shape, strides, strict=True):
-        places = places[..., None] + np.arange(length, dtype=np.intp) * step
+        places = places[..., None] + np.arange(length, dtype=np.int64) * step
     return places
 
 
-def _gather_window(grad, shape, strides, offset, size, stride, start):
-    """The transpose of the above: lay a cotangent of the input's shape into storage, read it through the window."""
-    return as_strided_backward(grad, size, stride, start, shape, strides, offset)
-
-
-as_strided_backward.vjp(
-    grad=lambda grad, shape, strides, offset, size, stride, start: _gather_window(grad, shape, strides, offset, size, stride, start)
-)
-
-
 def _as_strided_vjp(grad, self_shape, self_stride, self_offset, size, stride, storage_offset):
+    """Scatter the window's cotangent over the storage, then read it where the input's own window lies.
+
+    An element of storage that the input sees several times shares its cotangent among those sightings.
+    """
+    from .._core.tensor import wrap
+
     start = self_offset if storage_offset is None else storage_offset
     low = min(self_offset, start)
-    return as_strided_backward(grad, self_shape, self_stride, self_offset - low, tuple(size), tuple(stride), start - low)
+    window, own = _places(size, stride, start - low), _places(self_shape, self_stride, self_offset - low)
+    length = 1 + max(int(places.max()) if places.size else 0 for places in (window, own))
+    storage = grad.new_zeros((length,)).index_add(0, wrap(window.reshape(-1)), grad.reshape(-1))
+    count = np.bincount(own.reshape(-1), minlength=length)
+    if count.max() > 1:
+        storage = storage / wrap(np.maximum(count, 1).astype(grad.dtype.numpy))
+    return storage.index_select(0, wrap(own.reshape(-1))).reshape(self_shape)
 
 
 as_strided.vjp(

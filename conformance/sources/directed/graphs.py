@@ -254,7 +254,7 @@ def second_derivatives() -> Any:
 
 
 def custom_function() -> Any:
-    class Cube(torch.autograd.Function):
+    class Cube(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
         def forward(ctx: Any, x: Any, factor: float) -> Any:
             ctx.save_for_backward(x)
@@ -274,7 +274,7 @@ def custom_function() -> Any:
 
 
 def custom_function_gone_wrong() -> Any:
-    class Bad(torch.autograd.Function):
+    class Bad(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
         def forward(ctx: Any, x: Any) -> Any:
             return x * 2
@@ -283,7 +283,7 @@ def custom_function_gone_wrong() -> Any:
         def backward(ctx: Any, grad: Any) -> Any:
             return grad, grad
 
-    class Shape(torch.autograd.Function):
+    class Shape(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
         def forward(ctx: Any, x: Any) -> Any:
             return x * 2

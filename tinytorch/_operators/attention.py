@@ -1,0 +1,254 @@
+"""Scaled dot product attention: fused for batched heads without dropout, composed otherwise, as torch chooses on the CPU."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinytorch._core.declare import composite, op
+from tinytorch._core.modes import modes
+from tinytorch._kernels.dtype_names import widen
+from tinytorch._kernels.scalar_types import c_type_name
+from tinytorch._operators.matrix import matmul
+from tinytorch._operators.softmax import safe_softmax
+
+
+def _scores(
+    query: np.ndarray, key: np.ndarray, mask: np.ndarray | None, causal: bool, factor: float
+) -> np.ndarray:
+    """Masked, scaled products (B, H, L, S)."""
+    scores = np.matmul(query * query.dtype.type(factor), key.swapaxes(-2, -1))
+    if causal:
+        rows, columns = scores.shape[-2:]
+        scores[..., np.triu(np.ones((rows, columns), bool), 1)] = -np.inf
+    if mask is not None:
+        if mask.dtype.kind == "b":
+            np.copyto(scores, -np.inf, where=~mask)
+        else:
+            np.add(scores, widen(mask), out=scores)
+    return scores
+
+
+def _flash(
+    query: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    dropout_p: float,
+    is_causal: bool,
+    attn_mask: np.ndarray | None,
+    scale: float | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(B, H, L, E), (B, H, S, E), (B, H, S, E): the output and the logarithm of each row's normaliser (B, H, L)."""
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    q, k, v = widen(query), widen(key), widen(value)
+    scores = _scores(q, k, attn_mask, is_causal, factor)
+    top = scores.max(-1, keepdims=True)
+    np.copyto(top, 0, where=np.isneginf(top))
+    np.subtract(scores, top, out=scores)
+    np.exp(scores, out=scores)
+    total = scores.sum(-1, keepdims=True)
+    output = np.matmul(scores, v)
+    np.divide(output, np.where(total == 0, 1, total), out=output)
+    return output.astype(query.dtype, copy=False), (np.log(total) + top)[..., 0]
+
+
+def _flash_backward(
+    grad_out: np.ndarray,
+    query: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    out: np.ndarray,
+    logsumexp: np.ndarray,
+    dropout_p: float,
+    is_causal: bool,
+    attn_mask: np.ndarray | None,
+    scale: float | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gradients of query, key and value."""
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    q, k, v, grad = widen(query), widen(key), widen(value), widen(grad_out)
+    weights = _scores(q, k, attn_mask, is_causal, factor)
+    np.subtract(weights, np.where(np.isneginf(logsumexp), 0, logsumexp)[..., None], out=weights)
+    np.exp(weights, out=weights)
+    grad_value = np.matmul(weights.swapaxes(-2, -1), grad)
+    inner = np.matmul(grad, v.swapaxes(-2, -1))
+    np.subtract(inner, (grad * widen(out)).sum(-1, keepdims=True), out=inner)
+    np.multiply(inner, weights, out=inner)
+    np.multiply(inner, inner.dtype.type(factor), out=inner)
+    results = np.matmul(inner, k), np.matmul(inner.swapaxes(-2, -1), q), grad_value
+    first, second, third = (array.astype(query.dtype, copy=False) for array in results)
+    return first, second, third
+
+
+flash_backward = op(
+    "_scaled_dot_product_flash_attention_for_cpu_backward(Tensor grad_out, Tensor query, Tensor key, Tensor value, "
+    "Tensor out, Tensor logsumexp, float dropout_p, bool is_causal, *, Tensor? attn_mask=None, float? scale=None) -> "
+    "(Tensor grad_query, Tensor grad_key, Tensor grad_value)",
+    _flash_backward,
+    method=False,
+    function=False,
+    out=False,
+)
+flash = op(
+    "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., "
+    "bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)",
+    _flash,
+    node="ScaledDotProductFlashAttentionForCpuBackward0",
+    method=False,
+    function=False,
+    out=False,
+)
+
+
+def _flash_vjp(
+    grad: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    output: Any,
+    logsumexp: Any,
+    dropout_p: float,
+    is_causal: bool,
+    attn_mask: Any,
+    scale: float | None,
+) -> dict[str, Any]:
+    if modes.grad:
+        raise RuntimeError(
+            "derivative for aten::_scaled_dot_product_flash_attention_for_cpu_backward is not implemented"
+        )
+    results = flash_backward(
+        grad, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale
+    )
+    return dict(zip(("query", "key", "value"), results, strict=True))
+
+
+flash.vjp_all(
+    lambda grad_output, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale, needs: _flash_vjp(
+        grad_output, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale
+    ),
+    "query",
+    "key",
+    "value",
+)
+
+
+def _check(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool) -> None:
+    def name(tensor: Any) -> str:
+        return c_type_name(tensor.dtype.numpy)
+
+    if not query.dtype is key.dtype is value.dtype:
+        raise RuntimeError(
+            "Expected query, key, and value to have the same dtype, but got query.dtype: "
+            f"{name(query)} key.dtype: {name(key)} and value.dtype: {name(value)} instead."
+        )
+    if min(query.dim(), key.dim(), value.dim()) < 2:
+        raise RuntimeError(
+            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
+            f"{query.dim()} key.dim: {key.dim()} and value.dim: {value.dim()} instead."
+        )
+    if attn_mask is not None:
+        if attn_mask.dtype.category != "bool" and attn_mask.dtype is not query.dtype and attn_mask.dtype.name != "float32":
+            raise RuntimeError(
+                "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+                f"{name(attn_mask).replace('long', 'long int')} and  query.dtype: {name(query)} instead."
+            )
+        if is_causal:
+            raise RuntimeError(
+                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            )
+
+
+def _repeated_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
+    """Keys and values repeated until every query head has its own."""
+    heads, of_key, of_value = query.shape[-3], key.shape[-3], value.shape[-3]
+    if heads % of_key or heads % of_value:
+        raise RuntimeError(
+            "Number of heads in key and value must divide the number of heads in "
+        )
+    return key.repeat_interleave(heads // of_key, -3), value.repeat_interleave(heads // of_value, -3)
+
+
+@composite(
+    "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., "
+    "bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
+    module="nn",
+    out=False,
+)
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """softmax(query key^T / sqrt(E) + mask) value."""
+    _check(query, key, value, attn_mask, is_causal)
+    if _fusible(query, key, value, attn_mask, dropout_p, enable_gqa):
+        if enable_gqa:
+            key, value = _repeated_heads(query, key, value)
+        return flash(query, key, value, dropout_p, is_causal, attn_mask, scale)[0]
+    return _math(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
+
+
+def _fusible(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, enable_gqa: bool) -> bool:
+    """Whether torch takes its fused kernel."""
+    if dropout_p > 0 or not query.dtype.is_floating_point:
+        return False
+    if not query.dim() == key.dim() == value.dim() == 4:
+        return False
+    if not enable_gqa and not (query.shape[1] == key.shape[1] == value.shape[1]):
+        return False
+    if query.shape[0] != key.shape[0] or query.shape[0] != value.shape[0]:
+        return False
+    if query.shape[-1] != key.shape[-1] or query.shape[-1] != value.shape[-1]:
+        return False
+    if 0 in query.shape or 0 in key.shape or 0 in value.shape:
+        return False
+    if attn_mask is not None:
+        if attn_mask.requires_grad or attn_mask.dim() not in (2, 4):
+            return False
+        if attn_mask.shape[-2] not in (1, query.shape[2]) or attn_mask.shape[-1] not in (1, key.shape[2]):
+            return False
+        if attn_mask.dim() == 4 and (
+            attn_mask.shape[0] not in (1, query.shape[0]) or attn_mask.shape[1] not in (1, query.shape[1])
+        ):
+            return False
+    return True
+
+
+def _math(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any,
+    dropout_p: float,
+    is_causal: bool,
+    scale: float | None,
+    enable_gqa: bool,
+) -> Any:
+    """The composed form: the scale's root on both factors keeps the products small."""
+    factor = math.sqrt(1 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))
+    negative = scale is not None and scale < 0
+    query = query * (-factor if negative else factor)
+    mask = attn_mask
+    if is_causal:
+        shape = [query.shape[-2], key.shape[-2]]
+        mask = query.new_ones(shape).bool().tril()
+    if mask is not None and mask.dtype.category == "bool":
+        mask = mask.new_zeros(mask.shape).to(query.dtype).masked_fill(mask.logical_not(), -math.inf)
+    if enable_gqa:
+        key, value = _repeated_heads(query, key, value)
+    scores = matmul.kernel(query, key.transpose(-2, -1) * factor)
+    if mask is not None:
+        scores = scores + mask if mask.dim() > scores.dim() else scores.add_(mask)
+    weights = safe_softmax(scores, -1, None)
+    if dropout_p > 0:
+        from tinytorch._core.declare import find
+
+        weights = find("dropout").kernel(weights, dropout_p, True)
+    return matmul.kernel(weights, value)
