@@ -39,7 +39,7 @@ def _find(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if not name.startswith("__"):
-        found = _front.function_of(name)
+        found = _FUNCTIONS.get(name) or _front.function_of(name)
         if found is not None:
             return found
     raise AttributeError(f"module 'torch' has no attribute '{name}' (tinytorch lacks it)")
@@ -51,4 +51,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *public_names()})
 
 
-from . import _operators  # noqa: E402, F401  (declares every operator)
+from ._operators import FUNCTIONS as _FUNCTIONS  # noqa: E402  (declares every operator; needs the names above)

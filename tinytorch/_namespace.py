@@ -34,8 +34,8 @@ _WHERE = {
         set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled
         get_autocast_gpu_dtype get_autocast_cpu_dtype is_autocast_cache_enabled clear_autocast_cache
         sym_int sym_float sym_max sym_min sym_not complex polar sparse_coo_tensor set_flush_denormal get_file_path is_vulkan_available
-        __config__ einsum autocast_increment_nesting autocast_decrement_nesting cudnn_is_acceptable is_anomaly_enabled is_anomaly_check_nan_enabled is_distributed
-        get_device_module numel Event Stream set_vital""",
+        __config__ autocast_increment_nesting autocast_decrement_nesting cudnn_is_acceptable is_anomaly_enabled is_anomaly_check_nan_enabled is_distributed
+        get_device_module Event Stream set_vital""",
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",
@@ -45,8 +45,7 @@ _WHERE = {
         ComplexFloatTensor ComplexDoubleTensor FloatStorage DoubleStorage LongStorage IntStorage ByteStorage BoolStorage""",
     ".serialization": "save load",
     "._compile": "compile",
-    "._functional_python": """norm split unique unique_consecutive meshgrid broadcast_tensors broadcast_shapes tensordot cdist atleast_1d
-        atleast_2d atleast_3d block_diag cartesian_prod chain_matmul lu stft istft vmap align_tensors split""",
+    ".functional": "broadcast_shapes",
     ".amp": "autocast GradScaler",
     ".func": "vmap",
 }

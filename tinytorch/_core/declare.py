@@ -115,6 +115,11 @@ class Operator:
         return bool(self.options.get("method", "self" in self.schema.names)) and "module" not in self.options
 
     @cached_property
+    def has_inplace_method(self) -> bool:
+        """Whether `Tensor.<name>_` exists; samplers have it though they have no `Tensor.<name>`."""
+        return self.has_inplace and bool(self.options.get("inplace_method", self.has_method))
+
+    @cached_property
     def has_function(self) -> bool:
         return bool(self.options.get("function", True))
 

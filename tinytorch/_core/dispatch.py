@@ -397,7 +397,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         shape = _run_meta(operator, args)._array.shape if operator.family != "update" else self._array.shape
         _check_target_shape(self, shape)
         out = None
-    elif operator.family == "update" and not modes.grad:
+    elif operator.family == "update" and (not modes.grad or operator.options.get("direct")):
         out = None
         token = hush()
         try:

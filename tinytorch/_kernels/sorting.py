@@ -275,6 +275,11 @@ def unique(self: np.ndarray, inverse: bool, counts: bool) -> tuple[np.ndarray, n
         raise not_implemented("unique", self.dtype)
     flat = comparable(self.reshape(-1))
     order = flat.argsort(kind="stable")
+    if flat.dtype.kind == "f" and 16 < flat.size <= _EXACT_TOTAL and np.count_nonzero(np.isnan(flat)) > 1:
+        # every nan is distinct, so their order shows in the places; it is that of torch's unstable sort
+        items = list(zip(_dense_ranks(flat).tolist(), range(flat.size), strict=True))
+        selection.sort(items, flat.size)
+        order = np.array([position for _, position in items])
     ordered = flat[order]
     new = np.ones(flat.size, bool)
     new[1:] = ordered[1:] != ordered[:-1]

@@ -1,17 +1,43 @@
-"""The declarations of all operators, a file per family. Importing this package declares them; nothing is compiled."""
+"""The declarations of all operators, a file per family. Importing this package declares them; nothing is compiled.
+
+A file may also define FUNCTIONS and METHODS: Python functions that torch publishes beside its operators, by public name.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
+from collections.abc import Callable
+from typing import Any
 
-from .._core.declare import find, registry
-from .._core.front import install_symbols
+from .._core.overrides import dispatch_function, has_override
+from .._core.tensor import Tensor
 
-for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-    if not _module.startswith("_"):
-        importlib.import_module(f"{__name__}.{_module}")
+#: Python functions of `torch` over operators, by name.
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
-from . import _symbols  # noqa: E402, F401
 
-__all__ = ["find", "install_symbols", "registry"]
+def _overridable(function: Callable[..., Any], name: str, module: str) -> Callable[..., Any]:
+    """Let `__torch_function__` of arguments and modes answer first."""
+
+    @functools.wraps(function)
+    def public(*args: Any, **kwargs: Any) -> Any:
+        if has_override(args, kwargs):
+            return dispatch_function(public, args, kwargs, name)
+        return function(*args, **kwargs)
+
+    public.__name__ = public.__qualname__ = name
+    public.__module__ = module
+    return public
+
+
+for _name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    if not _name.startswith("_"):
+        _module = importlib.import_module(f"{__name__}.{_name}")
+        for _public, _function in getattr(_module, "FUNCTIONS", {}).items():
+            FUNCTIONS[_public] = _overridable(_function, _public, "torch.functional")
+        for _public, _function in getattr(_module, "METHODS", {}).items():
+            type.__setattr__(Tensor, _public, _overridable(_function, _public, "torch"))
+
+from . import _symbols  # noqa: E402, F401  (needs every operator declared)

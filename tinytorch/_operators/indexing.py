@@ -247,6 +247,7 @@ index_copy = update(
     "index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor",
     kernels.index_copy,
     wrap=("dim",),
+    contiguous=True,
 )
 index_copy.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 0), source=_source_gradient)
 
@@ -254,6 +255,7 @@ index_add = update(
     "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
     scatter_kernels.index_add,
     wrap=("dim",),
+    contiguous=True,
 )
 
 
@@ -268,6 +270,7 @@ index_reduce = update(
     "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
     scatter_kernels.index_reduce,
     wrap=("dim",),
+    contiguous=True,
 )
 
 

@@ -11,7 +11,9 @@ from tinytorch._kernels import scatter as kernels
 from .indexing import where
 
 
-@update("scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", wrap=("dim",))
+@update(
+    "scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", wrap=("dim",), contiguous=True
+)
 def scatter_src(self: Any, dim: int, index: Any, src: Any) -> None:
     kernels.check_scatter(self, dim, index, src)
     kernels.scatter(self, dim, index, src)
@@ -26,6 +28,7 @@ scatter_src.vjp(
 @update(
     "scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
     wrap=("dim",),
+    contiguous=True,
     node="ScatterBackward1",
 )
 def scatter_value(self: Any, dim: int, index: Any, value: Any) -> None:
@@ -43,6 +46,7 @@ def _without_derivative(grad: Any) -> Any:
 @update(
     "scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
     wrap=("dim",),
+    contiguous=True,
     node="NotImplemented",
 )
 def scatter_src_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str) -> None:
@@ -59,6 +63,7 @@ def scatter_src_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str) -
 @update(
     "scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
     wrap=("dim",),
+    contiguous=True,
     node="NotImplemented",
 )
 def scatter_value_reduce(self: Any, dim: int, index: Any, value: Any, reduce: str) -> None:
@@ -70,7 +75,9 @@ scatter_src_reduce.vjp(self=_without_derivative, src=_without_derivative)
 scatter_value_reduce.vjp(self=_without_derivative)
 
 
-@update("scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", wrap=("dim",))
+@update(
+    "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", wrap=("dim",), contiguous=True
+)
 def scatter_add(self: Any, dim: int, index: Any, src: Any) -> None:
     kernels.check_scatter(self, dim, index, src)
     kernels.scatter(self, dim, index, src, "sum")
@@ -82,6 +89,7 @@ scatter_add.vjp(self=lambda grad: grad, src=lambda grad, dim, index: grad.gather
 @update(
     "scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
     wrap=("dim",),
+    contiguous=True,
 )
 def scatter_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> None:
     kernels.check_scatter(self, dim, index, src)

@@ -1,0 +1,41 @@
+"""torch.nn.functional: the functions that layers are made of.
+
+What torch publishes straight from its operators (convolutions, linear, gelu, softplus ...) is looked up on first use; the
+functions with Python signatures of their own live in `_functional`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._functional.activation import *  # noqa: F403
+from ._functional.loss import *  # noqa: F403
+from ._functional.normalization import *  # noqa: F403
+from ._functional.pooling import *  # noqa: F403
+from ._functional.published import ops as _ops
+from ._functional.vision import *  # noqa: F403
+
+#: public name here -> operator
+_OPERATORS = {
+    **{
+        name: name
+        for name in """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc linear bilinear avg_pool1d
+        avg_pool2d avg_pool3d adaptive_avg_pool1d gelu softplus softshrink hardshrink prelu cosine_similarity pairwise_distance
+        pdist one_hot pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle pad
+        scaled_dot_product_attention""".split()
+    },
+    "logsigmoid": "log_sigmoid",
+}
+
+
+def __getattr__(name: str) -> Any:
+    operator = _OPERATORS.get(name)
+    if operator is None:
+        raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
+    function = getattr(_ops, operator)
+    globals()[name] = function
+    return function
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OPERATORS})
