@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from conformance.cases import Case
 from conformance.compare import LAYERS
 from conformance.engine import load, reference
-from conformance.judge import Case, Judge
+from conformance.judge import Judge
 from conformance.known import KnownDifferences
 from conformance.layouts import LAYOUTS, relayout
 from conformance.observe import Plan
 from conformance.report.files import write_json, write_junit
+from conformance.report.history import print_changes
+from conformance.report.page import write_page
 from conformance.report.terminal import Terminal
 from conformance.runner import Summary, run_cases
 from conformance.sources import handwritten
@@ -72,6 +75,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--timeout", type=float, default=30.0, help="seconds per run of a case")
     run.add_argument("--json", type=Path)
     run.add_argument("--junit", type=Path)
+    run.add_argument("--html", type=Path, help="one self-contained page")
+    run.add_argument(
+        "--baseline", type=Path, help="an earlier --json report: say what broke and what was mended"
+    )
 
     show = commands.add_parser("show", help="print a script that reproduces a case")
     show.add_argument("case", help="name as printed: operator:dtype:index")
@@ -182,6 +189,10 @@ def command_run(options: argparse.Namespace) -> int:
         write_json(options.json, summary, about)
     if options.junit:
         write_junit(options.junit, summary)
+    if options.html:
+        write_page(options.html, summary, about)
+    if options.baseline:
+        return 1 if print_changes(options.baseline, summary) else 0
     return 0 if summary.clean() and summary.results else 1
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from conformance.cases import Case
 from conformance.compare import (
     EPSILON,
     PASS,
@@ -20,9 +20,10 @@ from conformance.compare import (
     is_float,
     is_movement,
 )
-from conformance.engine import Library, rounding_noise
+from conformance.engine import Library
 from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, run
-from conformance.program import Array, Program, readable, upcast
+from conformance.oracle import Oracle, pick
+from conformance.program import readable
 
 RUN_LAYERS = (
     "outcome",
@@ -35,27 +36,6 @@ RUN_LAYERS = (
     "strides",
     "random",
 )
-PERTURBATIONS = 2
-# a perturbed oracle that moves this far sits on a jump, which is no excuse for a wrong number
-JUMP = 1e-2
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A program with a name that finds it again: `add:float32:3`, `add[inplace]:float32:3`."""
-
-    operator: str
-    dtype: str
-    index: int
-    program: Program
-    pattern: str | None = None
-    expects_error: bool = False
-    # which run's draws and gauge are comparable: torch leaves some results undefined
-    undefined_values: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{self.operator}:{self.dtype}:{self.index}"
 
 
 @contextmanager
@@ -75,50 +55,6 @@ def alarm(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
-
-
-class Oracle:
-    """Torch in float64 on the same inputs, run only once a result is not bit for bit torch's."""
-
-    def __init__(self, reference: Library, case: Case, plan: Plan, usable: bool) -> None:
-        self.reference = reference
-        self.case = case
-        self.plan = replace(plan, default_dtype="float64", alias=False, graph=False)
-        self.usable = usable
-        self.cached: Observation | None = None
-        self.moved: list[Observation] | None = None
-
-    def observation(self) -> Observation | None:
-        if not self.usable:
-            return None
-        if self.cached is None:
-            self.cached = run(self.reference, upcast(self.case.program), self.case.name, self.plan)
-        return self.cached if self.cached.error is None else None
-
-    def perturbed(self) -> list[Observation]:
-        """The oracle with inputs or intermediate results moved by a rounding step, to tell the ill-conditioned."""
-        if self.moved is None:
-            epsilon = EPSILON.get(self.case.dtype, 2.0**-23)
-            self.moved = []
-            for seed in range(PERTURBATIONS if self.usable else 0):
-                program = upcast(self.case.program, np.random.default_rng(seed), epsilon)
-                self.moved.append(run(self.reference, program, self.case.name, self.plan))
-                with rounding_noise(self.reference, seed, epsilon):
-                    self.moved.append(run(self.reference, upcast(self.case.program), self.case.name, self.plan))
-            self.moved = [seen for seen in self.moved if seen.error is None]
-        return self.moved
-
-
-def pick(seen: Observation | None, group: str, index: int) -> Array | None:
-    """The numbers of one tensor of an observation, where it has it in a wide dtype."""
-    tensors = getattr(seen, group, None) if seen is not None else None
-    if not isinstance(tensors, list) or index >= len(tensors) or tensors[index] is None:
-        return None
-    tensor = tensors[index]
-    if tensor.dtype not in ("float64", "complex128"):
-        return None
-    values: Array | None = tensor.values
-    return values
 
 
 class Judge:
@@ -294,28 +230,9 @@ class Judge:
         text = compare_values(a.values, b.values, o, b.dtype, exact)
         if not text:
             return PASS
-        if o is not None and is_float(a.values) and self.excused(a.values, b.values, o, group, index, oracle):
+        if is_float(a.values) and oracle.excuses(a.values, b.values, o, group, index):
             return Verdict("ill-defined", "ill-conditioned: " + text)
         return Verdict("fail", text)
-
-    def excused(self, x: Array, t: Array, o: Array, group: str, index: int, oracle: Oracle) -> bool:
-        """Whether a rounding error in the inputs alone moves the true result as far as ours is off."""
-        shift = np.zeros(o.shape)
-        for seen in oracle.perturbed():
-            moved = pick(seen, group, index)
-            if moved is None or moved.shape != o.shape:
-                continue
-            with np.errstate(all="ignore"):
-                shift = np.maximum(shift, np.nan_to_num(np.abs(moved - o), nan=0.0, posinf=0.0))
-        scale = float(np.nanmax(np.where(np.isfinite(np.abs(o)), np.abs(o), 0.0), initial=0.0))
-        if not shift.any() or float(shift.max()) > JUMP * max(scale, 1e-30):
-            return False
-        with np.errstate(all="ignore"):
-            allowed = 4.0 * np.maximum(shift, float(np.sqrt(np.mean(shift**2))))
-            error = np.abs(x.astype(o.dtype) - o)
-            same = (x == t) | (np.isnan(x) & np.isnan(t))
-            allowed = allowed + np.abs(t.astype(o.dtype) - o) * 4.0
-            return bool((same | (error <= allowed)).all())
 
     def mutation(self, x: Observation, t: Observation) -> Verdict:
         """Inputs after the call: an operator that scribbles on them, or does not write where torch does."""

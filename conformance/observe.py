@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import types
 import warnings
-import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from conformance.aliasing import see_aliases
+from conformance.cotangents import store, weight_tensor
 from conformance.engine import Library
 from conformance.program import (
     Array,
     Program,
-    TensorData,
     carrier_array,
-    contiguous_strides,
-    decode_tensor,
     decoder,
     readable,
     rebuild,
@@ -154,6 +152,8 @@ def values_of(library: Library, tensor: Any) -> Array | None:
     name = library.dtype_name(tensor.dtype)
     if name.startswith(("q", "bits")):
         return None
+    if getattr(plain, "_is_zerotensor", bool)():
+        return np.zeros(tuple(plain.shape), readable(store(np.zeros(1), name), name).dtype)
     return np.array(readable(carrier_array(library, plain), name), copy=True)
 
 
@@ -190,41 +190,6 @@ class Flat:
 
     def take_all(self, library: Library, pairs: list[tuple[str, str, Any]]) -> str:
         return ", ".join(prefix + self.take(library, item, label) for prefix, label, item in pairs)
-
-
-def weights(name: str, position: int, shape: tuple[int, ...], dtype: str) -> Array:
-    """A seeded normal cotangent on a grid of sixteenths, so that every float dtype holds it exactly."""
-    generator = np.random.default_rng([zlib.crc32(name.encode()), position])
-    draw = np.round(generator.normal(size=shape) * 16.0) / 16.0
-    draw = np.where(draw == 0.0, 0.0625, np.clip(draw, -4.0, 4.0))
-    if dtype.startswith("complex"):
-        imaginary = np.round(generator.normal(size=shape) * 16.0) / 16.0
-        return np.asarray(draw + 1j * np.clip(imaginary, -4.0, 4.0))
-    return np.asarray(draw)
-
-
-def weight_tensor(library: Library, name: str, position: int, like: Any, layout: str = "plain") -> Any:
-    """A cotangent for `like`: plain, expanded (every stride 0) or transposed in memory."""
-    dtype = library.dtype_name(like.dtype)
-    shape = tuple(int(size) for size in like.shape)
-    draw = weights(name, position, shape, dtype)
-    stride, storage = contiguous_strides(shape), draw.reshape(-1)
-    if layout == "expanded":
-        stride, storage = (0,) * len(shape), draw.reshape(-1)[:1]
-    elif layout == "transposed":
-        stride = contiguous_strides(shape[::-1])[::-1]
-        storage = draw.T.reshape(-1)
-    return decode_tensor(library, TensorData(dtype, shape, stride, 0, store(storage, dtype)))
-
-
-def store(values: Array, dtype: str) -> Array:
-    """Exactly representable numbers in the dtype's carrier."""
-    if dtype == "bfloat16":
-        return (values.astype(np.float32).view(np.uint32) >> np.uint32(16)).astype(np.uint16).view(np.int16)
-    if dtype == "complex32":
-        pairs = np.stack([values.real, values.imag], axis=-1).astype(np.float16)
-        return np.ascontiguousarray(pairs).view(np.int32).reshape(values.shape)
-    return np.asarray(values.astype(dtype))
 
 
 def differentiable(tensors: list[Any]) -> list[tuple[int, Any]]:
@@ -376,44 +341,3 @@ def random_state(library: Library) -> bytes | None:
         return bytes(read().numpy().tobytes())
     except Exception:  # a library without a readable state is told so by the random layer
         return None
-
-
-def see_aliases(library: Library, inputs: list[Any], outputs: list[Any]) -> frozenset[tuple[str, str]]:
-    """Pairs of inputs and outputs that share memory, found by writing through one and looking at the others."""
-    windows: dict[str, Array] = {}
-    same: set[tuple[str, str]] = set()
-    for kind, tensors in (("input", inputs), ("output", outputs)):
-        for index, tensor in enumerate(tensors):
-            for other_index, other in enumerate(inputs):
-                if kind == "output" and tensor is other:
-                    same.add((f"input {other_index}", f"output {index} is the same object"))
-            try:
-                window = carrier_array(library, tensor)
-            except Exception:  # conjugate views and sparse layouts show no memory
-                continue
-            if window.size:
-                windows[f"{kind} {index}"] = window
-    names = list(windows)
-    for position, first in enumerate(names):
-        others = [
-            name for name in names[position + 1 :] if np.may_share_memory(windows[first], windows[name])
-        ]
-        if not others:
-            continue
-        before = {name: windows[name].tobytes() for name in others}
-        window = windows[first]
-        saved = window.copy()
-        if not window.flags.writeable:
-            continue
-        window[...] = flip(window)
-        same.update((first, name) for name in others if windows[name].tobytes() != before[name])
-        window[...] = saved
-    return frozenset(same)
-
-
-def flip(array: Array) -> Array:
-    """Other bits in every element."""
-    if array.dtype == np.bool_:
-        return np.asarray(~array)
-    raw = np.ascontiguousarray(array).view(np.uint8) if array.ndim else array.reshape(1).view(np.uint8)
-    return np.asarray((raw ^ np.uint8(1)).view(array.dtype).reshape(array.shape))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from conformance.cases import Case
 from conformance.compare import Verdict
-from conformance.judge import Case, Judge
+from conformance.judge import Judge
 from conformance.known import KnownDifferences
 
 STATUSES = ("pass", "fail", "unsupported", "missing", "timeout", "crash", "ill-defined", "known", "fixed")

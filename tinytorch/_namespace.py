@@ -28,7 +28,7 @@ SUBMODULES = frozenset(
 _WHERE = {
     "._functions": """tensor as_tensor asarray from_numpy frombuffer from_dlpack is_tensor is_storage is_floating_point is_complex is_nonzero
         is_inference is_conj is_neg numel is_same_size result_type can_cast promote_types get_default_dtype set_default_dtype
-        set_default_device get_default_device set_default_tensor_type typename get_num_threads set_num_threads get_num_interop_threads
+        set_default_device get_default_device typename get_num_threads set_num_threads get_num_interop_threads
         set_num_interop_threads are_deterministic_algorithms_enabled use_deterministic_algorithms is_deterministic_algorithms_warn_only_enabled
         get_deterministic_debug_mode set_deterministic_debug_mode is_warn_always_enabled set_warn_always get_float32_matmul_precision
         set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled
@@ -36,13 +36,14 @@ _WHERE = {
         sym_int sym_float sym_max sym_min sym_not complex polar sparse_coo_tensor set_flush_denormal get_file_path is_vulkan_available
         __config__ autocast_increment_nesting autocast_decrement_nesting cudnn_is_acceptable is_anomaly_enabled is_anomaly_check_nan_enabled is_distributed
         get_device_module Event Stream set_vital""",
-    ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator",
+    ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",
     "._core.print_options": "set_printoptions",
     "._core.storage": "UntypedStorage TypedStorage",
     "._legacy": """FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor
-        ComplexFloatTensor ComplexDoubleTensor FloatStorage DoubleStorage LongStorage IntStorage ByteStorage BoolStorage""",
+        FloatStorage DoubleStorage HalfStorage BFloat16Storage LongStorage IntStorage ShortStorage CharStorage ByteStorage BoolStorage
+        ComplexFloatStorage ComplexDoubleStorage set_default_tensor_type""",
     ".serialization": "save load",
     "._compile": "compile",
     ".functional": "broadcast_shapes",

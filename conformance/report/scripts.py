@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.judge import Case
+from conformance.cases import Case
 from conformance.program import (
     CARRIERS,
     Device,

@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from conformance.judge import Case
+from conformance.cases import Case
 from conformance.program import Program, Target
 from conformance.sources import directed
 

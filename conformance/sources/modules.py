@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from conformance.cases import Case
+from conformance.cotangents import store, weights
 from conformance.engine import Library, module_database, optimizer_database
-from conformance.judge import Case
-from conformance.observe import store, weights
 from conformance.program import (
     Program,
     Target,

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from conformance.cases import Case
+from conformance.cotangents import store
 from conformance.engine import Library, operator_database
-from conformance.judge import Case
-from conformance.observe import Plan, TensorSeen, run, store
+from conformance.observe import Plan, TensorSeen, run
 from conformance.program import Program, Target, TensorData, Unencodable, contiguous_strides, encode
 
 NAMESPACES = (

@@ -12,6 +12,7 @@ from conformance.engine import load, reference
 from conformance.judge import Judge
 from conformance.observe import Plan
 from conformance.report.scripts import as_script
+from conformance.sources import handwritten
 from conformance.sources.modules import ModuleCatalogue
 from conformance.sources.opinfo import Catalogue
 
@@ -76,3 +77,12 @@ def test_planted_faults_are_caught_without_false_alarms(catalogue: Catalogue) ->
     for name, tally in table.items():
         wanted = 0 if name.startswith("honest") else tally.planted
         assert tally.caught == wanted, (name, tally)
+
+
+def test_every_directed_program_agrees_with_itself() -> None:
+    judge = Judge(reference(), load("torch"))
+    found = list(handwritten.cases(None))
+    assert len(found) > 100
+    for case in found:
+        verdicts = judge.judge(case)
+        assert verdicts["forward"].status == "pass", (case.name, verdicts)

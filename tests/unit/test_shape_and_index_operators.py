@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
 import tinytorch  # noqa: E402
 
+sys.path.insert(0, str(Path(__file__).parent))
 from programs import outcome  # noqa: E402
 
 PROGRAMS = """

@@ -80,7 +80,7 @@ def test_script_behaves_as_with_python(tmp_path: Path, ending: str) -> None:
     assert run(*arguments, folder=tmp_path, swap=True) == expected
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", ["fine", "error", "exit", "interrupt"])
 def test_module_behaves_as_with_python(tmp_path: Path, ending: str) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "__init__.py").write_text("")

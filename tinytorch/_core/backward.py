@@ -8,6 +8,10 @@ by memory alone.
 from __future__ import annotations
 
 import heapq
+import threading
+import weakref
+from collections.abc import Iterable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -23,31 +27,44 @@ from .tensor import Tensor, extra_of, make, wrap
 primitives: dict[str, Any] = {}
 
 
-def target_of(edge: Any) -> Any:
-    """The node or leaf an edge leads to."""
-    return edge[0] if edge.__class__ is tuple else edge
+def port_of(edge: Any) -> tuple[Any, int]:
+    """The node or leaf an edge leads to, and which of its outputs."""
+    return edge if edge.__class__ is tuple else (edge, 0)
 
 
 class Task:
-    """One backward pass: its buffers, the number of consumers still to come, and what to capture instead of accumulate."""
+    """One backward pass: its buffers, the number of consumers still to come, and what to capture instead of accumulate.
 
-    def __init__(self, roots: list[tuple[Any, Any]], keep: bool, create: bool, captures: dict[Any, int] | None, accumulate: bool) -> None:
+    `captures`: ports whose cotangent is wanted; with `accumulate` they are the leaves (or retained tensors) that may receive one.
+    """
+
+    def __init__(
+        self, roots: list[tuple[Any, Any]], keep: bool, create: bool, captures: Iterable[tuple[Any, int]] | None, accumulate: bool
+    ) -> None:
         self.keep = keep
         self.create = create
-        self.captures = captures
-        self.accumulate = accumulate
+        self.captures = None if captures is None or accumulate else frozenset(captures)
         self.buffers: dict[Any, Any] = {}
-        self.captured: dict[Any, Any] = {}
+        self.captured: dict[tuple[Any, int], Any] = {}
         self.waiting: dict[Any, int] = {}
+        #: Targets that are wanted or lead to one that is (None: everything).
         self.needed: set[Any] | None = None
-        self._count([target_of(edge) for edge, _ in roots])
+        #: Wanted targets that must run as well.
+        self.forced: frozenset[Any] = frozenset()
+        targets = [edge[0] if edge.__class__ is tuple else edge for edge, _ in roots]
+        self._count(targets)
         if captures is not None:
-            self._restrict([target_of(edge) for edge, _ in roots])
-        self.heap: list[tuple[int, int, Any]] = []
-        for edge, cotangent in roots:
-            self._deliver(edge, cotangent, None, 0)
-        for target in dict.fromkeys(target_of(edge) for edge, _ in roots):
-            if not self.waiting.get(target):
+            wanted = {target for target, _ in captures}
+            if accumulate:
+                self.forced = frozenset(wanted)
+            self._restrict(targets, wanted)
+        self.heap: list[tuple[int, Any]] = []
+        self.leaves: list[Any] = []
+        waiting = self.waiting
+        for index, (edge, cotangent) in enumerate(roots):
+            self._deliver(edge, cotangent, None, index)
+        for target in dict.fromkeys(targets):
+            if not waiting.get(target) and (self.needed is None or target in self.needed):
                 self._ready(target)
 
     def _count(self, roots: list[Any]) -> None:
@@ -57,7 +74,7 @@ class Task:
         stack = [root for root in seen if root._arity]
         while stack:
             node = stack.pop()
-            for edge in node.edges:
+            for edge in node._edges:
                 if edge is None:
                     continue
                 target = edge[0] if edge.__class__ is tuple else edge
@@ -67,23 +84,19 @@ class Task:
                     if target._arity:
                         stack.append(target)
 
-    def _restrict(self, roots: list[Any]) -> None:
-        """Find the nodes that lie between `roots` and the captured edges: only they run."""
-        assert self.captures is not None
-        wanted = {target_of(edge) for edge in self.captures}
-        order: list[Any] = []
+    def _restrict(self, roots: list[Any], wanted: set[Any]) -> None:
+        """Find the targets that lie between `roots` and those wanted: only they run."""
         seen = set(roots)
         stack = list(seen)
         consumers: dict[Any, list[Any]] = {}
         while stack:
             node = stack.pop()
-            order.append(node)
             if not node._arity:
                 continue
-            for edge in node.edges:
+            for edge in node._edges:
                 if edge is None:
                     continue
-                target = target_of(edge)
+                target = edge[0] if edge.__class__ is tuple else edge
                 consumers.setdefault(target, []).append(node)
                 if target not in seen:
                     seen.add(target)
@@ -99,136 +112,288 @@ class Task:
 
     def _ready(self, target: Any) -> None:
         if target._arity:
-            heapq.heappush(self.heap, (-target.number, id(target), target))
+            heapq.heappush(self.heap, (-target._number, target))
         else:
-            heapq.heappush(self.heap, (-(2**64), id(target), target))
+            self.leaves.append(target)
 
     def _deliver(self, edge: Any, cotangent: Any, source: Any, index: int) -> None:
         """Add `cotangent` to what `edge`'s target has received."""
         if cotangent is None:
             return
         target, number = edge if edge.__class__ is tuple else (edge, 0)
-        if target._arity == 0:
+        arity = target._arity
+        if arity == 0:
             shape, element_type = target._array.shape, target._key.dtype
-        elif target._arity == 1 and edge.__class__ is not tuple:
-            shape, element_type = target.shape, target.dtype
+        elif edge is target:
+            shape, element_type = target._shape, target._dtype
         else:
-            shape, element_type = target.output(number)
+            shape, element_type = target._output(number)
         if cotangent._array.shape != shape or cotangent._key.dtype is not element_type:
             cotangent = conform(cotangent, shape, element_type, source, index)
         buffers = self.buffers
-        if edge.__class__ is tuple:
-            held = buffers.get(target)
+        held = buffers.get(target)
+        if edge is target or not arity:
+            buffers[target] = cotangent if held is None else held + cotangent
+        else:
             if held is None:
                 held = buffers[target] = {}
             held[number] = cotangent if number not in held else held[number] + cotangent
-        else:
-            held = buffers.get(target)
-            buffers[target] = cotangent if held is None else held + cotangent
 
     def run(self) -> None:
         """Run to the end. Hooks and formulas may raise; then the graph may be partly released, as in torch."""
-        heap, waiting, needed = self.heap, self.waiting, self.needed
+        heap = self.heap
+        self._drain()
+        if self.needed is None and not modes.anomaly:
+            self._run_plain()
         while heap:
-            node = heapq.heappop(heap)[2]
-            received = self.buffers.pop(node, None)
-            if node._arity == 0:
-                self._leaf(node, received)
-                continue
-            multiple = received.__class__ is dict
-            if node.extra is not None and received is not None:
-                received = self._before(node, received)
-                multiple = received.__class__ is dict
-            if self.captures is not None:
-                self._capture(node, received)
-                if needed is not None and not self._runs(node):
-                    continue
-            if received is None:
-                cotangents: Any = (None,) * len(node.edges)
-            elif multiple:
-                cotangents = node.backward(*[received.get(i) for i in range(node._arity)])
-            else:
-                cotangents = node.backward(received)
-            if node.extra is not None and node.extra.post:
-                outputs = tuple(received.get(i) for i in range(node._arity)) if multiple else (received,)
-                cotangents = _after(node, cotangents, outputs)
-            if not self.keep:
-                node.release()
+            node = heapq.heappop(heap)[1]
             if modes.anomaly:
-                _check_nan(node, cotangents)
-            for index, (edge, cotangent) in enumerate(zip(node.edges, cotangents, strict=False)):
-                if edge is None:
-                    continue
-                target = edge[0] if edge.__class__ is tuple else edge
-                if needed is None or target in needed:
-                    self._deliver(edge, cotangent, node, index)
-                left = waiting[target] - 1
-                waiting[target] = left
-                if not left and (needed is None or target in needed):
-                    self._ready(target)
+                self._watched_step(node)
+            else:
+                self._step(node)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Hand their gradients to the leaves that are ready; no node runs before that."""
+        leaves = self.leaves
+        if len(leaves) > 3:
+            leaves = queue_order(leaves)
+        self.leaves = []
+        for leaf in leaves:
+            self._leaf(leaf, self.buffers.pop(leaf, None))
+
+    def _run_plain(self) -> None:
+        """The same for passes that capture nothing: nodes with one output and no hooks run in a straight line, the rest by `_step`."""
+        heap, waiting, buffers, keep = self.heap, self.waiting, self.buffers, self.keep
+        while heap:
+            node = heapq.heappop(heap)[1]
+            received = buffers.get(node)
+            while node is not None:
+                if node._arity != 1 or node._extra is not None or received is None or received.__class__ is dict:
+                    if received is not None:
+                        buffers[node] = received
+                    received = None
+                    self._step(node)
+                    self._drain()
+                    break
+                buffers.pop(node, None)
+                cotangents = node._backward(received)
+                if not keep:
+                    node._release()
+                following = received = None
+                for edge, cotangent in zip(node._edges, cotangents):  # noqa: B905  (the formulas' output is as long as the edges)
+                    if edge is None:
+                        continue
+                    left = waiting.get(edge)
+                    if left is None:  # a pair (node, output number)
+                        self._deliver(edge, cotangent, node, 0)
+                        edge = edge[0]
+                        left = waiting[edge]
+                    elif cotangent is not None:
+                        if edge._arity:
+                            if cotangent._array.shape != edge._shape or cotangent._key.dtype is not edge._dtype:
+                                cotangent = conform(cotangent, edge._shape, edge._dtype, node, 0)
+                        elif cotangent._array.shape != edge._array.shape or cotangent._key.dtype is not edge._key.dtype:
+                            cotangent = conform(cotangent, edge._array.shape, edge._key.dtype, node, 0)
+                        if left == 1 and following is None and edge._arity:
+                            held = buffers.get(edge)
+                            following = edge  # its last contribution: passed on without being stored
+                            received = cotangent if held is None else held + cotangent
+                            continue
+                        held = buffers.get(edge)
+                        buffers[edge] = cotangent if held is None else held + cotangent
+                    if left == 1:
+                        self._ready(edge)
+                    else:
+                        waiting[edge] = left - 1
+                # What is still held here would make the gradients look shared.
+                cotangents = cotangent = held = None
+                if self.leaves:
+                    self._drain()
+                if following is not None and heap and heap[0][0] < -following._number:
+                    buffers[following] = received  # something else comes first
+                    self._ready(following)
+                    following = received = None
+                node = following
+
+    def _watched_step(self, node: Any) -> None:
+        """One node under anomaly detection: a warning says where the call was made whose derivative fails."""
+        from . import saving
+
+        before = getattr(saving.running, "node", None)
+        saving.running.node = node
+        try:
+            self._step(node)
+        except Exception:
+            saving.warn_of(node)
+            raise
+        finally:
+            saving.running.node = before
+
+    def _step(self, node: Any) -> None:
+        """Run one node."""
+        waiting, needed = self.waiting, self.needed
+        received = self.buffers.pop(node, None)
+        extra = node._extra
+        multiple = received.__class__ is dict
+        if extra is not None and received is not None:
+            received = self._before(extra, received)
+        if needed is not None:
+            self._capture(node, received)
+            if not self._runs(node):
+                return
+        arity = node._arity
+        if extra is not None and extra.pre:
+            outputs = _prehooks(extra.pre, tuple([received.get(i) if multiple else received for i in range(arity)]) if received is not None else (None,) * arity)
+            received = dict(enumerate(outputs))
+            multiple = True
+        if received is None and not node._accepts_nothing:
+            cotangents: Any = (None,) * len(node._edges)
+        elif multiple:
+            cotangents = node._backward(*[received.get(i) for i in range(arity)])
+        elif received is None:
+            cotangents = node._backward(*[None] * arity)
+        else:
+            cotangents = node._backward(received)
+        if extra is not None and extra.post:
+            cotangents = [
+                None if edge is None or cotangent is None else conform(cotangent, *facts_of(edge), node, index)
+                for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False))
+            ]
+            outputs = tuple([received.get(i) for i in range(arity)]) if multiple else (received,)
+            cotangents = _posthooks(extra.post, tuple(cotangents), outputs)
+        if not self.keep:
+            node._release()
+        if modes.anomaly:
+            _check_nan(node, cotangents)
+        for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False)):
+            if edge is None:
+                continue
+            target = edge[0] if edge.__class__ is tuple else edge
+            if needed is None or target in needed:
+                self._deliver(edge, cotangent, node, index)
+            left = waiting[target] - 1
+            waiting[target] = left
+            if not left and (needed is None or target in needed):
+                self._ready(target)
 
     def _runs(self, node: Any) -> bool:
-        """Whether anything below `node` is wanted."""
-        assert self.needed is not None
-        return any(edge is not None and target_of(edge) in self.needed for edge in node.edges)
+        """Whether anything below `node` is wanted, or its own run is."""
+        needed = self.needed
+        assert needed is not None
+        return node in self.forced or any(edge is not None and port_of(edge)[0] in needed for edge in node._edges)
 
     def _capture(self, node: Any, received: Any) -> None:
-        assert self.captures is not None
-        if received.__class__ is dict:
-            for number, cotangent in received.items():
-                if (node, number) in self.captures:
-                    self.captured[(node, number)] = cotangent
-        elif node in self.captures:
-            self.captured[node] = received
+        if self.captures is None or received is None:
+            return
+        for number, cotangent in received.items() if received.__class__ is dict else ((0, received),):
+            if (node, number) in self.captures:
+                self.captured[(node, number)] = cotangent
 
-    def _before(self, node: Any, received: Any) -> Any:
-        """Tensor hooks on the node's outputs, node prehooks, retained gradients: in this order."""
-        extra = node.extra
+    def _before(self, extra: Any, received: Any) -> Any:
+        """Tensor hooks on the node's outputs, then retained gradients."""
         multiple = received.__class__ is dict
         values = received if multiple else {0: received}
         for number, hooks in extra.tensor_pre or ():
             if values.get(number) is not None:
                 values[number] = run_hooks(hooks, values[number])
-        if extra.pre:
-            outputs = tuple(values.get(i) for i in range(node._arity))
-            for hook in list(extra.pre.values()):
-                changed = hook(outputs)
-                if changed is not None:
-                    outputs = changed if isinstance(changed, tuple) else (changed,)
-            values = {i: value for i, value in enumerate(outputs) if value is not None}
         for number, reference in (extra.retained or {}).items():
             tensor = reference()
             cotangent = values.get(number)
             if tensor is not None and cotangent is not None:
-                tensor._grad = cotangent if self.create else own(cotangent)
-        if multiple:
-            return values
-        return values.get(0)
+                held = tensor._grad
+                if held is not None:
+                    tensor._grad = held + cotangent
+                else:
+                    tensor._grad = cotangent.clone() if cotangent._requires_grad and self.create else contiguous_copy(cotangent)
+        return values if multiple else values[0]
 
     def _leaf(self, leaf: Any, cotangent: Any) -> None:
-        """All contributions to a leaf's gradient have arrived."""
-        if cotangent is None:
-            return
+        """All contributions to a leaf's gradient have arrived: its hooks, then the sum, then hooks on the result."""
         extra = leaf._extra
-        if extra is not None and extra.hooks:
-            cotangent = run_hooks(extra.hooks, cotangent)
-        node_hooks = extra.node_hooks if extra is not None else None
-        if node_hooks is not None and node_hooks.pre:
-            for hook in list(node_hooks.pre.values()):
-                changed = hook((cotangent,))
-                if changed is not None:
-                    cotangent = changed[0] if isinstance(changed, tuple) else changed
-        if self.captures is not None and leaf in self.captures:
-            self.captured[leaf] = cotangent
-        if not self.accumulate or (self.captures is not None and leaf not in self.captures):
+        node_hooks = None
+        if extra is not None:
+            if cotangent is None:
+                return
+            if extra.hooks:
+                cotangent = run_hooks(extra.hooks, cotangent)
+            node_hooks = extra.node_hooks
+        elif cotangent is None:
             return
-        accumulate(leaf, cotangent, self.create)
-        if node_hooks is not None and node_hooks.post:
-            for hook in list(node_hooks.post.values()):
-                hook((), (cotangent,))
+        if self.needed is not None:
+            if self.captures is not None:
+                if (leaf, 0) in self.captures:
+                    self.captured[(leaf, 0)] = cotangent
+                return
+            if leaf not in self.forced:
+                return
+        if node_hooks is not None and node_hooks.pre:
+            (cotangent,) = _prehooks(node_hooks.pre, (cotangent,))
+        with _accumulating:
+            if leaf._grad is None and not self.create and getrefcount(cotangent) <= _UNSHARED and _owns(cotangent, leaf):
+                leaf._grad = cotangent
+            else:
+                accumulate(leaf, cotangent, self.create)
         if extra is not None and extra.post_accumulate:
             for hook in list(extra.post_accumulate.values()):
-                hook(leaf)
+                if hook(leaf) is not None:
+                    raise RuntimeError("Tensor post accumulate grad hooks should return None.")
+        if node_hooks is not None and node_hooks.post:
+            _posthooks(node_hooks.post, (), (cotangent,))
+
+
+def queue_order(leaves: list[Any]) -> list[Any]:
+    """The order in which a binary heap gives out entries of equal rank: torch's queue is one, and hooks tell."""
+    heap = list(leaves)
+    order = []
+    while heap:
+        order.append(heap[0])
+        last = heap.pop()
+        size = len(heap)
+        if not size:
+            break
+        hole = child = 0
+        while child < (size - 1) // 2:
+            child = 2 * child + 2
+            heap[hole] = heap[child]
+            hole = child
+        if not size & 1 and child == (size - 2) // 2:
+            child = 2 * child + 1
+            heap[hole] = heap[child]
+            hole = child
+        heap[hole] = last
+    return order
+
+
+def facts_of(edge: Any) -> tuple[tuple[int, ...], Any]:
+    """Shape and dtype of what flows along `edge`."""
+    target, number = port_of(edge)
+    if not target._arity:
+        return target._array.shape, target._key.dtype
+    return target._output(number)  # type: ignore[no-any-return]
+
+
+def _hook_name(hook: Any) -> str:
+    return getattr(hook, "__name__", None) or "<unknown>"
+
+
+def _check_replacement(before: Any, changed: Any, hook: Any) -> None:
+    """What a hook returns must fit what it was given. Raises TypeError, RuntimeError with torch's texts."""
+    if before is None:
+        if changed is not None:
+            raise RuntimeError("can't replace a None gradient with a non-None value")
+        return
+    if changed is None:
+        raise RuntimeError("can't replace a non-None gradient with a None value") if False else TypeError("expected Variable, but hook returned 'NoneType'")
+    if not isinstance(changed, Tensor):
+        raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
+    if changed._key.dtype is not before._key.dtype:
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has changed the type of value (was torch.{legacy_name(before._key.dtype)}Tensor got "
+            f"torch.{legacy_name(changed._key.dtype)}Tensor)"
+        )
+    if changed._array.shape != before._array.shape:
+        raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
 
 
 def run_hooks(hooks: dict[int, Any], cotangent: Any) -> Any:
@@ -237,25 +402,35 @@ def run_hooks(hooks: dict[int, Any], cotangent: Any) -> Any:
         changed = hook(cotangent)
         if changed is None:
             continue
-        if not isinstance(changed, Tensor):
-            raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
-        if changed._key.dtype is not cotangent._key.dtype:
-            raise RuntimeError(
-                f"hook '{getattr(hook, '__name__', '<unknown>')}' has changed the type of value (was "
-                f"torch.{legacy_name(cotangent._key.dtype)}Tensor got torch.{legacy_name(changed._key.dtype)}Tensor)"
-            )
-        if changed._array.shape != cotangent._array.shape:
-            raise RuntimeError(f"hook '{getattr(hook, '__name__', '<unknown>')}' has changed the size of value")
+        _check_replacement(cotangent, changed, hook)
         cotangent = changed
     return cotangent
 
 
-def _after(node: Any, cotangents: Any, outputs: tuple[Any, ...]) -> Any:
-    for hook in list(node.extra.post.values()):
-        changed = hook(tuple(cotangents), outputs)
-        if changed is not None:
-            cotangents = changed if isinstance(changed, tuple) else (changed,)
-    return cotangents
+def _replace(values: tuple[Any, ...], changed: Any, hook: Any) -> tuple[Any, ...]:
+    if changed is None:
+        return values
+    if not isinstance(changed, tuple):
+        changed = (changed,)
+    if len(changed) != len(values):
+        raise RuntimeError(
+            f"hook '{_hook_name(hook)}' has returned an incorrect number of values (got {len(changed)}, but expected {len(values)})"
+        )
+    for before, value in zip(values, changed, strict=True):
+        _check_replacement(before, value, hook)
+    return changed
+
+
+def _prehooks(hooks: dict[int, Any], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    for hook in list(hooks.values()):
+        outputs = _replace(outputs, hook(outputs), hook)
+    return outputs
+
+
+def _posthooks(hooks: dict[int, Any], inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    for hook in list(hooks.values()):
+        inputs = _replace(inputs, hook(inputs, outputs), hook)
+    return inputs
 
 
 def _check_nan(node: Any, cotangents: Any) -> None:
@@ -288,19 +463,21 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
     return cotangent
 
 
-def own(cotangent: Any) -> Any:
-    """`cotangent` without history and in memory of its own."""
-    return wrap(layout.copy(cotangent._array))
+def contiguous_copy(cotangent: Any) -> Any:
+    """`cotangent` without history, in row-major memory of its own."""
+    return wrap(np.array(cotangent._array, order="C", copy=True))
+
+
+#: Held while a gradient is added to a leaf: other threads may be doing the same.
+_accumulating = threading.RLock()
 
 
 def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
     """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
     held = leaf._grad
     if held is None:
-        if create:
-            leaf._grad = cotangent.clone() if cotangent._requires_grad else own(cotangent)
-        elif _stealable(leaf, cotangent):
-            leaf._grad = cotangent
+        if create and cotangent._requires_grad:
+            leaf._grad = cotangent.clone()
         else:
             leaf._grad = _like_leaf(leaf, cotangent)
     elif create:
@@ -309,24 +486,32 @@ def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
         held += cotangent
 
 
-def _stealable(leaf: Any, cotangent: Any) -> bool:
-    """Whether nobody else can see the cotangent's memory, so that it may become the gradient itself."""
-    import sys
+def _references(task: Any, leaf: Any, cotangent: Any) -> int:
+    """What `getrefcount` says of a cotangent that only `Task._leaf` holds."""
+    return getrefcount(cotangent)
 
+
+def _owns(cotangent: Any, leaf: Any) -> bool:
+    """Whether nobody else can see the cotangent's memory, so that it may become the leaf's gradient itself."""
     array = cotangent._array
     return (
-        array.base is None
-        and cotangent._base is None
+        cotangent._base is None
         and not cotangent._requires_grad
         and cotangent.__class__ is Tensor
-        and sys.getrefcount(cotangent) <= STEAL_REFERENCES
-        and sys.getrefcount(array) <= 3
+        and array.base is None
+        and array.flags.owndata
+        and getrefcount(array) <= _UNSHARED_ARRAY
         and array.strides == leaf._array.strides
     )
 
 
-#: References the engine itself holds on a cotangent while it is delivered.
-STEAL_REFERENCES = 4
+def _array_references(tensor: Any) -> int:
+    array = tensor._array
+    return getrefcount(array)
+
+
+_UNSHARED = _references(None, None, [wrap(np.zeros(1))].pop())
+_UNSHARED_ARRAY = _array_references(wrap(np.zeros(1)))
 
 
 def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
@@ -340,9 +525,13 @@ def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
 
 
 def run(
-    roots: list[tuple[Any, Any]], keep: bool, create: bool, captures: dict[Any, int] | None = None, accumulate_leaves: bool = True
-) -> dict[Any, Any]:
-    """One backward pass from (edge, cotangent) pairs; returns what was captured, by edge."""
+    roots: list[tuple[Any, Any]],
+    keep: bool,
+    create: bool,
+    captures: Iterable[tuple[Any, int]] | None = None,
+    accumulate_leaves: bool = True,
+) -> dict[tuple[Any, int], Any]:
+    """One backward pass from (edge, cotangent) pairs; returns what was captured, by port."""
     before = modes.grad
     modes.grad = create
     try:
@@ -362,11 +551,8 @@ def edge_of(tensor: Any) -> Any:
 
 def retain(tensor: Any) -> None:
     """Keep the gradient of a tensor that is not a leaf."""
-    import weakref
-
-    edge = tensor._edge
-    node, number = edge if edge.__class__ is tuple else (edge, 0)
-    extra = node._extra()
+    node, number = port_of(tensor._edge)
+    extra = node._rarities()
     if extra.retained is None:
         extra.retained = {}
     extra.retained[number] = weakref.ref(tensor)

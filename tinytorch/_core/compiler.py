@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,12 @@ _GLOBALS: dict[str, Any] = {
     "next_number": next_number,
     "refresh": mutation.refresh,
     "released_message": released_message,
+    "raise_stale": dispatch.raise_stale,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,
+    "relaxed": dispatch.relaxed,
     "slow": dispatch.slow,
+    "slow_inplace": dispatch.inplace,
     "stale": dispatch.stale,
     "unhush": unhush,
     "wrap": wrap,
@@ -84,6 +88,7 @@ _integer_scalars: dict[dtypes.dtype, dict[Any, Tensor]] = {**_scalars, dtypes.in
 def new_scalar(cache: dict[Any, Tensor], key: dtypes.dtype, value: float) -> Tensor:
     """`value` as a 0-dim tensor of type `key`, remembered for the next time."""
     tensor = wrap(np.array(value, key.numpy))
+    tensor._creation = "number"
     if value:
         if len(cache) >= 4096:
             cache.clear()
@@ -111,6 +116,10 @@ class Compiled:
         self.record = record
         self.node = node
         self.source = source
+        self.fast_keys: frozenset[dtypes.dtype] = frozenset()
+        self.infix: Callable[..., Any] | None = None
+        self.inplace: Callable[..., Any] | None = None
+        self.inplace_infix: Callable[..., Any] | None = None
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -218,12 +227,11 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
     lines = [f"if r_{name}: missing_formula({name!r})" for name in missing]
     lines.append(f"node = new({node_class})")
     edges = ", ".join(_edge(argument) for argument in plan.active)
-    lines.append(f"node.edges = ({edges},)")
-    lines.append("node.number = next_number()")
-    lines.append("node.extra = None")
-    lines.append("node.released = False")
-    lines.append(f"node.shape = {shape}")
-    lines.append(f"node.dtype = {element_type}")
+    lines.append(f"node._edges = ({edges},)")
+    lines.append("node._number = next_number()")
+    lines.append("node._extra = None")
+    lines.append(f"node._shape = {shape}")
+    lines.append(f"node._dtype = {element_type}")
     for argument in plan.active:
         if argument.is_list:
             lines.append(f"node.count_{argument.name} = len({argument.name})")
@@ -255,10 +263,12 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
         lines.append(f"    if {name}._counter is None:")
         lines.append(f"        {name}._counter = [0]")
         lines.append(f"    node.saved_{name} = {name}._array")
+        lines.append(f"    node.key_{name} = {name}._key")
         lines.append(f"    node.counter_{name} = {name}._counter")
         lines.append(f"    node.version_{name} = {name}._counter[0]")
         lines.append("else:")
         lines.append(f"    node.saved_{name} = None")
+    lines.append("node._released = False")  # last: this is where saved-tensor hooks and anomaly detection listen (saving.py)
     return lines
 
 
@@ -266,14 +276,14 @@ def _attach_lines(plan: Plan) -> list[str]:
     """Lines that make the results point at `node`."""
     if plan.many:
         return [
-            "node.outputs = [(t._array.shape, t._key.dtype) for t in results]",
+            "node._outputs = [(t._array.shape, t._key.dtype) for t in results]",
             "for position, t in enumerate(results):",
             "    attach(t, node, position)",
         ]
     if len(plan.outputs) == 1:
         return [f"attach({plan.outputs[0]}, node, None)"]
     shapes = ", ".join(f"({n}._array.shape, {n}._key.dtype) if {n} is not None else ((0,), None)" for n in plan.outputs)
-    lines = [f"node.outputs = [{shapes}]"]
+    lines = [f"node._outputs = [{shapes}]"]
     for position, name in enumerate(plan.outputs):
         lines.append(f"if {name} is not None and {name}._key.dtype.category in ('float', 'complex'):")
         lines.append(f"    attach({name}, node, {position})")
@@ -289,21 +299,24 @@ def node_source(plan: Plan) -> str:
     slots += [f"saved_{name}" for name in plan.saved_values()]
     slots += [f"saved_{name}" for name, _, _ in plan.saved_facts()]
     for _, name in plan.saved_outputs():
-        slots += [f"saved_{name}", f"counter_{name}", f"version_{name}"]
+        slots += [f"saved_{name}", f"key_{name}", f"counter_{name}", f"version_{name}"]
     slots += [f"count_{argument.name}" for argument in plan.active if argument.is_list]
     multiple = plan.many or len(plan.outputs) > 1
     if multiple:
-        slots.append("outputs")
+        slots.append("_outputs")
     saved = [*[a.name for a in plan.saved_tensors()], *plan.saved_values(), *[n for _, n in plan.saved_outputs()]]
     shown = [*saved, *[f"{n}_sym_sizes" for n, t, f in plan.saved_facts() if f == "shape"]]
-    lines = [f"class {operator.node_name}(Node):", f"    __slots__ = {tuple(slots)!r}", f"    saved = {tuple(shown)!r}", ""]
+    lines = [f"class {operator.node_name}(Node):", f"    __slots__ = {tuple(slots)!r}", f"    _saved_names = {tuple(shown)!r}"]
+    lines.append(f"    _saved_inputs = {tuple(sorted(a.name for a in plan.saved_tensors()))!r}")
+    results = tuple((name, position if multiple else None) for position, name in plan.saved_outputs())
+    lines += [f"    _saved_results = {results!r}", ""]
     grads = ["grad"] if not multiple else [] if plan.many else [f"grad_{n}" for n in plan.outputs]
     signature = "*grads" if plan.many else ", ".join(grads)
-    lines.append(f"    def backward(node, {signature}):")
+    lines.append(f"    def _backward(node, {signature}):")
     body: list[str] = []
     holds = plan.saved_tensors() or plan.saved_outputs()
     if holds:
-        body += ["if node.released:", "    raise RuntimeError(released_message())"]
+        body += ["if node._released:", "    raise RuntimeError(released_message())"]
     body += _unpack_edges(plan)
     for argument in plan.saved_tensors():
         n = argument.name
@@ -317,7 +330,14 @@ def node_source(plan: Plan) -> str:
     body += [f"{name} = node.saved_{name}" for name, _, _ in plan.saved_facts()]
     for position, name in plan.saved_outputs():
         number = position if multiple else None
-        body.append(f"{name} = None if node.saved_{name} is None else revive(node, {name!r}, {number})")
+        edge = "node" if number is None else f"(node, {number})"
+        body += [
+            f"{name} = node.saved_{name}",
+            f"if {name} is not None:",
+            f"    if node.counter_{name}[0] != node.version_{name}:",
+            f"        raise_stale({name}, node.key_{name}.dtype, {edge}, node.counter_{name}[0], node.version_{name})",
+            f"    {name} = revive({name}, node.key_{name}, node.counter_{name}, {edge})",
+        ]
     if multiple and not plan.many:
         for position, name in enumerate(plan.outputs):
             if f"grad_{name}" in plan.needed:
@@ -334,15 +354,15 @@ def node_source(plan: Plan) -> str:
         body.append(f"needs = frozenset(name for name, wanted in {{{wants}}}.items() if wanted)")
     body += _return_lines(plan)
     lines.append(_indent(body, 2))
-    lines.append("    def release(node):")
+    lines.append("    def _release(node):")
     if holds:
         cleared = [f"saved_{a.name}" for a in plan.saved_tensors()] + [f"saved_{n}" for _, n in plan.saved_outputs()]
-        lines.append(_indent(["node.released = True", *[f"node.{slot} = None" for slot in cleared]], 2))
+        lines.append(_indent(["node._released = True", *[f"node.{slot} = None" for slot in cleared]], 2))
     else:
         lines.append("        pass\n")
     if multiple:
-        lines.append("    @property\n    def _arity(node):\n        return len(node.outputs)\n")
-        lines.append("    def output(node, number):\n        return node.outputs[number]\n")
+        lines.append("    @property\n    def _arity(node):\n        return len(node._outputs)\n")
+        lines.append("    def _output(node, number):\n        return node._outputs[number]\n")
     return "\n".join(lines)
 
 
@@ -353,15 +373,15 @@ def _wants(argument: Argument) -> str:
 def _unpack_edges(plan: Plan) -> list[str]:
     if not any(argument.is_list for argument in plan.active):
         names = ", ".join(f"e_{argument.name}" for argument in plan.active)
-        return [f"{names}, = node.edges"]
+        return [f"{names}, = node._edges"]
     lines = ["position = 0"]
     for argument in plan.active:
         n = argument.name
         if argument.is_list:
-            lines.append(f"e_{n} = node.edges[position:position + node.count_{n}]")
+            lines.append(f"e_{n} = node._edges[position:position + node.count_{n}]")
             lines.append(f"position += node.count_{n}")
         else:
-            lines.append(f"e_{n} = node.edges[position]")
+            lines.append(f"e_{n} = node._edges[position]")
             lines.append("position += 1")
     return lines
 
@@ -450,8 +470,10 @@ def _stored_test(operator: Operator, keys: str) -> str:
 def compile_operator(operator: Operator) -> Compiled:
     """Generate, execute and collect the code of `operator`."""
     if operator.family in ("composite", "factory"):
-        return Compiled(operator.kernel, None, None, "")
-    from .templates import call_source, record_source
+        compiled = Compiled(dispatch.guarded(operator, operator.kernel), None, None, "")
+        compiled.inplace = partial(dispatch.inplace_composite, operator)
+        return compiled
+    from .templates import call_source, inplace_source, record_source
 
     plan = Plan(operator)
     namespace: dict[str, Any] = {
@@ -472,15 +494,18 @@ def compile_operator(operator: Operator) -> Compiled:
     if operator.joint is not None:
         namespace["vjp_joint"] = operator.joint
     source = node_source(plan) + "\n" if plan.active else ""
-    source += record_source(plan) + "\n" + call_source(plan)
+    source += record_source(plan) + "\n" + call_source(plan) + "\n" + inplace_source(plan)
     scope = execute(operator.qualified, source, namespace)
     node = scope.get(operator.node_name) if plan.active else None
     if node is not None:
         node.__module__ = "torch.autograd.function"
-    for name in ("call", "infix", "record"):
+    for name in ("call", "infix", "record", "inplace", "inplace_infix"):
         if name in scope:
             scope[name].__qualname__ = scope[name].__name__ = operator.name
             scope[name].__module__ = "tinytorch"
-    compiled = Compiled(scope["call"], scope["record"], node, source)
-    compiled.infix = scope.get("infix")  # type: ignore[attr-defined]
+    compiled = Compiled(dispatch.guarded(operator, scope["call"]), scope["record"], node, source)
+    compiled.infix = scope.get("infix")
+    compiled.fast_keys = namespace["UFUNC_KEYS"]
+    compiled.inplace = scope["inplace"]
+    compiled.inplace_infix = scope.get("inplace_infix")
     return compiled

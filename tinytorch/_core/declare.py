@@ -81,6 +81,16 @@ class Operator:
         return self.schema.arguments
 
     @cached_property
+    def tensor_positions(self) -> tuple[int, ...]:
+        """Where in the schema the tensor arguments stand."""
+        return tuple(i for i, argument in enumerate(self.schema.arguments) if argument.is_tensor)
+
+    @cached_property
+    def other_defaults(self) -> tuple[tuple[int, Any], ...]:
+        """(position, default) of the arguments that are no tensors."""
+        return tuple((i, argument.default) for i, argument in enumerate(self.schema.arguments) if not argument.is_tensor)
+
+    @cached_property
     def node_name(self) -> str:
         """torch names a node after the operator: words capitalised, `Backward`, and a number among overloads."""
         given: str | None = self.options.get("node")
@@ -143,11 +153,10 @@ class Operator:
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
 
-    def inplace(self, *args: Any) -> Any:
-        """Run the in-place form: arguments in schema order, the first is overwritten and returned."""
-        from .mutation import run_inplace
-
-        return run_inplace(self, args)
+    @cached_property
+    def inplace(self) -> Callable[..., Any]:
+        """The in-place form: arguments in schema order, the first is overwritten and returned."""
+        return self.compiled.inplace  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"<operator {self.qualified}>"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, layout
-from .declare import Operator
+from .declare import Operator, find
 from .dtypes import defaults
 from .modes import modes
 from .promotion import SCALAR_TYPE_NAMES, can_cast, result_type_of
@@ -25,6 +25,21 @@ from .tensor import Tensor, key_of, make, wrap
 transforms: dict[str, Callable[[Operator, tuple[Any, ...]], Any]] = {}
 
 _FLOAT32 = dtypes.float32
+
+
+def guarded(operator: Operator, call: Callable[..., Any]) -> Callable[..., Any]:
+    """`call`, asking the transformations first where operands alone do not tell them: random operators and factories from a tensor."""
+    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    from_tensor = operator.family == "factory" and bool(operator.arguments) and operator.arguments[0].is_tensor
+    if not random and not from_tensor:
+        return call
+
+    def guard(*args: Any, **kwargs: Any) -> Any:
+        if modes.layers and operator.family != "composite":
+            return transforms["guard"](operator, call, args, kwargs)  # type: ignore[call-arg, arg-type]
+        return call(*args, **kwargs)
+
+    return guard
 
 
 def tensors_of(operator: Operator, args: tuple[Any, ...]) -> Iterator[Any]:
@@ -59,6 +74,68 @@ def slow(operator: Operator, args: tuple[Any, ...]) -> Any:
         args = _wrap_numbers(operator, args)
     outputs = _run_meta(operator, args) if meta else compute(operator, args)
     return finish(operator, outputs, args)
+
+
+def relaxed(operator: Operator, args: tuple[Any, ...]) -> Any:
+    """Run a pointwise operator on tensors of one type that need not be contiguous; anything else goes to `slow`."""
+    element_type: Any = None
+    arrays: list[np.ndarray] = []
+    try:
+        for position in operator.tensor_positions:
+            tensor = args[position]
+            key = tensor._key
+            if element_type is None:
+                element_type = key.dtype
+            if key is not element_type and key is not element_type.strided:
+                return slow(operator, args)
+            arrays.append(tensor._array)
+    except AttributeError:
+        return slow(operator, args)
+    if element_type not in operator.compiled.fast_keys or modes.layers:
+        return slow(operator, args)
+    token = hush()
+    try:
+        if uses_ufunc(operator):
+            for position, default in operator.other_defaults:
+                if args[position] != default:
+                    return slow(operator, args)
+            out = operator.options["ufunc"](*arrays, out=...)
+        else:
+            values = list(args)
+            for position, array in zip(operator.tensor_positions, arrays, strict=True):
+                values[position] = array
+            check = operator.options.get("check")
+            if check is not None:
+                check(element_type, *args)
+            out = np.asarray(operator.kernel(*values))
+    except ValueError:
+        return slow(operator, args)
+    finally:
+        unhush(token)
+    result = wrap(out if _in_order(out, arrays) else _reorder(out, arrays))
+    _record(operator, (result,), args)
+    return result
+
+
+def _in_order(out: np.ndarray, arrays: list[np.ndarray]) -> bool:
+    """Whether a row-major `out` is what torch gives: the first operand that is not one repeated number decides."""
+    if not out.flags.c_contiguous:
+        return False
+    for array in arrays:
+        if array.flags.c_contiguous and array.shape == out.shape:
+            return True
+        if array.size and any(array.strides):
+            return False
+    return True
+
+
+def _reorder(out: np.ndarray, arrays: list[np.ndarray]) -> np.ndarray:
+    strides = layout.result_strides(out.shape, arrays)
+    if layout.element_strides(out) == strides or not out.size:
+        return out
+    ordered = layout.empty(out.shape, strides, out.dtype)
+    ordered[...] = out
+    return ordered
 
 
 def finish(operator: Operator, outputs: Any, args: tuple[Any, ...]) -> Any:
@@ -385,6 +462,8 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
 
     self = args[0]
     args = complete(operator, args)
+    if modes.layers and any(argument.kind == "Generator" for argument in operator.arguments):
+        transforms["guard_inplace"](operator, args)
     for tensor in tensors_of(operator, args):
         special = tensor._key.special
         if special not in (None, "strided", "meta"):
@@ -425,6 +504,16 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         others = tuple([before if value is self else value for value in args])
         mutation.write_history(operator, self, before, others)
     return self
+
+
+def inplace_composite(operator: Operator, *args: Any, **kwargs: Any) -> Any:
+    """The in-place form of an operator made of others: its own rule if it has one, else compute and copy."""
+    rule = operator.options.get("inplace_rule")
+    if rule is not None:
+        return rule(*args, **kwargs)
+    result = operator.kernel(*args, **kwargs)
+    check_result_cast(result._key.dtype, args[0]._key.dtype)
+    return find("copy").inplace(args[0], result)
 
 
 def _check_promotion(operator: Operator, self: Any, args: tuple[Any, ...]) -> None:
@@ -504,26 +593,24 @@ def raise_stale(array: np.ndarray, element_type: dtypes.dtype, edge: Any, curren
     )
 
 
-def revive(node: Any, name: str, position: int | None) -> Tensor:
+def revive(array: np.ndarray, key: Any, counter: list[int], edge: Any) -> Tensor:
     """A saved output as a tensor again, with its history; saving the tensor itself would make a cycle."""
-    array = getattr(node, "saved_" + name)
-    counter = getattr(node, "counter_" + name)
-    version = getattr(node, "version_" + name)
-    edge = node if position is None else (node, position)
-    if counter[0] != version:
-        raise_stale(array, dtypes.from_numpy(array.dtype), edge, counter[0], version)
-    key = key_of(array)
-    tensor: Tensor = make(Tensor, array, key)
+    tensor: Tensor = object.__new__(Tensor)
+    tensor._array = array
+    tensor._key = key
+    tensor._grad = None
     tensor._counter = counter
-    if key.dtype.category in ("float", "complex"):
-        tensor._requires_grad = True
-        tensor._edge = edge
+    tensor._base = None
+    tensor._extra = None
+    inexact = key.dtype.category in ("float", "complex")
+    tensor._requires_grad = inexact
+    tensor._edge = edge if inexact else None
     return tensor
 
 
 def zeros_for(node: Any, position: int) -> Tensor:
     """The cotangent of an output nobody used."""
-    shape, element_type = node.output(position)
+    shape, element_type = node._output(position)
     return wrap(np.zeros(shape, element_type.numpy))
 
 

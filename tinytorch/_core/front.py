@@ -17,6 +17,7 @@ from .signature import Mismatch, Parameter, PythonSignature, report
 from .tensor import Tensor, TensorMeta, method_lister, method_provider
 
 _FUNCTION, _METHOD, _INPLACE = "function", "method", "inplace"
+_NUMBERS = (int, float, bool, complex)
 
 
 class Front:
@@ -74,9 +75,12 @@ class Front:
     def execute(self, operator: Operator, values: dict[str, Any], out: Any) -> Any:
         """Run one overload on converted values by schema name."""
         if self.mode == _INPLACE:
-            return operator.inplace(*[_value(a, values) for a in operator.arguments])
+            arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
+            if operator.family != "composite" and any(a.is_tensor and v.__class__ in _NUMBERS for a, v in zip(operator.arguments, arguments, strict=True)):
+                return dispatch.inplace(operator, arguments)
+            return operator.inplace(*arguments)
         if operator.family == "factory":
-            return operator.kernel(out=out, **values) if out is not None else operator.kernel(**values)
+            return operator.call(out=out, **values) if out is not None else operator.call(**values)
         if out is not None:
             from .outputs import run_out
 
@@ -194,16 +198,16 @@ def _make_plan(front: Front, signature: PythonSignature, bound: dict[str, tuple[
         simple = False
     arguments = ", ".join(parts)
     named = len(operator.schema.returns) > 1
-    if not simple or front.mode == _INPLACE or operator.family == "factory":
+    if not simple or operator.family == "factory":
         namespace["execute"] = front.execute
         if "out" in bound and bound["out"][0] is not None:
             given = ", ".join(part for part in parts if not part.startswith("out="))
             out = next(part for part in parts if part.startswith("out="))[4:]
             return eval_plan(front, f"execute(operator, dict({given}), {out})", namespace)
         return eval_plan(front, f"execute(operator, dict({arguments}), None)", namespace)
-    namespace["call"] = operator.call
+    namespace["call"] = operator.inplace if front.mode == _INPLACE else operator.call
     text = f"call({arguments})"
-    if named:
+    if named and front.mode != _INPLACE:
         namespace["after"] = _after
         text = f"after(operator, {text})"
     return eval_plan(front, text, namespace)
@@ -347,6 +351,21 @@ def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
     return NotImplemented
 
 
+def slow_inplace_infix(operator: Operator, self: Any, other: Any) -> Any:
+    """`self <symbol>= other` where they are not two plain tensors or a tensor and a common number."""
+    import numpy as np
+
+    from .overrides import dispatch_override, has_override
+
+    front = front_of(operator.name, _INPLACE)
+    assert front is not None
+    if has_override((self, other), {}):
+        return dispatch_override(front, (self, other), {})
+    if isinstance(other, Tensor | bool | int | float | complex | np.generic):
+        return front.function(self, other.item() if isinstance(other, np.generic) else other)
+    return NotImplemented
+
+
 def install_symbols(names: dict[str, str], reflected: dict[str, Callable[..., Any]]) -> None:
     """Give Tensor its operator symbols: {symbol method: operator name}; compiled when first used."""
     for symbol, name in names.items():
@@ -358,8 +377,10 @@ def install_symbols(names: dict[str, str], reflected: dict[str, Callable[..., An
 
 def _install_symbol(symbol: str, name: str) -> None:
     def first_use(self: Any, other: Any) -> Any:
-        operator = next(o for o in registry[name] if o.options.get("infix") == symbol)
-        infix = operator.compiled.infix
+        augmented = symbol.startswith("__i") and symbol not in ("__invert__",)
+        plain = "__" + symbol[3:] if augmented else symbol
+        operator = next(o for o in registry[name] if o.options.get("infix") == plain)
+        infix = operator.compiled.inplace_infix if augmented else operator.compiled.infix
         infix.__name__ = symbol
         infix.__qualname__ = f"Tensor.{symbol}"
         type.__setattr__(Tensor, symbol, infix)
@@ -373,6 +394,7 @@ def _globals() -> None:
     from . import compiler
 
     compiler._GLOBALS["slow_infix"] = slow_infix
+    compiler._GLOBALS["slow_inplace_infix"] = slow_inplace_infix
 
 
 _globals()

@@ -257,6 +257,24 @@ class Generator:
             self._limit = position + left - 1
             self.cached_normal = float(state[5024:5032].view("<f8")[0]) if state[5040] else None
 
+    def get_state(self) -> Any:
+        """The whole state as a tensor, (5056,) uint8, in torch's layout."""
+        from .tensor import wrap
+
+        return wrap(self._state_bytes())
+
+    def set_state(self, new_state: Any) -> Self:
+        """Continue from a state that `get_state`, here or in torch, gave.
+
+        Raises TypeError for what is no uint8 tensor, RuntimeError for other sizes and impossible states.
+        """
+        from .tensor import Tensor
+
+        if not isinstance(new_state, Tensor):
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+        self._set_state_bytes(new_state._array)
+        return self
+
     def clone_state(self) -> Generator:
         """A new generator that continues as this one would."""
         clone = Generator()
@@ -280,7 +298,11 @@ class Generator:
         raise RuntimeError("CPU Generator does not use offset")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restored, (self._state_bytes(),))
+        # As torch does it: the seed, an offset only accelerators have, and the state.
+        return (_restored, (self.device,), (self.initial_seed(), None, self.get_state()))
+
+    def __setstate__(self, state: tuple[int, None, Any]) -> None:
+        self.set_state(state[2])
 
 
 def _unit_floats(words: np.ndarray) -> np.ndarray:
@@ -300,11 +322,9 @@ def _unit_doubles(high: np.ndarray, low: np.ndarray) -> np.ndarray:
     return values
 
 
-def _restored(state: np.ndarray) -> Generator:
-    """The generator of a pickled state."""
-    generator = Generator()
-    generator._set_state_bytes(state)
-    return generator
+def _restored(device: Any) -> Generator:
+    """A new generator; pickles name this function, because the class goes by a name of torch's."""
+    return Generator(device)
 
 
 def checked_seed(seed: object) -> int:

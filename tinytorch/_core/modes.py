@@ -20,6 +20,8 @@ class Modes(threading.local):
     multithreading: bool = True
     saved_tensor_hooks: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = ()
     function_modes: tuple[Any, ...] = ()
+    #: Transformations in force, outermost first (see levels.py).
+    layers: tuple[Any, ...] = ()
 
 
 modes = Modes()

@@ -87,18 +87,21 @@ class AsStridedBackward0(Node):
         self.strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
 
-    def backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
         (grad,) = cotangents
         if grad is None:
             return (None,)
-        whole = strided_zeros(self.base_shape, self.base_strides, grad._key.dtype)
-        window = find("as_strided").call(whole, self.shape, self.strides, self.offset)
+        whole = strided_zeros(self.base_shape, self.base_strides, grad)
+        window = find("as_strided").call(whole, self._shape, self.strides, self.offset)
         find("copy").inplace(window, grad)
         return (whole,)
 
 
-def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], element_type: dtypes.dtype) -> Tensor:
-    """Zeros with the geometry of a base tensor, dense or not."""
+def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], like: Any) -> Tensor:
+    """Zeros with the geometry of a base tensor, dense or not; `like` gives the dtype and, under a transformation, the level."""
+    if like._key.special not in (None, "strided", "meta"):
+        return dispatch.transforms["blank"](like, shape, strides)  # type: ignore[call-arg, arg-type, no-any-return]
+    element_type = like._key.dtype
     if layout.is_dense(shape, strides):
         array = layout.empty(shape, strides, element_type.numpy)
         array[...] = 0
@@ -118,7 +121,7 @@ class CopySlices(Node):
 
     def __init__(self, base: Any, view: Any, inner: Node) -> None:
         before = (base._edge or base) if base._requires_grad else None
-        super().__init__((before, *inner.edges[1:]), base._array.shape, base._key.dtype)
+        super().__init__((before, *inner._edges[1:]), base._array.shape, base._key.dtype)
         self.base_shape = base._array.shape
         self.base_strides = layout.element_strides(base._array)
         self.view_shape = view._array.shape
@@ -126,15 +129,15 @@ class CopySlices(Node):
         self.offset = _offset(view._array, base._array)
         self.inner = inner
 
-    def backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
         (grad,) = cotangents
         if grad is None:
-            return (None,) * len(self.edges)
-        whole = strided_zeros(self.base_shape, self.base_strides, grad._key.dtype)
+            return (None,) * len(self._edges)
+        whole = strided_zeros(self.base_shape, self.base_strides, grad)
         find("copy").inplace(whole, grad)
         window = find("as_strided").call(whole, self.view_shape, self.view_strides, self.offset)
-        inner = self.inner.backward(find("clone").call(window))
-        if self.edges[0] is None:
+        inner = self.inner._backward(find("clone").call(window))
+        if self._edges[0] is None:
             return (None, *inner[1:])
         if inner[0] is None:
             find("zero").inplace(window)
@@ -142,8 +145,8 @@ class CopySlices(Node):
             find("copy").inplace(window, inner[0])
         return (whole, *inner[1:])
 
-    def release(self) -> None:
-        self.inner.release()
+    def _release(self) -> None:
+        self.inner._release()
 
 
 def check_writable(tensor: Any) -> None:

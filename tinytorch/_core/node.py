@@ -66,100 +66,99 @@ class NodeMeta(type):
         return f"<class '{cls.__name__}'>"
 
 
+#: Nodes that torch does not generate from derivative formulas; they give their names with a namespace.
+_QUALIFIED = frozenset(("CopySlices", "NotImplemented"))
+
+
 class Node(metaclass=NodeMeta):
     """One recorded call: `edges` to its inputs' makers, `number` in order of creation, `shape` and `dtype` of its output."""
 
-    __slots__ = ("__weakref__", "dtype", "edges", "extra", "number", "released", "shape")
+    __slots__ = ("__weakref__", "_dtype", "_edges", "_extra", "_number", "_released", "_shape")
 
     _arity = 1
+    #: Whether `_backward` is to be called even if no output received a cotangent.
+    _accepts_nothing = False
     #: The names under which saved values show as `_saved_<name>`; filled by the compiler.
-    saved: tuple[str, ...] = ()
+    _saved_names: tuple[str, ...] = ()
+    #: Saved tensors among the inputs, and (name, output number) of saved outputs.
+    _saved_inputs: tuple[str, ...] = ()
+    _saved_results: tuple[tuple[str, int | None], ...] = ()
 
     def __init__(self, edges: tuple[Any, ...] = (), shape: tuple[int, ...] = (), dtype: Any = None) -> None:
-        self.edges = edges
-        self.shape = shape
-        self.dtype = dtype
-        self.extra: NodeExtra | None = None
-        self.released = False
-        self.number = next_number()
+        self._edges = edges
+        self._shape = shape
+        self._dtype = dtype
+        self._extra: NodeExtra | None = None
+        self._number = next_number()
+        self._released = False
 
-    def backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
         """Cotangents of the inputs, in the order of `edges`, from those of the outputs."""
         raise NotImplementedError(f"derivative for {type(self).__name__} is not implemented")
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Drop what was saved for the backward pass."""
-        self.released = True
+        self._released = True
 
-    def output(self, number: int) -> tuple[tuple[int, ...], Any]:
+    def _output(self, number: int) -> tuple[tuple[int, ...], Any]:
         """Shape and dtype of the given output."""
-        return self.shape, self.dtype
+        return self._shape, self._dtype
 
     def name(self) -> str:
-        return type(self).__name__
+        name = type(self).__name__
+        return f"torch::autograd::{name}" if name in _QUALIFIED else name
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        return tuple(as_function(edge) for edge in self.edges)
+        return tuple(as_function(edge) for edge in self._edges)
 
     @property
     def metadata(self) -> dict[Any, Any]:
-        return self._extra().metadata
+        return self._rarities().metadata
 
     @property
     def _input_metadata(self) -> list[tuple[tuple[int, ...], Any]]:
-        return [self.output(number) for number in range(self._arity)]
+        return [self._output(number) for number in range(self._arity)]
 
     def _sequence_nr(self) -> int:
-        return self.number
+        return self._number
 
-    def _extra(self) -> NodeExtra:
-        if self.extra is None:
-            self.extra = NodeExtra()
-        return self.extra
+    def _rarities(self) -> NodeExtra:
+        if self._extra is None:
+            self._extra = NodeExtra()
+        return self._extra
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_inputs, grad_outputs)` after this node; it may return other grad_inputs."""
-        extra = self._extra()
+        extra = self._rarities()
         if extra.post is None:
             extra.post = Hooks()
         return _register(extra.post, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this node; it may return other grad_outputs."""
-        extra = self._extra()
+        extra = self._rarities()
         if extra.pre is None:
             extra.pre = Hooks()
         return _register(extra.pre, hook)
 
     def __call__(self, *cotangents: Any) -> Any:
-        results = self.backward(*cotangents)
+        results = self._backward(*cotangents)
         return results[0] if len(results) == 1 else results
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_") and name[7:] in self.saved:
-            if self.released:
-                raise RuntimeError(released_message())
-            return self._saved_value(name[7:])
-        if name.startswith("_raw_saved_") and name[11:] in self.saved:
+        if name.startswith("_saved_") and name[7:] in self._saved_names:
+            from .saving import saved_value
+
+            return saved_value(self, name[7:])
+        if name.startswith("_raw_saved_") and name[11:] in self._saved_names:
+            from .saving import SavedTensor
+
             return SavedTensor(self, name[11:])
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
-    def _saved_value(self, name: str) -> Any:
-        return getattr(self, "saved_" + name)
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {hex(id(self))}>"
-
-
-class SavedTensor:
-    """What `grad_fn._raw_saved_<name>` shows; saved-tensor hooks may be registered on it in torch."""
-
-    def __init__(self, node: Node, name: str) -> None:
-        self.node, self.name = node, name
-
-    def register_hooks(self, pack: Callable[..., Any], unpack: Callable[..., Any]) -> None:
-        raise NotImplementedError("hooks on a single saved tensor; use torch.autograd.graph.saved_tensors_hooks")
 
 
 def released_message() -> str:
@@ -186,13 +185,13 @@ class AccumulateGrad(Node):
         super().__init__((), tuple(leaf._array.shape), leaf._key.dtype)
         self.variable = leaf
 
-    def _extra(self) -> NodeExtra:
+    def _rarities(self) -> NodeExtra:
         # Hooks belong to the leaf: this object may be dropped and made again.
         extra = extra_of(self.variable)
         if extra.node_hooks is None:
             extra.node_hooks = NodeExtra()
-        self.extra = extra.node_hooks
-        return self.extra
+        self._extra = extra.node_hooks
+        return self._extra
 
     def _sequence_nr(self) -> int:
         return 2**64 - 1

@@ -22,6 +22,9 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     """
     several = len(operator.schema.returns) > 1
     targets = list(out) if several else [out]
+    check = operator.options.get("out_check")
+    if check is not None:  # what is asked before anything is computed, or drawn
+        check(targets, args)
     if modes.grad:
         if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(t.requires_grad for t in targets):
             raise RuntimeError(
@@ -39,22 +42,25 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     finally:
         modes.grad = before
     produced = list(results) if several else [results]
+    cast = operator.options.get("out_cast", True)
     for result, target in zip(produced, targets, strict=True):
-        if operator.family == "pointwise" or operator.options.get("out_cast", True):
+        if cast == "any":
+            continue
+        if operator.family == "pointwise" or cast:
             dispatch.check_result_cast(result._key.dtype, target._key.dtype)
         elif result._key.dtype is not target._key.dtype:
             raise RuntimeError(
                 f"Expected out tensor to have dtype {result._key.dtype}, but got {target._key.dtype} instead"
             )
     for result, target in zip(produced, targets, strict=True):
-        store(result, target)
+        store(result, target, quiet=bool(operator.options.get("quiet_out")))
     return named(operator, tuple(targets)) if several else out
 
 
-def store(result: Tensor, target: Any) -> None:
-    """Copy `result` into `target`, resizing it first where shapes differ."""
+def store(result: Tensor, target: Any, quiet: bool = False) -> None:
+    """Copy `result` into `target`, resizing it first where shapes differ, with a warning unless `quiet`."""
     if target._array.shape != result._array.shape:
-        if target._array.size:
+        if target._array.size and not quiet:
             warnings.warn(
                 f"An output with one or more elements was resized since it had shape {list(target._array.shape)}, which does not match the "
                 f"required output shape {list(result._array.shape)}. This behavior is deprecated, and in a future PyTorch release outputs "

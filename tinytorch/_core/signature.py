@@ -385,8 +385,8 @@ def report(name: str, signatures: list[PythonSignature], args: tuple[Any, ...], 
 
 
 def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    parts = [_typed(value) for value in args] + [f"{key}={_typed(value)}" for key, value in kwargs.items()]
-    return f"({', '.join(parts)})"
+    named = [f"{key}={type_name(value)}" for key, value in reversed(kwargs.items())]  # the order, and the comma, are torch's
+    return f"({', '.join([type_name(value) for value in args] + named)}{', ' if named and not args else ''})"
 
 
 def _typed(value: Any) -> str:

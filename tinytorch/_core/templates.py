@@ -51,6 +51,83 @@ def call_source(plan: Plan) -> str:
     return {"pointwise": _pointwise, "view": _view}.get(plan.operator.family, _general)(plan)
 
 
+def inplace_source(plan: Plan) -> str:
+    """`inplace(arguments...)`: overwrite the first argument. Pointwise operators on plain tensors without history do it at once."""
+    operator = plan.operator
+    lines = [f"def inplace({signature_text(operator)}):"]
+    body = []
+    if operator.has_inplace and _straight(plan) and operator.options.get("result") != "bool":
+        first = plan.tensors[0].name
+        tests = [f"{argument.name}._key is key" for argument in plan.tensors[1:]]
+        body += [f"key = {first}._key", *_overwrite(plan, first, [*tests, *_default_tests(operator)])]
+    body.append(f"return slow_inplace(operator, ({_names(plan)},))")
+    source = "\n".join(lines) + "\n" + _indent(body, 1)
+    if operator.options.get("infix") and operator.has_inplace and len(plan.tensors) == 2 and len(body) > 1:
+        source += "\n" + _inplace_infix(plan)
+    return source
+
+
+def _straight(plan: Plan) -> bool:
+    return plan.operator.family == "pointwise" and bool(plan.tensors) and not any(a.optional or a.is_list for a in plan.tensors)
+
+
+def _overwrite(plan: Plan, first: str, tests: list[str]) -> list[str]:
+    """Lines that write into `first` when nothing is recorded; they fall through otherwise."""
+    operator = plan.operator
+    requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
+    conditions = ["key in UFUNC_KEYS", *tests, f"{first}._extra is None", f"not (({requires}) and modes.grad)"]
+    again = f"return slow_inplace(operator, ({_names(plan)},))"
+    if uses_ufunc(operator):
+        write = ["try:", f"    {_compute(operator).replace('out=...', f'out={first}._array')}", "except ValueError:", f"    {again}"]
+    else:
+        check = [f"check(key, {_names(plan)})"] if operator.options.get("check") is not None else []
+        write = [
+            *check, "token = hush()", "try:", f"    array = {_compute(operator)}", "except ValueError:", f"    {again}", "finally:", "    unhush(token)",
+            f"if array.shape != {first}._array.shape:", f"    {again}", f"{first}._array[...] = array",
+        ]  # fmt: skip
+    bump = [f"counter = {first}._counter", "if counter is None:", f"    {first}._counter = [1]", "else:", "    counter[0] += 1", f"return {first}"]
+    return [f"if {' and '.join(conditions)}:", *["    " + line for line in [*write, *bump]]]
+
+
+def _inplace_infix(plan: Plan) -> str:
+    """The augmented assignment's method (`+=`): as `infix`, into the first operand."""
+    operator = plan.operator
+    first, second = (argument.name for argument in plan.tensors)
+    slow = f"return slow_inplace_infix(operator, {first}, {second})"
+    body = [
+        f"if {first}.__class__ not in PLAIN:",
+        f"    {slow}",
+        f"if {second}.__class__ not in PLAIN:",
+        *["    " + line for line in _number_lines(first, second, slow)],
+        *[f"{a.name} = {a.default!r}" for a in operator.arguments if not a.is_tensor],
+        f"key = {first}._key",
+        *_overwrite(plan, first, [f"{second}._key is key"]),
+        f"return slow_inplace(operator, ({_names(plan)},))",
+    ]
+    return f"def inplace_infix({first}, {second}):\n" + _indent(body, 1)
+
+
+def _number_lines(first: str, second: str, slow: str) -> list[str]:
+    """Lines that turn a Python number into the cached 0-dim tensor of the first operand's type."""
+    return [
+        f"if {second}.__class__ is float:",
+        f"    cache = scalars.get({first}._key)",
+        f"elif {second}.__class__ is int:",
+        f"    cache = integer_scalars.get({first}._key)",
+        "else:",
+        f"    {slow}",
+        "if cache is None:",
+        f"    {slow}",
+        f"number = cache.get({second})",
+        "if number is None:",
+        "    try:",
+        f"        number = new_scalar(cache, {first}._key, {second})",
+        "    except OverflowError:",
+        f"        {slow}",
+        f"{second} = number",
+    ]
+
+
 def _slow(plan: Plan) -> str:
     return f"return slow(operator, ({_names(plan)},))"
 
@@ -161,15 +238,14 @@ def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> l
 def _pointwise(plan: Plan) -> str:
     operator = plan.operator
     tensors = plan.tensors
-    optional = any(argument.optional or argument.is_list for argument in tensors)
     lines = [f"def call({signature_text(operator)}):"]
     body: list[str] = []
-    if tensors and not optional:
+    if _straight(plan):
         first = tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
         real = [f"{a.name}.__class__ is not complex" for a in operator.arguments if a.kind == "Scalar" and a.name in PROMOTED_SCALARS]
         body += _pointwise_body(plan, first, [*tests, *_default_tests(operator), *real], _compute(operator))
-    body.append(_slow(plan))
+    body.append(_slow(plan).replace("slow(", "relaxed(") if _straight(plan) else _slow(plan))
     source = "\n".join(lines) + "\n" + _indent(body, 1)
     if operator.options.get("infix") and len(tensors) == 2:
         source += "\n" + _infix(plan)
@@ -195,23 +271,7 @@ def _infix(plan: Plan) -> str:
     operator = plan.operator
     first, second = (argument.name for argument in plan.tensors)
     rest = [f"{a.name} = {a.default!r}" for a in operator.arguments if not a.is_tensor]
-    number = [
-        f"if {second}.__class__ is float:",
-        f"    cache = scalars.get({first}._key)",
-        f"elif {second}.__class__ is int:",
-        f"    cache = integer_scalars.get({first}._key)",
-        "else:",
-        f"    return slow_infix(operator, {first}, {second})",
-        "if cache is None:",
-        f"    return slow_infix(operator, {first}, {second})",
-        f"number = cache.get({second})",
-        "if number is None:",
-        "    try:",
-        f"        number = new_scalar(cache, {first}._key, {second})",
-        "    except OverflowError:",
-        f"        return slow_infix(operator, {first}, {second})",
-        f"{second} = number",
-    ]
+    number = _number_lines(first, second, f"return slow_infix(operator, {first}, {second})")
     body = [
         f"if {first}.__class__ not in PLAIN:",
         f"    return slow_infix(operator, {first}, {second})",
@@ -220,5 +280,5 @@ def _infix(plan: Plan) -> str:
         *rest,
     ]
     body += _pointwise_body(plan, first, [f"{second}._key is key"], _compute(operator))
-    body.append(_slow(plan))
+    body.append(_slow(plan).replace("slow(", "relaxed("))
     return f"def infix({first}, {second}):\n" + _indent(body, 1)

@@ -58,6 +58,12 @@ class AutogradMembers:
             from .signature import wrong_type
 
             wrong_type("requires_grad_", "requires_grad", 1, "bool", requires_grad)
+        if modes.layers and any(layer.kind != "dual" or not layer.transparent for layer in modes.layers):
+            raise RuntimeError(
+                "You are attempting to call Tensor.requires_grad_() (or perhaps using torch.autograd.functional.* APIs) inside of a function "
+                "being transformed by a functorch transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
+                "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed instead."
+            )
         self._set_requires_grad(requires_grad)
         return self
 
@@ -125,6 +131,8 @@ class AutogradMembers:
     def data(self) -> Any:
         from .tensor import Tensor, make
 
+        if self._key.special not in (None, "strided", "meta"):
+            return self._key.detached()
         return make(type(self) if type(self)._keeps_class else Tensor, self._array, self._key)
 
     @data.setter
@@ -173,7 +181,7 @@ class AutogradMembers:
             hooks = extra.hooks
         else:
             node, number = self._edge if self._edge.__class__ is tuple else (self._edge, 0)
-            node_extra = node._extra()
+            node_extra = node._rarities()
             if node_extra.tensor_pre is None:
                 node_extra.tensor_pre = []
             hooks = next((held for output, held in node_extra.tensor_pre if output == number), None)
@@ -214,6 +222,8 @@ class AutogradMembers:
         """The same elements without history; shares memory and version counter."""
         from .tensor import Tensor, counter_of, extra_of, make
 
+        if self._key.special not in (None, "strided", "meta"):
+            return self._key.detached()
         result = make(type(self) if type(self)._keeps_class else Tensor, self._array, self._key)
         result._counter = counter_of(self)
         if self._extra is not None and self._extra.inference:

@@ -29,6 +29,18 @@ class BridgeMembers:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
+    def new(self, *args: Any, **kwargs: Any) -> Any:
+        """The legacy constructor with this tensor's dtype: sizes give uninitialised memory, a sequence its elements."""
+        from .construct import legacy_tensor
+
+        return legacy_tensor(args, kwargs, self._key.dtype, place=self.device.type)  # type: ignore[attr-defined]
+
+    def new_tensor(self, *args: Any, **kwargs: Any) -> Any:
+        """new_tensor(data, *, dtype=None, device=None, requires_grad=False): a copy of `data` with this tensor's dtype and device."""
+        from .construct import new_tensor
+
+        return new_tensor(self, args, kwargs)
+
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """This tensor's memory as an ndarray. With `force`, whatever conversion is needed is made.
 
@@ -36,6 +48,8 @@ class BridgeMembers:
         """
         if self.requires_grad and not force:  # type: ignore[attr-defined]
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._key.special not in (None, "strided", "meta"):
+            return self._key.data("numpy")  # type: ignore[no-any-return]
         if self._key.special == "meta":
             raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
         if self._key.dtype in _UNSUPPORTED:

@@ -110,6 +110,8 @@ class PropertyMembers:
         """The address of the first element; 0 for tensors without data or elements."""
         if self._key.special == "meta" or not self._array.size:
             return 0
+        if self._key.special not in (None, "strided"):
+            self._key.data("data_ptr")
         address: int = self._array.__array_interface__["data"][0]
         return address
 
@@ -203,6 +205,8 @@ class PropertyMembers:
         return array.tolist()
 
     def _data(self, action: str) -> np.ndarray:
+        if self._key.special not in (None, "strided", "meta"):
+            return self._key.data(action)  # type: ignore[no-any-return]
         if self._key.special == "meta":
             if action == "item":
                 raise RuntimeError("Tensor.item() cannot be called on meta tensors")
@@ -215,7 +219,7 @@ class PropertyMembers:
         return self._array.shape[0]
 
     def __bool__(self) -> bool:
-        array = self._data("item")
+        array = self._data("item" if self._key.special in (None, "strided", "meta") else "bool")
         if array.size != 1:
             if array.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -260,6 +264,8 @@ class PropertyMembers:
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         from .printing import tensor_text
 
+        if self._key.special not in (None, "strided", "meta"):
+            return self._key.text(self, tensor_contents)  # type: ignore[no-any-return]
         return tensor_text(self, tensor_contents=tensor_contents)
 
     def __str__(self) -> str:
@@ -279,6 +285,10 @@ class PropertyMembers:
             from .dispatch import legacy_name
 
             return f"torch.{legacy_name(self.dtype)}Tensor"
+        if dtype in (int, float, bool, complex):
+            raise ValueError(f"invalid type: '{dtype.__name__}'")
+        if not isinstance(dtype, str | type | dtypes.dtype):
+            raise TypeError("dtype must be a type, str, or dtype object")
         return self.to(legacy_dtype(dtype))  # type: ignore[attr-defined]
 
 

@@ -270,9 +270,7 @@ def softplus(self: np.ndarray, beta: float = 1, threshold: float = 20) -> np.nda
     return _where(scaled > threshold, self, np.log1p(np.exp(scaled)) / self.dtype.type(beta))
 
 
-def softplus_backward(
-    grad_output: np.ndarray, self: np.ndarray, beta: float, threshold: float
-) -> np.ndarray:
+def softplus_backward(grad_output: np.ndarray, self: np.ndarray, beta: float, threshold: float) -> np.ndarray:
     """The gradient times sigmoid(beta * x)."""
     scaled = self * self.dtype.type(beta)
     exponential = np.exp(scaled)
@@ -285,7 +283,9 @@ def softshrink(self: np.ndarray, lambd: float = 0.5) -> np.ndarray:
     kind = self.dtype.type
     if lambd < 0:
         limit, name = np.finfo(self.dtype).max, scalar_name(self.dtype)
-        raise RuntimeError(f"lambda must be in range [0, {limit:g}] for input dtype {name}, but found {lambd:g}")
+        raise RuntimeError(
+            f"lambda must be in range [0, {limit:g}] for input dtype {name}, but found {lambd:g}"
+        )
     # x * 0 keeps nan and the sign of zero.
     return _where(self > lambd, self - kind(lambd), _where(self < -lambd, self + kind(lambd), self * kind(0)))
 

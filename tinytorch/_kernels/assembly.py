@@ -57,12 +57,7 @@ def cat(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
         out = np.empty((batch, height, width, channels), dtype).transpose(0, 3, 1, 2)
     else:
         out = np.empty(shape, dtype)
-    start = 0
-    for array in used:
-        end = start + array.shape[dim]
-        out[(slice(None),) * dim + (slice(start, end),)] = array
-        start = end
-    return out
+    return np.concatenate(used, axis=dim, out=out, casting="unsafe")
 
 
 def _is_channels_last(array: np.ndarray) -> bool:
@@ -84,9 +79,8 @@ def stack(arrays: Sequence[np.ndarray], dim: int) -> np.ndarray:
             )
     dtype = joined_dtype(arrays)
     out = np.empty((*shape[:dim], len(arrays), *shape[dim:]), dtype)
-    for place, array in enumerate(arrays):
-        out[(slice(None),) * dim + (place,)] = array
-    return out
+    lifted = [array.reshape((*shape[:dim], 1, *shape[dim:])) for array in arrays]
+    return np.concatenate(lifted, axis=dim, out=out, casting="unsafe")
 
 
 def split_sizes(size: int, split_size: int) -> list[int]:
@@ -460,3 +454,23 @@ def diagonal_copy(self: np.ndarray, offset: int, dim1: int, dim2: int) -> np.nda
         rest = [size for place, size in enumerate(self.shape) if place not in (dim1, dim2)]
         return np.empty((*rest, 0), self.dtype)
     return np.array(self.diagonal(offset, dim1, dim2), order="C")
+
+
+def one_hot(self: np.ndarray, num_classes: int) -> np.ndarray:
+    """int64 rows of zeros with a 1 at each class: (*, number of classes), the largest class plus one if that is -1."""
+    if self.dtype != np.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if self.size == 0:
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return np.zeros((*self.shape, num_classes), np.int64)
+    if self.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    largest = int(self.max())
+    if num_classes == -1:
+        num_classes = largest + 1
+    elif largest >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    result = np.zeros((self.size, num_classes), np.int64)
+    result[np.arange(self.size), self.reshape(-1)] = 1
+    return result.reshape(*self.shape, num_classes)

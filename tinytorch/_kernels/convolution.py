@@ -146,7 +146,9 @@ def _check_types(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> 
             "should be the same or input should be a MKLDNN tensor and weight is a dense tensor"
         )
     if bias is not None and bias.dtype != x.dtype:
-        raise RuntimeError(f"Input type ({type_name(x.dtype)}) and bias type ({type_name(bias.dtype)}) should be the same")
+        raise RuntimeError(
+            f"Input type ({type_name(x.dtype)}) and bias type ({type_name(bias.dtype)}) should be the same"
+        )
 
 
 def _check(
@@ -268,7 +270,10 @@ def convolution(
     if transposed:
         size = transposed_size(x.shape[2:], kernel.shape[2:], stride, padding, dilation, output_padding)
         if min(size) < 1:
-            given, got = " x ".join(map(str, input.shape[1:])), " x ".join(map(str, [weight.shape[1] * groups, *size]))
+            given, got = (
+                " x ".join(map(str, input.shape[1:])),
+                " x ".join(map(str, [weight.shape[1] * groups, *size])),
+            )
             raise RuntimeError(
                 f"Given input size per channel: ({given}). Calculated output size per channel: ({got}). Output size is "
                 "too small"
@@ -293,11 +298,11 @@ def convolution_backward(
     output_padding: Ints,
     groups: int,
     output_mask: Sequence[bool],
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of input, weight and bias, those that output_mask asks for."""
     dtype = grad_output.dtype
     grad = _wide(grad_output)
-    grad_input = grad_weight = grad_bias = None
+    grad_input = grad_weight = grad_bias = np.zeros(0, dtype)  # what was not asked for stays empty
     complex_ = dtype.kind == "c"
     if output_mask[0]:
         kernel = _wide(weight.conj() if complex_ else weight)

@@ -48,7 +48,9 @@ def sigmoid_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
 
 def tanh_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
     """grad_output * (1 - output ** 2)."""
-    return grad_output * (1 - output * output)
+    out = np.multiply(output, output, out=...)
+    np.subtract(1, out, out=out)
+    return np.multiply(grad_output, out, out=out) if out.shape == grad_output.shape else grad_output * out
 
 
 def floor(x: np.ndarray) -> np.ndarray:

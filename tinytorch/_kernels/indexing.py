@@ -13,11 +13,12 @@ from .scalar_types import (
     category,
     checked_scalar,
     empty_like,
+    first_outside,
     promote_arrays,
     scalar_type_name,
     shape_text,
 )
-from .scatter import accumulate_flat, accumulate_rows
+from .scatter import accumulate_flat, accumulate_rows, linear_index
 
 Index = int | np.integer[Any]
 
@@ -154,6 +155,11 @@ def index_put(
     """Write (or add, if accumulate) `values`, broadcast, to the selected elements. Later duplicates win."""
     if len(indices) > self.ndim:
         raise IndexError(f"too many indices for tensor of dimension {self.ndim} (got {len(indices)})")
+    if len(indices) == 1 and not accumulate and values.dtype == self.dtype:
+        mask = indices[0]
+        if mask is not None and mask.dtype == np.bool_ and mask.shape == self.shape and values.size == 1:
+            np.copyto(self, values.reshape(()), where=mask)
+            return
     key = index_key(self.shape, indices)
     given = [index for index in indices if index is not None]
     if values.size == 1 and not accumulate and len(given) == 1 and given[0].dtype.itemsize == 1:
@@ -225,16 +231,9 @@ def index_select(self: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
         if index.flat[0] != 0:
             raise IndexError("index out of range in self")
         return self.copy()
-    if index.size and (index.min() < 0 or index.max() >= self.shape[dim]):
+    if first_outside(index, self.shape[dim]) is not None:
         raise IndexError("index out of range in self")
     return self.take(index.ravel(), axis=dim)
-
-
-def _gather_axes(shape: tuple[int, ...], dim: int, index: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Index arrays that address element (i, index[i, j], j) for every position of `index`."""
-    axes = list(np.ogrid[tuple(slice(size) for size in index.shape)])
-    axes[dim] = index
-    return tuple(axes)
 
 
 def gather(self: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
@@ -252,13 +251,8 @@ def gather(self: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
                 f"Size does not match at dimension {place} expected index {shape_text(index.shape)} to be no larger than "
                 f"self {shape_text(self.shape)} apart from dimension {dim}"
             )
-    size = self_shape[dim]
-    wrong = (index < 0) | (index >= size)
-    if wrong.any():
-        value = int(index[wrong].flat[0])
-        raise RuntimeError(f"index {value} is out of bounds for dimension {dim} with size {size}")
-    source, positions = self.reshape(self_shape), index.reshape(index_shape)
-    return np.ascontiguousarray(source[_gather_axes(self_shape, dim, positions)]).reshape(index.shape)
+    linear = linear_index(self_shape, dim, index.reshape(index_shape))
+    return self.reshape(-1).take(linear).reshape(index.shape)
 
 
 def _check_flat(operator: str, size: int, index: np.ndarray) -> np.ndarray:

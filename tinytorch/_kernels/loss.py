@@ -65,7 +65,9 @@ def smooth_l1_loss_backward(
     kind = x.dtype.type
     norm = kind(1 / x.size if reduction == MEAN and x.size else 1.0)
     inner = norm * x * grad_output / kind(beta)
-    return np.asarray(np.where(x <= -beta, -norm * grad_output, np.where(x >= beta, norm * grad_output, inner)))
+    return np.asarray(
+        np.where(x <= -beta, -norm * grad_output, np.where(x >= beta, norm * grad_output, inner))
+    )
 
 
 def huber_loss(self: np.ndarray, target: np.ndarray, reduction: int = MEAN, delta: float = 1.0) -> np.ndarray:
@@ -316,7 +318,7 @@ def _margin_inputs(
 ) -> tuple[np.ndarray, np.ndarray]:
     if p not in (1, 2):
         raise RuntimeError("only p == 1 and p == 2 supported")
-    if not (self.ndim == 2 and self.shape[1] or self.ndim == 1 and self.size or self.ndim == 0):
+    if not ((self.ndim == 2 and self.shape[1]) or (self.ndim == 1 and self.size) or self.ndim == 0):
         raise RuntimeError(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"[{', '.join(map(str, self.shape))}]"
@@ -450,19 +452,19 @@ def _label_rows(targets: np.ndarray, lengths: Sequence[int]) -> list[np.ndarray]
     return [targets[i, : lengths[i]] for i in range(len(lengths))]
 
 
-def ctc_loss(
+def _alphas(
     log_probs: np.ndarray,
     targets: np.ndarray,
     input_lengths: Sequence[int],
     target_lengths: Sequence[int],
-    blank: int = 0,
-    zero_infinity: bool = False,
+    blank: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(T, N, C) log probabilities: each sequence's negative log likelihood (N,), and log alpha (N, T, 2 L + 1)."""
+    """Each sequence's negative log likelihood (N,), and log alpha (N, T, 2 L + 1), in float64."""
+    log_probs = log_probs.astype(np.float64)
     steps, batch = log_probs.shape[:2]
     width = 2 * max([*target_lengths, 0]) + 1 if targets.ndim == 1 else 2 * targets.shape[1] + 1
-    alpha = np.full((batch, steps, width), -np.inf, log_probs.dtype)
-    losses = np.zeros(batch, log_probs.dtype)
+    alpha = np.full((batch, steps, width), -np.inf)
+    losses = np.zeros(batch)
     for n, labels in enumerate(_label_rows(targets, target_lengths)):
         sequence, length = _extended(labels, blank), input_lengths[n]
         count = len(sequence)
@@ -472,16 +474,27 @@ def ctc_loss(
         skip = np.zeros(count, bool)
         skip[2:] = (sequence[2:] != blank) & (sequence[2:] != sequence[:-2])
         row = alpha[n]
-        row[0, :2] = log_probs[0, n, sequence[:2]]
+        row[0, : min(2, count)] = log_probs[0, n, sequence[:2]]
         for t in range(1, length):
             before = row[t - 1, :count]
             one = np.concatenate([[-np.inf], before[:-1]])
             two = np.where(skip, np.concatenate([[-np.inf, -np.inf], before[:-2]])[:count], -np.inf)
-            merged = np.logaddexp(np.logaddexp(before, one), two)
-            row[t, :count] = merged + log_probs[t, n, sequence]
-        ends = row[length - 1, max(count - 2, 0) : count]
-        losses[n] = -np.logaddexp.reduce(ends)
+            row[t, :count] = np.logaddexp(np.logaddexp(before, one), two) + log_probs[t, n, sequence]
+        losses[n] = -np.logaddexp.reduce(row[length - 1, max(count - 2, 0) : count])
     return losses, alpha
+
+
+def ctc_loss(
+    log_probs: np.ndarray,
+    targets: np.ndarray,
+    input_lengths: Sequence[int],
+    target_lengths: Sequence[int],
+    blank: int = 0,
+    zero_infinity: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(T, N, C) log probabilities: each sequence's negative log likelihood (N,), and log alpha (N, T, 2 L + 1)."""
+    losses, alpha = _alphas(log_probs, targets, input_lengths, target_lengths, blank)
+    return losses.astype(log_probs.dtype), alpha.astype(log_probs.dtype)
 
 
 def ctc_loss_backward(
@@ -497,6 +510,9 @@ def ctc_loss_backward(
 ) -> np.ndarray:
     """The gradient of ctc_loss with respect to log_probs, as torch gives it: exp(log_probs) minus the posterior."""
     result = np.zeros_like(log_probs)
+    # The saved values are rounded; exponentials of their differences need more digits.
+    neg_log_likelihood, log_alpha = _alphas(log_probs, targets, input_lengths, target_lengths, blank)
+    log_probs = log_probs.astype(np.float64)
     for n, labels in enumerate(_label_rows(targets, target_lengths)):
         sequence, length = _extended(labels, blank), input_lengths[n]
         count = len(sequence)

@@ -95,7 +95,7 @@ def addmm(
             f"({mat1.shape[0]}x{mat1.shape[1]} and {mat2.shape[0]}x{mat2.shape[1]})"
         )
     dtype = self.dtype
-    if mat1.dtype != mat2.dtype and dtype == mat1.dtype or dtype != mat2.dtype:
+    if (mat1.dtype != mat2.dtype and dtype == mat1.dtype) or dtype != mat2.dtype:
         raise RuntimeError(
             f"self and mat2 must have the same dtype, but got {scalar_name(dtype)} and {scalar_name(mat2.dtype)}"
         )
@@ -176,7 +176,8 @@ def addbmm(
         raise RuntimeError("batch2 must be a 3D tensor")
     if batch1.shape[0] != batch2.shape[0]:
         raise RuntimeError(
-            "batch1 and batch2 must have same number of batches, got " + f"{batch1.shape[0]} and {batch2.shape[0]}"
+            "batch1 and batch2 must have same number of batches, got "
+            + f"{batch1.shape[0]} and {batch2.shape[0]}"
         )
     if batch1.shape[2] != batch2.shape[1]:
         raise RuntimeError(
@@ -317,7 +318,9 @@ def linalg_cross(self: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarr
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[dim]} and {other.shape[dim]}"
         )
     left, right = np.moveaxis(self, dim, 0), np.moveaxis(other, dim, 0)  # (3, ...)
-    parts = [left[(i + 1) % 3] * right[(i + 2) % 3] - left[(i + 2) % 3] * right[(i + 1) % 3] for i in range(3)]
+    parts = [
+        left[(i + 1) % 3] * right[(i + 2) % 3] - left[(i + 2) % 3] * right[(i + 1) % 3] for i in range(3)
+    ]
     return np.stack(parts, axis=dim % self.ndim).astype(self.dtype, copy=False)
 
 

@@ -111,7 +111,9 @@ def layer_norm(
     width = math.prod(normalized_shape)
     rows = np.ascontiguousarray(widen(input)).reshape(-1, width) if width else widen(input).reshape(0, 0)
     statistics = (*input.shape[:leading], *[1] * len(normalized_shape))
-    mixed = weight is not None and weight.dtype != input.dtype or bias is not None and bias.dtype != input.dtype
+    mixed = (
+        (weight is not None and weight.dtype != input.dtype) or (bias is not None and bias.dtype != input.dtype)
+    )
     kept = rows.dtype if mixed else input.dtype
     if width == 0:
         empty = np.full(statistics, np.nan, kept)
@@ -194,10 +196,10 @@ def group_norm_backward(
 ) -> tuple[Maybe, Maybe, Maybe]:
     """Gradients of input, weight and bias, those that output_mask asks for."""
     grad = np.ascontiguousarray(widen(grad_out)).reshape(N, C, HxW)
-    rows = np.ascontiguousarray(widen(input)).reshape(N * group, -1)
+    rows = np.ascontiguousarray(widen(input)).reshape(N * group, C // group * HxW)
     scaled = grad if weight is None else grad * widen(weight)[:, None]
     result, normal = rows_backward(
-        scaled.reshape(N * group, -1), rows, widen(mean).reshape(-1), widen(rstd).reshape(-1), None
+        scaled.reshape(rows.shape), rows, widen(mean).reshape(-1), widen(rstd).reshape(-1), None
     )
     dtype = input.dtype if weight is None else weight.dtype
     first = result.reshape(input.shape).astype(input.dtype, copy=False) if output_mask[0] else None
@@ -241,7 +243,11 @@ def batch_norm(
         not_implemented("batch_norm", input.dtype)
     _check_parameter(input.dtype, weight, bias, running_mean, running_var)
     dtype = input.dtype
-    kept = np.dtype(np.float32) if is_low_precision(dtype) and weight is not None and weight.dtype == np.float32 else dtype
+    kept = (
+        np.dtype(np.float32)
+        if is_low_precision(dtype) and weight is not None and weight.dtype == np.float32
+        else dtype
+    )
     x = widen(input)
     broadcast = (channels, *[1] * (x.ndim - 2))
     if training:
@@ -272,8 +278,12 @@ def batch_norm(
 def _square_sum(centred: np.ndarray) -> np.ndarray:
     """The sum of squares per channel."""
     flat = np.ascontiguousarray(centred).reshape(centred.shape[0], centred.shape[1], -1)
-    return precise_sum(np.vecdot(flat, flat), (0,)) if flat.shape[2] > 1 else precise_sum(
-        np.square(flat[:, :, 0]) if flat.shape[2] else np.zeros(flat.shape[:2], flat.dtype), (0,)
+    return (
+        precise_sum(np.vecdot(flat, flat), (0,))
+        if flat.shape[2] > 1
+        else precise_sum(
+            np.square(flat[:, :, 0]) if flat.shape[2] else np.zeros(flat.shape[:2], flat.dtype), (0,)
+        )
     )
 
 

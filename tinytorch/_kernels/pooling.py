@@ -60,7 +60,9 @@ def _counts(
     ]
     if min(counts) < 1:
         before, after = "x".join(map(str, self.shape[1:])), "x".join(map(str, [self.shape[1], *counts]))
-        raise RuntimeError(f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small")
+        raise RuntimeError(
+            f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small"
+        )
     return counts
 
 
@@ -143,7 +145,8 @@ def scatter_values(
     """grad summed at flat spatial indices into an array of the given shape."""
     leading = math.prod(shape[: len(shape) - rank])
     area = math.prod(shape[len(shape) - rank :])
-    rows, places = grad.reshape(leading, -1), indices.reshape(leading, -1)
+    cells = math.prod(indices.shape[indices.ndim - rank :])
+    rows, places = grad.reshape(leading, cells), indices.reshape(leading, cells)
     if unique:
         result = np.zeros((leading, area), grad.dtype)
         np.put_along_axis(result, places, rows, axis=1)
@@ -175,7 +178,9 @@ def adaptive_range(size: int, count: int) -> list[tuple[int, int]]:
 
 def _check_adaptive(name: str, self: np.ndarray, output: Ints, rank: int) -> None:
     if self.ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got {_text(self.shape)}")
+        raise RuntimeError(
+            f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got {_text(self.shape)}"
+        )
     first = self.ndim - rank if name.startswith("adaptive_avg") else self.ndim - rank - 1
     for i in range(first, self.ndim):
         if self.shape[i] == 0:
@@ -403,7 +408,9 @@ def fractional_max_pool(
     sizes = x.shape[2:]
     for n, c in product(range(x.shape[0]), range(x.shape[1])):
         starts = [
-            fractional_starts(float(samples[n, c, i if rank == 3 else rank - 1 - i]), sizes[i], output[i], kernel[i])
+            fractional_starts(
+                float(samples[n, c, i if rank == 3 else rank - 1 - i]), sizes[i], output[i], kernel[i]
+            )
             for i in range(rank)
         ]
         for cell in product(*(range(o) for o in output)):

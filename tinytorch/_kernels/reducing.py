@@ -98,14 +98,16 @@ def _product(self: np.ndarray, axes: tuple[int, ...], keepdim: bool, dtype: np.d
         return np.logical_and.reduce(self, axis=axes, keepdims=keepdim, out=...)
     source = self.astype(target, copy=False)
     if is_low_precision(target):
-        return np.multiply.reduce(source.astype(np.float32), axis=axes, keepdims=keepdim, out=...).astype(target)
+        return np.multiply.reduce(source.astype(np.float32), axis=axes, keepdims=keepdim, out=...).astype(
+            target
+        )
     return np.multiply.reduce(source, axis=axes, keepdims=keepdim, dtype=target, out=...)
 
 
 def _check_nonempty(name: str, self: np.ndarray, dim: Dims) -> None:
     if self.size:
         return
-    if not dim:
+    if not dim or (len(dim) == self.ndim and name.startswith("am")):
         raise RuntimeError(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
             "Specify the reduction dim with the 'dim' argument."

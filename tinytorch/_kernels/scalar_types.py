@@ -201,3 +201,16 @@ def checked_scalar(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
         name = _CONVERSION_NAMES.get(dtype.name, c_type_name(dtype))
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
     return np.array(value, dtype)
+
+
+def first_outside(index: np.ndarray, size: int, wraps: bool = False) -> int | None:
+    """The first element of an integer array that is no position in a dimension of `size`; None if all are.
+
+    Seen as unsigned, a negative position is larger than any size, so that one reduction decides.
+    """
+    if index.size == 0:
+        return None
+    if index.dtype == np.int64 and int(index.view(np.uint64).max()) < size:
+        return None
+    wrong = (index >= size) | (index < (-size if wraps else 0))
+    return int(index[wrong].flat[0]) if wrong.any() else None

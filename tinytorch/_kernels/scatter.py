@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .scalar_types import checked_scalar, scalar_type_name, shape_text
+from .scalar_types import checked_scalar, first_outside, scalar_type_name, shape_text
 
 _CSC_FROM = 1 << 16  # elements from which a sparse product repays importing SciPy
 
@@ -64,7 +65,7 @@ def accumulate_rows(target: np.ndarray, index: np.ndarray, values: np.ndarray) -
 def _rows_first(self: np.ndarray, dim: int) -> np.ndarray:
     """`self` with `dim` in front, as a contiguous matrix (size of dim, rest); a view where memory allows."""
     moved = np.moveaxis(self, dim, 0)
-    return np.ascontiguousarray(moved).reshape(moved.shape[0], -1)
+    return np.ascontiguousarray(moved).reshape(moved.shape[0], math.prod(moved.shape[1:]))
 
 
 def _check_index_func(
@@ -111,9 +112,8 @@ def index_add(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray,
     whole = self.reshape(1) if self.ndim == 0 else self
     given = source.reshape(1) if source.ndim == 0 else source
     size = whole.shape[dim]
-    wrong = (index < 0) | (index >= size)
-    if wrong.any():
-        value = int(index[wrong].flat[0])
+    value = first_outside(index, size)
+    if value is not None:
         if whole.ndim == 1:
             raise RuntimeError("index out of range in self")
         raise RuntimeError(f"index {value} is out of bounds for dimension 0 with size {size}")
@@ -246,26 +246,22 @@ def check_scatter(
         )
 
 
-def _linear_index(shape: tuple[int, ...], dim: int, index: np.ndarray) -> np.ndarray:
-    """Positions in the flattened array of `shape` that element-wise scatter along `dim` writes to; checks the range."""
+def linear_index(shape: tuple[int, ...], dim: int, index: np.ndarray) -> np.ndarray:
+    """Positions in the flattened array of `shape` that gather and scatter along `dim` address; checks the range."""
     size = shape[dim]
-    wrong = (index < 0) | (index >= size)
-    if wrong.any():
-        value = int(index[wrong].flat[0])
+    value = first_outside(index, size)
+    if value is not None:
         raise RuntimeError(f"index {value} is out of bounds for dimension {dim} with size {size}")
-    linear: Any = 0
-    step = 1
-    for place in range(len(shape) - 1, -1, -1):
-        if place == dim:
-            linear = linear + index * step
-        else:
+    steps = [math.prod(shape[place + 1 :]) for place in range(len(shape))]
+    linear = index if steps[dim] == 1 else index * steps[dim]
+    for place, length in enumerate(index.shape):
+        if place != dim and length > 1:
             line = (
-                np.arange(0, index.shape[place] * step, step)
-                if step
-                else np.zeros(index.shape[place], np.intp)
+                np.arange(0, length * steps[place], steps[place])
+                if steps[place]
+                else np.zeros(length, np.intp)
             )
             linear = linear + line.reshape((-1,) + (1,) * (len(shape) - 1 - place))
-        step *= shape[place]
     return np.asarray(linear, np.intp)
 
 
@@ -285,7 +281,7 @@ def scatter(
         return
     shape = self.shape or (1,)
     positions = index.reshape(index.shape or (1,))
-    linear = _linear_index(shape, dim, positions).reshape(-1)
+    linear = linear_index(shape, dim, positions).reshape(-1)
     if isinstance(source, np.ndarray) and source.ndim:
         values = source[tuple(slice(size) for size in positions.shape)].reshape(-1)
     else:

@@ -38,7 +38,9 @@ def _blocked(step: Callable[..., None], dim: int, result_dtype: np.dtype, *array
     if inner > BLOCK // max(size, 1):
         # Few outer slices, long inner ones: cut along the inner dimension.
         width = max(1, BLOCK // size)
-        pieces = [(slice(i, i + 1), slice(j, j + width)) for i in range(outer) for j in range(0, inner, width)]
+        pieces = [
+            (slice(i, i + 1), slice(j, j + width)) for i in range(outer) for j in range(0, inner, width)
+        ]
     else:
         height = max(1, BLOCK // (size * inner))
         pieces = [(slice(i, i + height), slice(None)) for i in range(0, outer, height)]

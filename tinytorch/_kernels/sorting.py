@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,6 @@ from .scalar_types import (
     category,
     empty_like,
     not_implemented,
-    promote_arrays,
-    scalar_type_name,
-    shape_text,
 )
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -59,7 +55,7 @@ def sort(self: np.ndarray, dim: int, descending: bool, stable: bool = True) -> P
     if not stable and 16 < size <= _EXACT_ROW and self.size <= _EXACT_TOTAL:
         rows = comparable(_last(self, dim))
         orders = np.moveaxis(order, dim, -1)
-        flat = orders.reshape(-1, size)
+        flat = orders.reshape(math.prod(orders.shape[:-1]), size)
         for number in np.flatnonzero(_with_ties(np.take_along_axis(rows, flat, 1))):
             ranks = _dense_ranks(rows[number])
             items = list(zip((-ranks if descending else ranks).tolist(), range(size), strict=True))
@@ -82,7 +78,7 @@ def _with_ties(ordered: np.ndarray) -> np.ndarray:
 def _last(self: np.ndarray, dim: int) -> np.ndarray:
     """`self` as a matrix whose rows run along `dim`: (everything else, size)."""
     moved = np.moveaxis(self, dim, -1)
-    return np.ascontiguousarray(moved).reshape(-1, self.shape[dim])
+    return np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), self.shape[dim])
 
 
 def _dense_ranks(row: np.ndarray) -> np.ndarray:
@@ -97,6 +93,27 @@ def _dense_ranks(row: np.ndarray) -> np.ndarray:
     ranks = np.empty(row.size, np.int64)
     ranks[order] = np.concatenate(([0], np.cumsum(new)))
     return ranks
+
+
+def _equal(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Where the elements of rows equal the row's value (a column); nan equals nan."""
+    equal = rows == values
+    if rows.dtype.kind == "f":
+        equal |= np.isnan(rows) & np.isnan(values)
+    return equal
+
+
+def _at_places(rows: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row the position of the element that a stable sort puts at the row's place, and whether others equal it."""
+    kinds = np.unique(places)
+    numbers = np.arange(rows.shape[0])
+    values = np.partition(rows, kinds, axis=1)[numbers, places][:, None]
+    equal = _equal(rows, values)
+    below = (rows < values).sum(1)
+    if rows.dtype.kind == "f":
+        below = np.where(np.isnan(values[:, 0]), (~np.isnan(rows)).sum(1), below)
+    turn = np.cumsum(equal, axis=1) == (places - below + 1)[:, None]
+    return turn.argmax(1), equal.sum(1) > 1
 
 
 def topk(self: np.ndarray, k: int, dim: int, largest: bool, sorted_: bool) -> Pair:
@@ -114,11 +131,25 @@ def topk(self: np.ndarray, k: int, dim: int, largest: bool, sorted_: bool) -> Pa
     shape = (*np.moveaxis(self, dim, -1).shape[:-1], k)
     chosen = np.empty((rows.shape[0], k), np.int64)
     if k:
-        order = _argsort(rows, 1, largest)
-        ahead = np.take_along_axis(rows, order[:, : min(k + 1, size)], 1)
+        if 4 * k < size:
+            # only the k winners are put in order
+            last = size - k if largest else k - 1
+            winners = (
+                np.argpartition(rows, last, axis=1)[:, -k:]
+                if largest
+                else np.argpartition(rows, last, axis=1)[:, :k]
+            )
+            winners.sort(axis=1)
+            order = np.take_along_axis(winners, _argsort(np.take_along_axis(rows, winners, 1), 1, largest), 1)
+            ahead = np.take_along_axis(rows, order, 1)
+            edge = ahead[:, -1:]
+            tied = _with_ties(ahead) | (_equal(rows, edge).sum(1) > _equal(ahead, edge).sum(1))
+        else:
+            order = _argsort(rows, 1, largest)
+            tied = _with_ties(np.take_along_axis(rows, order[:, : min(k + 1, size)], 1))
         chosen[...] = order[:, :k]
         # without ties the order of a sorted result is settled; the others need torch's own sequence of swaps
-        undecided = _with_ties(ahead) if sorted_ or k * 64 <= size else np.ones(rows.shape[0], bool)
+        undecided = tied if sorted_ or k * 64 <= size else np.ones(rows.shape[0], bool)
         for number in np.flatnonzero(undecided):
             chosen[number] = _topk_row(rows[number], k, largest, sorted_)
     indices = np.ascontiguousarray(np.moveaxis(chosen.reshape(shape), -1, dim))
@@ -161,23 +192,12 @@ def kthvalue(self: np.ndarray, k: int, dim: int, keepdim: bool) -> Pair:
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
     rows = comparable(_last(self, dim))
-    order = rows.argsort(axis=1, kind="stable")
-    positions = order[:, k - 1].copy()
-    for number in np.flatnonzero(_tied_at(rows, order, np.full(rows.shape[0], k - 1))):
+    positions, tied = _at_places(rows, np.full(rows.shape[0], k - 1))
+    for number in np.flatnonzero(tied):
         items = list(zip(_dense_ranks(rows[number]).tolist(), range(rows.shape[1]), strict=True))
         selection.quick_select(items, k - 1)
         positions[number] = items[k - 1][1]
     return _select_rows(self, dim, keepdim, positions)
-
-
-def _tied_at(rows: np.ndarray, order: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Which rows hold another element equal to the one at their place in the order."""
-    numbers = np.arange(rows.shape[0])
-    chosen = rows[numbers, order[numbers, places]]
-    equal = rows == chosen[:, None]
-    if rows.dtype.kind == "f":
-        equal |= np.isnan(rows) & np.isnan(chosen)[:, None]
-    return equal.sum(1) > 1
 
 
 def median_dim(self: np.ndarray, dim: int, keepdim: bool, ignore_nan: bool) -> Pair:
@@ -195,8 +215,7 @@ def median_dim(self: np.ndarray, dim: int, keepdim: bool, ignore_nan: bool) -> P
     if ignore_nan:
         present = size - missing.sum(1)
         places = np.where(present == 0, 0, (np.maximum(present, 1) - 1) // 2)
-    order = rows.argsort(axis=1, kind="stable")
-    positions = order[np.arange(count), places]
+    positions, _ = _at_places(rows, places)
     if not ignore_nan:
         some = missing.any(1)
         positions[some] = missing[some].argmax(1)
@@ -343,351 +362,3 @@ def unique_consecutive(
     places = (np.cumsum(new) - 1).astype(np.int64).reshape(self.shape) if inverse else none
     numbers = np.diff(np.append(np.flatnonzero(new), flat.size)).astype(np.int64) if counts else none
     return self.reshape(-1)[new], places, numbers
-
-
-def _search(rows: np.ndarray, values: np.ndarray, right: bool) -> np.ndarray:
-    """Binary search of values (N, M) in each of the rows (N, S), all at once; it makes torch's own comparisons, so that
-    unsorted rows and nans give the same answers."""
-    low = np.zeros(values.shape, np.int64)
-    high = np.full(values.shape, rows.shape[1], np.int64)
-    numbers = np.arange(rows.shape[0])[:, None]
-    for _ in range(int(rows.shape[1]).bit_length()):
-        middle = (low + high) // 2
-        active = low < high
-        found = rows[numbers, np.minimum(middle, rows.shape[1] - 1)]
-        ahead = ~(found > values) if right else ~(found >= values)
-        low = np.where(active & ahead, middle + 1, low)
-        high = np.where(active & ~ahead, middle, high)
-    return low
-
-
-def searchsorted(
-    sorted_sequence: np.ndarray,
-    values: np.ndarray,
-    out_int32: bool,
-    right: bool,
-    side: str | None,
-    sorter: np.ndarray | None,
-) -> np.ndarray:
-    """For each value, how many elements of its row are below it (not above it, if right)."""
-    name = "torch.searchsorted(): "
-    scalar = values.ndim == 0
-    if sorted_sequence.ndim == 0:
-        raise RuntimeError(f"{name}boundaries tensor should have positive dimension, but got 0 dimension")
-    if side is not None:
-        if side not in ("left", "right"):
-            raise RuntimeError(f"{name}side can only be 'left' or 'right' but got {side}")
-        if right and side == "left":
-            raise RuntimeError(
-                f"{name}side and right can't be set to opposites, got side of left while right was True"
-            )
-        right = side == "right"
-    if scalar and sorted_sequence.ndim != 1:
-        raise RuntimeError(
-            f"{name}input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor "
-            f"dim({sorted_sequence.ndim}) and input value's dim(0) numel(1)"
-        )
-    if sorted_sequence.ndim != 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
-        raise RuntimeError(
-            f"{name}boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
-            f"value tensor must match, but we got boundaries tensor {shape_text(sorted_sequence.shape)} and input value "
-            f"tensor {shape_text(values.shape)}"
-        )
-    if sorter is not None:
-        if sorter.shape != sorted_sequence.shape:
-            raise RuntimeError(
-                f"{name}boundary and sorter must have the same size, but got boundary tensor "
-                f"{shape_text(sorted_sequence.shape)}and got sorter tensor {shape_text(sorter.shape)}"
-            )
-        if sorter.dtype != np.int64:
-            raise RuntimeError(
-                f"{name}sorter must be a tensor of long dtype but got dtype {scalar_type_name(sorter.dtype)}"
-            )
-        if sorter.size and (sorter.min() < 0 or sorter.max() >= sorted_sequence.shape[-1]):
-            raise RuntimeError(f"{name}sorter index out of range")
-        sorted_sequence = np.take_along_axis(sorted_sequence, sorter, -1)
-    if sorted_sequence.dtype.kind == "c" or values.dtype.kind == "c":
-        raise not_implemented("searchsorted_out_cpu", np.dtype(np.complex64))
-    dtype = promote_arrays((sorted_sequence, values))
-    sorted_sequence, values = (
-        comparable(array.astype(dtype, copy=False)) for array in (sorted_sequence, values)
-    )
-    result_type = np.int32 if out_int32 else np.int64
-    if sorted_sequence.size == 0 or values.size == 0:
-        return np.zeros(values.shape, result_type)
-    if sorted_sequence.ndim == 1:
-        in_order = sorted_sequence[1:] >= sorted_sequence[:-1]
-        if in_order.all() and not (sorted_sequence.size == 1 and sorted_sequence[0] != sorted_sequence[0]):
-            found = np.searchsorted(sorted_sequence, values, "right" if right else "left")
-            return np.asarray(found, result_type)
-        rows = sorted_sequence[None]
-        return _search(rows, values.reshape(1, -1), right).reshape(values.shape).astype(result_type)
-    rows = sorted_sequence.reshape(-1, sorted_sequence.shape[-1])
-    found = _search(rows, values.reshape(rows.shape[0], -1), right)
-    return found.reshape(values.shape).astype(result_type)
-
-
-def isin(elements: np.ndarray, tests: np.ndarray, invert: bool) -> np.ndarray:
-    """Whether each element occurs among `tests`."""
-    for array in (elements, tests):
-        if array.dtype == np.bool_ or array.dtype.kind == "c":
-            raise RuntimeError(
-                f"Unsupported input type encountered for isin(): {scalar_type_name(array.dtype)}"
-            )
-    if elements.size == 0:
-        return np.zeros(elements.shape, np.bool_)
-    dtype = promote_arrays((elements, tests))
-    elements, tests = comparable(elements.astype(dtype)), comparable(tests.astype(dtype))
-    return np.asarray(np.isin(elements, tests, invert=invert))
-
-
-def bincount(self: np.ndarray, weights: np.ndarray | None, minlength: int) -> np.ndarray:
-    """How often each non-negative integer occurs, or the sum of the weights of its occurrences."""
-    if minlength < 0:
-        raise RuntimeError("minlength should be >= 0")
-    if self.dtype.kind not in "iu":
-        raise not_implemented("bincount_cpu", self.dtype)
-    if self.ndim == 1 and self.size == 0:
-        return np.zeros(minlength, np.int64)
-    if self.ndim != 1 or self.min() < 0:
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    if weights is not None and (weights.ndim != 1 or weights.size != self.size):
-        raise RuntimeError("weights should be 1-d and have the same length as input")
-    if weights is None:
-        return np.bincount(self, minlength=minlength).astype(np.int64, copy=False)
-    result = np.bincount(self, weights.astype(np.float64), minlength)
-    return result.astype(np.float32) if weights.dtype == np.float32 else result
-
-
-def _shortest(value: float) -> str:
-    """A number as C++ streams print it: six significant digits."""
-    if math.isnan(value):
-        return "-nan" if math.copysign(1, value) < 0 else "nan"
-    return f"{value:.6g}"
-
-
-def histogram_range(
-    self: np.ndarray, low: float, high: float, name: str, margin: float
-) -> tuple[float, float]:
-    """The range of a histogram: given, or that of the data if both ends are equal; widened if it is a single point."""
-    if low == high and self.size:
-        limits = np.finfo(comparable(self).dtype)
-        low, high = min(float(self.min()), float(limits.max)), max(float(self.max()), float(limits.min))
-        if np.isnan(comparable(self)).any():
-            low = high = math.copysign(math.nan, -1.0)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise RuntimeError(f"{name}: range of [{_shortest(low)}, {_shortest(high)}] is not finite")
-    if low > high:
-        raise RuntimeError(f"{name}: max must be larger than min")
-    if low == high:
-        low, high = low - margin, high + margin
-    return low, high
-
-
-def _fused(factor: Any, other: np.ndarray, term: Any) -> np.ndarray:
-    """factor * other + term, rounded once."""
-    dtype = other.dtype
-    if dtype == np.float32:
-        return (np.float64(factor) * other.astype(np.float64) + np.float64(term)).astype(dtype)
-    product = factor * other
-    # error of the product by splitting both factors into halves whose products are exact
-    high_factor = 134217729.0 * factor
-    high_factor = high_factor - (high_factor - factor)
-    high_other = 134217729.0 * other
-    high_other = high_other - (high_other - other)
-    low_factor, low_other = factor - high_factor, other - high_other
-    lost = (
-        (high_factor * high_other - product) + high_factor * low_other + low_factor * high_other
-    ) + low_factor * low_other
-    total = product + term
-    back = total - product
-    lost_again = (product - (total - back)) + (term - back)
-    return total + (lost + lost_again)
-
-
-def _edges(low: float, high: float, bins: int, dtype: np.dtype[Any]) -> np.ndarray:
-    """bins + 1 equally spaced edges, computed from both ends towards the middle as torch's linspace does."""
-    start, end = dtype.type(low), dtype.type(high)
-    step = (end - start) / dtype.type(bins)
-    places = np.arange(bins + 1)
-    half = (bins + 1) // 2
-    edges = np.where(
-        places < half,
-        _fused(step, places.astype(dtype), start),
-        _fused(-step, (bins - places).astype(dtype), end),
-    )
-    return edges.astype(dtype)
-
-
-def histc(self: np.ndarray, bins: int, low: float, high: float) -> np.ndarray:
-    """Counts of the elements in `bins` equal intervals from low to high; others are ignored."""
-    if bins <= 0:
-        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
-    if self.dtype == np.bool_:
-        raise not_implemented("linspace_cpu", self.dtype)
-    if self.dtype.kind in "iu" or self.dtype.kind == "c":
-        raise not_implemented("histogram_cpu", self.dtype)
-    values = self.reshape(-1)
-    low, high = histogram_range(values, low, high, "torch.histc", 1)
-    if values.dtype.itemsize == 2:
-        edges = _edges(low, high, bins, np.dtype(np.float32)).astype(values.dtype)
-    else:
-        edges = _edges(low, high, bins, values.dtype)
-    return _count(values, edges, None, search=False).astype(self.dtype)
-
-
-def _count(values: np.ndarray, edges: np.ndarray, weights: np.ndarray | None, search: bool) -> np.ndarray:
-    """Sum of weights (or number) of the values between consecutive equally spaced edges; the last bin includes its end."""
-    bins = edges.size - 1
-    low, high = edges[0], edges[-1]
-    inside = (values >= low) & (values <= high)
-    values = values[inside]
-    places = ((values - low) * values.dtype.type(bins) / (high - low)).astype(np.int64)
-    if search:
-        # the product above may round across an edge; the neighbouring edges decide
-        near = np.clip(places[:, None] + np.array([-1, 0, 1, 2]), 0, bins)  # (values, 4)
-        first = np.maximum(places - 1, 0)
-        last = np.minimum(places + 2, bins + 1)
-        positions = np.searchsorted(edges, values, "right")
-        places = np.clip(positions, first, last) - 1
-        del near
-    places = np.where(places == bins, bins - 1, places)
-    chosen = None if weights is None else weights[inside].astype(np.float64)
-    return np.bincount(places, chosen, bins)
-
-
-def histogram(
-    self: np.ndarray, edges: np.ndarray, weight: np.ndarray | None, density: bool, uniform: bool
-) -> np.ndarray:
-    """The (weighted) number of elements between consecutive edges, or its density."""
-    if self.dtype.kind != "f":
-        raise not_implemented("histogramdd", self.dtype)
-    values = self.reshape(-1)
-    weights = None if weight is None else weight.reshape(-1)
-    if uniform:
-        counts = _count(values, edges, weights, search=True)
-    else:
-        inside = (values >= edges[0]) & (values <= edges[-1])
-        places = np.searchsorted(edges, values[inside], "right") - 1
-        places = np.where(places == edges.size - 1, edges.size - 2, places)
-        chosen = None if weights is None else weights[inside].astype(np.float64)
-        counts = np.bincount(places, chosen, edges.size - 1)
-    result = counts.astype(self.dtype)
-    if density:
-        result = result / result.sum() / np.diff(edges)
-    return result
-
-
-def running_extreme(self: np.ndarray, dim: int, ufunc: np.ufunc, kernel: str) -> Pair:
-    """Running maximum or minimum along `dim` and the latest position at which it was reached; a nan stays."""
-    if self.dtype.kind == "c":
-        raise not_implemented(kernel, self.dtype)
-    if self.ndim == 0:
-        return self.copy(), np.zeros((), np.int64)
-    if self.size == 0:
-        return self.copy(), np.zeros(self.shape, np.int64)
-    keys = comparable(self)
-    values = np.ascontiguousarray(ufunc.accumulate(keys, axis=dim))
-    reached = keys == values
-    if keys.dtype.kind == "f":
-        reached |= np.isnan(keys)
-    places = np.arange(self.shape[dim]).reshape((-1,) + (1,) * (self.ndim - 1 - dim))
-    indices = np.ascontiguousarray(np.maximum.accumulate(np.where(reached, places, 0), axis=dim))
-    return values.astype(self.dtype, copy=False), indices
-
-
-def _accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type a running sum is kept in: float32 in float64, half precisions in float32, complex64 in complex128."""
-    if dtype == np.float32:
-        return np.dtype(np.float64)
-    if dtype == np.complex64:
-        return np.dtype(np.complex128)
-    if dtype == np.float16 or dtype.kind == "V":
-        return np.dtype(np.float32)
-    return dtype
-
-
-def running(self: np.ndarray, dim: int, dtype: np.dtype[Any] | None, ufunc: np.ufunc) -> np.ndarray:
-    """Running sum or product along `dim`; integers and bool give int64."""
-    if dtype is None:
-        dtype = np.dtype(np.int64) if category(self.dtype) < 2 else self.dtype
-    values = self.astype(dtype, copy=False)
-    if self.ndim == 0:
-        return values.copy()
-    if dtype == np.bool_:
-        ufunc = np.logical_or if ufunc is np.add else np.logical_and
-    wide = _accumulator(dtype)
-    if wide == dtype:
-        return np.ascontiguousarray(ufunc.accumulate(values, axis=dim, dtype=dtype))
-    return np.asarray(ufunc.accumulate(values.astype(wide), axis=dim)).astype(dtype, order="C")
-
-
-def logcumsumexp(self: np.ndarray, dim: int) -> np.ndarray:
-    """Running log(sum(exp)) along `dim`."""
-    if category(self.dtype) < 2:
-        raise not_implemented("logcumsumexp_out_cpu", self.dtype)
-    if self.ndim == 0 or self.size == 0:
-        return self.copy()
-    wide = _accumulator(self.dtype)
-    values = self.astype(wide)
-    if wide.kind != "c":
-        return np.asarray(np.logaddexp.accumulate(values, axis=dim)).astype(self.dtype, order="C")
-    moved = np.moveaxis(values, dim, 0)
-    for place in range(1, moved.shape[0]):
-        moved[place] = _complex_logaddexp(moved[place], moved[place - 1])
-    return values.astype(self.dtype, order="C")
-
-
-def _complex_logaddexp(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """log(exp(x) + exp(y)) for complex arrays, on the branch next to the one with the larger real part."""
-    swap = x.real < y.real
-    low, high = np.where(swap, x, y), np.where(swap, y, x)
-    result = np.log1p(np.exp(low - high)) + high
-    endless = ~np.isfinite(low.real) & (low.real == high.real)
-    if endless.any():
-        both = np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high)))
-        result = np.where(endless, both, result)
-    missing = np.isnan(x) | np.isnan(y)
-    return np.where(missing, complex(np.nan, np.nan), result)
-
-
-def histogram_edges(self: np.ndarray, bins: int, range_: list[float] | None) -> np.ndarray:
-    """The bin edges of a histogram with equal bins over `range_` or over the data."""
-    values = self.reshape(-1)
-    if range_ is None:
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-        low, high = histogram_range(values, low, high, "torch.histogram", 0.5)
-    else:
-        low, high = range_
-        if low == high:
-            low, high = low - 1, high + 1
-    return _edges(low, high, bins, self.dtype)
-
-
-def number_beside(array: np.ndarray, number: Any) -> np.ndarray:
-    """A Python number as a 0-dimensional array that does not raise the type of `array` within its category."""
-    own = np.asarray(number)
-    if own.dtype.kind == "u":
-        own = own.astype(np.int64)
-    if category(own.dtype) <= category(array.dtype):
-        return own.astype(array.dtype)
-    return own.astype(np.float32) if own.dtype.kind == "f" else own
-
-
-def bucketize(self: np.ndarray, boundaries: np.ndarray, out_int32: bool, right: bool) -> np.ndarray:
-    """searchsorted with the arguments the other way round."""
-    if boundaries.ndim != 1:
-        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
-    return searchsorted(boundaries, self, out_int32, right, None, None)
-
-
-def check_edges(edges: np.ndarray) -> None:
-    if edges.ndim != 1:
-        raise RuntimeError(
-            f"torch.histogramdd: bins tensor should have one dimension, but got {edges.ndim} dimensions in the bins tensor "
-            "for dimension 0"
-        )
-    if edges.size == 0:
-        raise RuntimeError(
-            "torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor for dimension 0"
-        )

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 
-def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False) -> int:
+def output_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False
+) -> int:
     """How many windows fit; with ceil_mode the last may hang over, but must start inside the input or its left padding."""
     span = size + 2 * padding - dilation * (kernel - 1) - 1
     count = span // stride + 1
@@ -40,7 +42,11 @@ def pad(array: np.ndarray, before: Sequence[int], after: Sequence[int], value: f
 
 
 def windows(
-    padded: np.ndarray, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], counts: Sequence[int]
+    padded: np.ndarray,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    counts: Sequence[int],
 ) -> np.ndarray:
     """A view (N, C, *kernel, *counts) of every window's every position. Read only."""
     rank = len(kernel)
@@ -76,7 +82,9 @@ def scatter(
     """The transpose of gathering: columns (N, C, *kernel, *counts) summed into (N, C, *size)."""
     rank = len(kernel)
     counts = columns.shape[-rank:]
-    reach = [d * (k - 1) + (c - 1) * s + 1 for d, k, c, s in zip(dilation, kernel, counts, stride, strict=True)]
+    reach = [
+        d * (k - 1) + (c - 1) * s + 1 for d, k, c, s in zip(dilation, kernel, counts, stride, strict=True)
+    ]
     sizes = [max(n + 2 * p, r) for n, p, r in zip(size, padding, reach, strict=True)]
     result = np.zeros((*columns.shape[:2], *sizes), columns.dtype)
     if math.prod(counts):
@@ -97,7 +105,7 @@ def im2col(
     """(N, C, H, W) or (C, H, W) to (N, C * kernel, L): every window as a column."""
     _check_blocks("im2col", kernel_size, dilation, padding, stride)
     batched = self.ndim == 4
-    if not batched and self.ndim != 3 or 0 in self.shape[-3:]:
+    if (not batched and self.ndim != 3) or 0 in self.shape[-3:]:
         shape = ", ".join(map(str, self.shape))
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
@@ -136,7 +144,9 @@ def _check_blocks(
     ):
         if min(values) < least:
             if title == "padding":
-                raise RuntimeError(f"padding should be non-negative, but got pad_height: {values[0]} pad_width: {values[1]}")
+                raise RuntimeError(
+                    f"padding should be non-negative, but got pad_height: {values[0]} pad_width: {values[1]}"
+                )
             short = title.replace("kernel size", "kernel")
             raise RuntimeError(
                 f"{title} should be greater than zero, but got {short}_height: {values[0]} {short}_width: {values[1]}"
@@ -155,7 +165,7 @@ def col2im(
     _check_blocks("col2im", kernel_size, dilation, padding, stride)
     batched = self.ndim == 3
     shape = ", ".join(map(str, self.shape))
-    if not batched and self.ndim != 2 or 0 in self.shape[-2:]:
+    if (not batched and self.ndim != 2) or 0 in self.shape[-2:]:
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
             f"input, but got: [{shape}]"
@@ -182,6 +192,8 @@ def col2im(
         raise RuntimeError(given)
     wide = columns.reshape(columns.shape[0], columns.shape[1] // area, *kernel_size, *counts)
     low = wide.dtype.itemsize == 2 and wide.dtype.kind != "i"
-    summed = scatter(wide.astype(np.float32) if low else wide, output_size_, stride, padding, dilation, kernel_size)
+    summed = scatter(
+        wide.astype(np.float32) if low else wide, output_size_, stride, padding, dilation, kernel_size
+    )
     result = np.ascontiguousarray(summed).astype(self.dtype, copy=False)
     return result if batched else result[0]

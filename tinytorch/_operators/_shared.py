@@ -7,11 +7,10 @@ from .._core.declare import find
 
 def conj(value):
     """The complex conjugate of a tensor or number; real tensors pass through without a new node."""
-    if isinstance(value, complex):
+    try:
+        return find("conj_physical").call(value) if value._key.dtype.is_complex else value
+    except AttributeError:
         return value.conjugate()
-    if isinstance(value, int | float):
-        return value
-    return find("conj_physical").call(value) if value._key.dtype.is_complex else value
 
 
 def masked(condition, chosen, other):

@@ -13,6 +13,9 @@ from .conversion import _back_to, cast
 
 _NUMBERS = (bool, int, float, complex)
 
+#: In-place symbols whose operators have no straight line of their own.
+_KERNELLED = frozenset(("bitwise_and_", "bitwise_or_", "bitwise_xor_"))
+
 _INFIX = {
     options.options["infix"]: name for name, overloads in registry.items() for options in overloads if options.options.get("infix")
 }
@@ -157,7 +160,10 @@ def _install() -> None:
         ("pow", "pow_"), ("and", "bitwise_and_"), ("or", "bitwise_or_"), ("xor", "bitwise_xor_"), ("lshift", "bitwise_left_shift_"),
         ("rshift", "bitwise_right_shift_"),
     ):  # fmt: skip
-        functions[f"__i{symbol}__"] = _inplace(name)
+        if f"__{symbol}__" in _INFIX and name not in _KERNELLED:
+            symbols[f"__i{symbol}__"] = name[:-1]
+        else:
+            functions[f"__i{symbol}__"] = _inplace(name)
     functions["__neg__"] = lambda self: self.neg()
     functions["__pos__"] = lambda self: self.positive()
     functions["__abs__"] = lambda self: self.abs()

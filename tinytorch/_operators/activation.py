@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch._core.declare import composite, op, pointwise
 from tinytorch._kernels import activation as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators.adjoint import flat
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -19,8 +20,7 @@ GELU_CUBIC = 0.044715
 
 def _gate_slope(x: Any) -> Any:
     """The derivative of the sigmoid."""
-    gate = x.sigmoid()
-    return gate * (1 - gate)
+    return x.sigmoid() * (-x).sigmoid()
 
 
 threshold_backward = pointwise(
@@ -31,7 +31,7 @@ threshold_backward = pointwise(
 )
 threshold_backward.vjp(
     grad_output=lambda grad, self, threshold: threshold_backward(grad, self, threshold),
-    self=lambda grad: None,
+    self=flat,
 )
 
 relu = pointwise("relu(Tensor self) -> Tensor", kernels.relu, out=False)
@@ -50,7 +50,7 @@ hardtanh_backward = pointwise(
 )
 hardtanh_backward.vjp(
     grad_output=lambda grad, self, min_val, max_val: hardtanh_backward(grad, self, min_val, max_val),
-    self=lambda grad: None,
+    self=flat,
 )
 hardtanh = pointwise(
     "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", kernels.hardtanh, module="nn"
@@ -72,7 +72,7 @@ leaky_relu_backward = pointwise(
 )
 leaky_relu_backward.vjp(
     grad_output=lambda grad, self, negative_slope: leaky_relu_backward(grad, self, negative_slope, False),
-    self=lambda grad: None,
+    self=flat,
 )
 leaky_relu = pointwise(
     "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", kernels.leaky_relu, module="nn"
@@ -91,16 +91,20 @@ elu_backward.vjp(
         grad, alpha, scale, input_scale, is_result, self_or_result
     ),
     self_or_result=lambda grad, grad_output, alpha, scale, input_scale, is_result, self_or_result: (
-        (grad * grad_output * input_scale)
-        if is_result
-        else elu_backward(
-            grad * grad_output * input_scale, alpha, scale, input_scale, False, self_or_result
+        (
+            (grad * grad_output * input_scale)
+            if is_result
+            else elu_backward(
+                grad * grad_output * input_scale, alpha, scale, input_scale, False, self_or_result
+            )
         )
-    )
-    * (self_or_result < 0),
+        * (self_or_result < 0)
+    ),
 )
 elu = pointwise(
-    "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", kernels.elu, module="nn"
+    "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor",
+    kernels.elu,
+    module="nn",
 )
 elu.vjp(
     self=lambda grad, self, alpha, scale, input_scale: elu_backward(
@@ -147,9 +151,7 @@ def _gelu_curvature(x: Any, approximate: str) -> Any:
 
 gelu_backward.vjp(
     grad_output=lambda grad, self, approximate: gelu_backward(grad, self, approximate=approximate),
-    self=lambda grad, grad_output, self, approximate: (
-        grad * grad_output * _gelu_curvature(self, approximate)
-    ),
+    self=lambda grad, grad_output, self, approximate: grad * grad_output * _gelu_curvature(self, approximate),
 )
 gelu = pointwise('gelu(Tensor self, *, str approximate="none") -> Tensor', kernels.gelu, module="nn")
 gelu.vjp(self=lambda grad, self, approximate: gelu_backward(grad, self, approximate=approximate))
@@ -217,9 +219,7 @@ hardsigmoid_backward = pointwise(
     inplace=False,
     module="nn",
 )
-hardsigmoid_backward.vjp(
-    grad_output=lambda grad, self: hardsigmoid_backward(grad, self), self=lambda grad: None
-)
+hardsigmoid_backward.vjp(grad_output=lambda grad, self: hardsigmoid_backward(grad, self), self=flat)
 hardsigmoid = pointwise("hardsigmoid(Tensor self) -> Tensor", kernels.hardsigmoid, module="nn")
 hardsigmoid.vjp(self=lambda grad, self: hardsigmoid_backward(grad, self))
 
@@ -250,7 +250,7 @@ softshrink_backward = pointwise(
     module="nn",
 )
 softshrink_backward.vjp(
-    grad_output=lambda grad, self, lambd: softshrink_backward(grad, self, lambd), self=lambda grad: None
+    grad_output=lambda grad, self, lambd: softshrink_backward(grad, self, lambd), self=flat
 )
 softshrink = pointwise(
     "softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", kernels.softshrink, inplace=False, module="nn"
@@ -264,9 +264,7 @@ hardshrink_backward = pointwise(
     function=False,
     method=False,
 )
-hardshrink_backward.vjp(
-    grad_out=lambda grad, self, lambd: hardshrink_backward(grad, self, lambd), self=lambda grad: None
-)
+hardshrink_backward.vjp(grad_out=lambda grad, self, lambd: hardshrink_backward(grad, self, lambd), self=flat)
 hardshrink = pointwise(
     "hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor", kernels.hardshrink, inplace=False
 )
@@ -406,7 +404,7 @@ rrelu_with_noise_backward.vjp(
     grad_output=lambda grad, self, noise, lower, upper, training: rrelu_with_noise_backward(
         grad, self, noise, lower, upper, training, False
     ),
-    self=lambda grad: None,
+    self=flat,
 )
 rrelu_with_noise = op(
     "rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, "
@@ -419,7 +417,6 @@ rrelu_with_noise.vjp(
     self=lambda grad, self, noise, lower, upper, training: rrelu_with_noise_backward(
         grad, self, noise, lower, upper, training, False
     ),
-    noise=lambda grad: None,
 )
 
 
@@ -467,7 +464,5 @@ def _glu_second(grad: Any, grad_output: Any, self: Any, dim: int) -> dict[str, A
 
 
 glu_backward.vjp_all(lambda grad, grad_output, self, dim, needs: _glu_second(grad, grad_output, self, dim))
-glu = op(
-    "glu(Tensor self, int dim=-1) -> Tensor", kernels.glu, wrap=("dim",), upcast=True, module="nn"
-)
+glu = op("glu(Tensor self, int dim=-1) -> Tensor", kernels.glu, wrap=("dim",), upcast=True, module="nn")
 glu.vjp(self=lambda grad, self, dim: glu_backward(grad, self, dim))

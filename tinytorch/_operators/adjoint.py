@@ -21,6 +21,11 @@ def batch_adjoint(matrices: Any) -> Any:
     return turned.conj() if turned.dtype.is_complex else turned
 
 
+def flat(grad: Any, self_shape: Any) -> Any:
+    """The cotangent of an argument that only chooses: zeros of its shape."""
+    return grad.new_zeros(self_shape)
+
+
 def scaled(tensor: Any, factor: Any) -> Any:
     """The tensor times the conjugate of a Python number; itself for 1."""
     return tensor if factor == 1 else tensor * factor.conjugate()

@@ -239,7 +239,7 @@ def _alias(name, target, schema, **options):
         return target(*args, **kwargs)
 
     forward.__doc__ = f"Alias of torch.{target.name}."
-    return composite(f"{name}{schema}", forward, inplace=target.has_inplace, **options)
+    return composite(f"{name}{schema}", forward, inplace=target.has_inplace, inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs), **options)
 
 
 _alias("subtract.Tensor", sub, "(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor")

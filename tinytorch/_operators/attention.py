@@ -125,8 +125,8 @@ def _flash_vjp(
 
 
 flash.vjp_all(
-    lambda grad_output, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale, needs: _flash_vjp(
-        grad_output, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale
+    lambda grad_output, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale, needs: (
+        _flash_vjp(grad_output, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale)
     ),
     "query",
     "key",
@@ -149,7 +149,11 @@ def _check(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool) ->
             f"{query.dim()} key.dim: {key.dim()} and value.dim: {value.dim()} instead."
         )
     if attn_mask is not None:
-        if attn_mask.dtype.category != "bool" and attn_mask.dtype is not query.dtype and attn_mask.dtype.name != "float32":
+        if (
+            attn_mask.dtype.category != "bool"
+            and attn_mask.dtype is not query.dtype
+            and attn_mask.dtype.name != "float32"
+        ):
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
                 f"{name(attn_mask).replace('long', 'long int')} and  query.dtype: {name(query)} instead."
@@ -164,9 +168,7 @@ def _repeated_heads(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
     """Keys and values repeated until every query head has its own."""
     heads, of_key, of_value = query.shape[-3], key.shape[-3], value.shape[-3]
     if heads % of_key or heads % of_value:
-        raise RuntimeError(
-            "Number of heads in key and value must divide the number of heads in "
-        )
+        raise RuntimeError("Number of heads in key and value must divide the number of heads in ")
     return key.repeat_interleave(heads // of_key, -3), value.repeat_interleave(heads // of_value, -3)
 
 

@@ -9,9 +9,7 @@ from tinytorch._core.declare import composite, op
 from tinytorch._kernels import convolution as kernels
 
 Ints = Sequence[int]
-_GEOMETRY = (
-    "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
-)
+_GEOMETRY = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
 
 convolution = op(
     f"convolution(Tensor input, Tensor weight, Tensor? bias, {_GEOMETRY}) -> Tensor",
@@ -44,12 +42,12 @@ def _gradients(
     mask = [name in needs for name in ("input", "weight", "bias")]
     geometry = (stride, padding, dilation, transposed, output_padding, groups)
     results = convolution_backward(grad, input, weight, None, *geometry, mask)
-    return dict(zip(("input", "weight", "bias"), results, strict=True))
+    return {n: r if m else None for n, r, m in zip(("input", "weight", "bias"), results, mask, strict=True)}
 
 
 convolution.vjp_all(
-    lambda grad, input, weight, stride, padding, dilation, transposed, output_padding, groups, needs: _gradients(
-        grad, input, weight, stride, padding, dilation, transposed, output_padding, groups, needs
+    lambda grad, input, weight, stride, padding, dilation, transposed, output_padding, groups, needs: (
+        _gradients(grad, input, weight, stride, padding, dilation, transposed, output_padding, groups, needs)
     )
 )
 
@@ -137,7 +135,15 @@ def _check_weight(name: str, input: Any, weight: Any, values: Any, given: str) -
 
 
 def _plain(
-    name: str, rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    name: str,
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     x, batched = _batched(name, input, rank)
     stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
@@ -147,7 +153,15 @@ def _plain(
 
 
 def _padded(
-    name: str, rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: str, dilation: Any, groups: int
+    name: str,
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: str,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     """padding="same" or "valid"."""
     x, batched = _batched(name, input, rank)

@@ -112,7 +112,9 @@ def _parse_output(text: str, start: int, known: set[int], ellipsis_dims: int) ->
                     f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
                 )
             if label in labels:
-                raise RuntimeError(f"einsum(): output subscript {letter} appears more than once in the output")
+                raise RuntimeError(
+                    f"einsum(): output subscript {letter} appears more than once in the output"
+                )
             labels.append(label)
         position += 1
     return labels
@@ -288,3 +290,6 @@ def einsum(*args: Any) -> Any:
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         return einsum(equation, *operands[0])
     return einsum_operator.kernel(equation, operands)
+
+
+FUNCTIONS = {"einsum": einsum}

@@ -47,7 +47,7 @@ sqrt = pointwise("sqrt(Tensor self) -> Tensor", np.sqrt, result="float")
 sqrt.vjp(self=lambda grad, result: grad / (2 * conj(result)))
 rsqrt = pointwise("rsqrt(Tensor self) -> Tensor", kernels.rsqrt, result="float")
 rsqrt.vjp(self=lambda grad, result: -0.5 * grad * conj(result * result * result))
-square = composite("square(Tensor self) -> Tensor", lambda self: self.pow(2), inplace=True)
+square = composite("square(Tensor self) -> Tensor", lambda self: self.pow(2), inplace=True, inplace_rule=lambda self: self.pow_(2))
 reciprocal = pointwise("reciprocal(Tensor self) -> Tensor", kernels.reciprocal, result="float")
 reciprocal.vjp(self=lambda grad, result: -grad * conj(result * result))
 
@@ -214,7 +214,7 @@ def _alias(name, target, schema="(Tensor self) -> Tensor", **options):
         return target(*args, **kwargs)
 
     forward.__doc__ = f"Alias of torch.{target.name}."
-    composite(f"{name}{schema}", forward, inplace=target.has_inplace, **options)
+    composite(f"{name}{schema}", forward, inplace=target.has_inplace, inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs), **options)
 
 
 for _name, _target in (
@@ -224,7 +224,7 @@ for _name, _target in (
     _alias(_name, _target)
 _alias("clip", clamp, "(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor")
 _alias("clip.Tensor", clamp_tensor, "(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor")
-composite("fix(Tensor self) -> Tensor", lambda self: self.trunc(), inplace=True)
+composite("fix(Tensor self) -> Tensor", lambda self: self.trunc(), inplace=True, inplace_rule=lambda self: self.trunc_())
 for _name, _target in (("special_erf", erf), ("special_erfc", erfc), ("special_erfinv", erfinv), ("special_exp2", exp2), ("special_expm1", expm1),
                        ("special_gammaln", lgamma), ("special_digamma", digamma), ("special_psi", digamma), ("special_i0", i0), ("special_log1p", log1p),
                        ("special_sinc", sinc), ("special_expit", sigmoid)):  # fmt: skip

@@ -125,7 +125,16 @@ def _bag_vjp(
     if sparse:
         raise NotImplementedError("embedding_bag(sparse=True): sparse gradients are not implemented")
     return bag_backward(
-        grad, indices, owner, sizes, winners, weight_shape[0], scale_grad_by_freq, mode, per_sample_weights, padding_idx
+        grad,
+        indices,
+        owner,
+        sizes,
+        winners,
+        weight_shape[0],
+        scale_grad_by_freq,
+        mode,
+        per_sample_weights,
+        padding_idx,
     )
 
 
@@ -145,8 +154,8 @@ embedding_bag_op.vjp(
             padding_idx,
         )
     ),
-    per_sample_weights=lambda grad_result0, weight, indices, offsets, result1, mode, padding_idx: sample_backward(
-        grad_result0, weight, indices, offsets, result1, mode, padding_idx
+    per_sample_weights=lambda grad_result0, weight, indices, offsets, result1, mode, padding_idx: (
+        sample_backward(grad_result0, weight, indices, offsets, result1, mode, padding_idx)
     ),
 )
 

@@ -10,6 +10,8 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
+from tinytorch._operators.adjoint import flat
+from tinytorch._operators.arithmetic import add_scalar, div_scalar, mul_scalar
 
 NONE, MEAN, SUM = 0, 1, 2
 
@@ -106,8 +108,8 @@ smooth_l1_loss_backward.vjp(
     self=lambda grad, grad_output, self, target, reduction, beta: _smooth_bend(
         grad, grad_output, self, target, reduction, beta
     ),
-    target=lambda grad, grad_output, self, target, reduction, beta: -_smooth_bend(
-        grad, grad_output, self, target, reduction, beta
+    target=lambda grad, grad_output, self, target, reduction, beta: (
+        -_smooth_bend(grad, grad_output, self, target, reduction, beta)
     ),
 )
 smooth_l1 = op(
@@ -121,8 +123,8 @@ smooth_l1.vjp(
     self=lambda grad, self, target, reduction, beta: smooth_l1_loss_backward(
         grad, self, target, reduction, beta
     ),
-    target=lambda grad, self, target, reduction, beta: -smooth_l1_loss_backward(
-        grad, self, target, reduction, beta
+    target=lambda grad, self, target, reduction, beta: (
+        -smooth_l1_loss_backward(grad, self, target, reduction, beta)
     ),
 )
 
@@ -146,8 +148,8 @@ huber_loss_backward.vjp(
     self=lambda grad, grad_output, self, target, reduction, delta: _huber_bend(
         grad, grad_output, self, target, reduction, delta
     ),
-    target=lambda grad, grad_output, self, target, reduction, delta: -_huber_bend(
-        grad, grad_output, self, target, reduction, delta
+    target=lambda grad, grad_output, self, target, reduction, delta: (
+        -_huber_bend(grad, grad_output, self, target, reduction, delta)
     ),
 )
 huber_loss = op(
@@ -160,8 +162,8 @@ huber_loss.vjp(
     self=lambda grad, self, target, reduction, delta: huber_loss_backward(
         grad, self, target, reduction, delta
     ),
-    target=lambda grad, self, target, reduction, delta: -huber_loss_backward(
-        grad, self, target, reduction, delta
+    target=lambda grad, self, target, reduction, delta: (
+        -huber_loss_backward(grad, self, target, reduction, delta)
     ),
 )
 
@@ -175,8 +177,9 @@ soft_margin_loss_backward = op(
 
 
 def _soft_margin_bend(grad: Any, grad_output: Any, self: Any, target: Any, reduction: int) -> Any:
-    gate = (target * self).sigmoid()
-    return _second(self, reduction, grad, grad_output) * target * target * gate * (1 - gate)
+    margin = target * self
+    slope = margin.sigmoid() * (-margin).sigmoid()
+    return _second(self, reduction, grad, grad_output) * target * target * slope
 
 
 soft_margin_loss_backward.vjp(
@@ -221,11 +224,11 @@ def _nll(suffix: str) -> tuple[Any, Any]:
         grad_output=lambda grad, target, weight, reduction, ignore_index, total_weight: _nll_second(
             forward, grad, target, weight, reduction, ignore_index, total_weight
         ),
-        self=lambda grad: None,
+        self=flat,
     )
     forward.vjp(
         self=lambda grad_output, self, target, weight, reduction, ignore_index, total_weight: backward(
-            grad_output, self, target, weight, reduction, ignore_index, total_weight
+            grad_output, self, target, weight, reduction, ignore_index, total_weight.detach()
         )
     )
     return forward, backward
@@ -248,7 +251,9 @@ nll_loss2d_forward, nll_loss2d_backward = _nll("2d")
     "nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor",
     module="nn",
 )
-def nll_loss(self: Any, target: Any, weight: Any = None, reduction: int = MEAN, ignore_index: int = -100) -> Any:
+def nll_loss(
+    self: Any, target: Any, weight: Any = None, reduction: int = MEAN, ignore_index: int = -100
+) -> Any:
     """Minus the log probability of each target class."""
     return nll_loss_forward(self, target, weight, reduction, ignore_index)[0]
 
@@ -257,7 +262,9 @@ def nll_loss(self: Any, target: Any, weight: Any = None, reduction: int = MEAN, 
     "nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor",
     module="nn",
 )
-def nll_loss2d(self: Any, target: Any, weight: Any = None, reduction: int = MEAN, ignore_index: int = -100) -> Any:
+def nll_loss2d(
+    self: Any, target: Any, weight: Any = None, reduction: int = MEAN, ignore_index: int = -100
+) -> Any:
     """nll_loss over images."""
     return nll_loss2d_forward(self, target, weight, reduction, ignore_index)[0]
 
@@ -359,7 +366,7 @@ def _probabilities(
         weight = _class_weight(self, weight, classes, dimension)
     log_probs = self.log_softmax(dimension)
     if label_smoothing > 0:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
+        target = add_scalar(mul_scalar(target, 1 - label_smoothing), label_smoothing / classes, 1)
     product = log_probs * target
     if weight is not None:
         product = product * weight
@@ -368,7 +375,7 @@ def _probabilities(
     if reduction == SUM:
         return -product.sum()
     samples = self.numel() // classes if classes else 0
-    return -product.sum() / (samples if samples else 1) if samples else -product.sum() / 0.0
+    return div_scalar(-product.sum(), samples)
 
 
 def _smoothed(
@@ -403,7 +410,7 @@ def _smoothed(
             smooth = smooth.sum() / ignored.logical_not().sum()
     elif reduction == SUM:
         smooth = smooth.sum()
-    return sharp * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+    return mul_scalar(sharp, 1 - label_smoothing) + mul_scalar(smooth, label_smoothing / classes)
 
 
 # Binary cross entropy ------------------------------------------------------------------------------------------------
@@ -417,9 +424,7 @@ binary_cross_entropy_backward = op(
 EPSILON = 1e-12
 
 
-def _entropy_bend(
-    grad: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int
-) -> Any:
+def _entropy_bend(grad: Any, grad_output: Any, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     product = ((1 - self) * self).clamp(min=EPSILON)
     slope = self * self - 2 * self * target + target
     result = grad * grad_output * slope / (product * product)

@@ -11,6 +11,8 @@ from tinytorch._core.declare import composite, op
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels import matrix as matrix_kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators.adjoint import flat
+from tinytorch._operators.arithmetic import add_scalar, mul_scalar, sub_scalar
 from tinytorch._operators.loss import MEAN, NONE, applied
 from tinytorch._operators.norms import linalg_vector_norm, norm_dim
 
@@ -45,7 +47,7 @@ multilabel_margin_loss_backward.vjp(
     grad_output=lambda grad, self, target, reduction, is_target: _multilabel_second(
         grad, self, target, reduction, is_target
     ),
-    self=lambda grad: None,
+    self=flat,
 )
 
 
@@ -65,7 +67,7 @@ multilabel_margin_loss_forward = op(
 )
 multilabel_margin_loss_forward.vjp(
     self=lambda grad_output, self, target, reduction, is_target: multilabel_margin_loss_backward(
-        grad_output, self, target, reduction, is_target
+        grad_output, self, target, reduction, is_target.detach()
     )
 )
 
@@ -100,7 +102,7 @@ def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = MEAN
 ) -> Any:
     """max(0, -y (x1 - x2) + margin)."""
-    return applied((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    return applied(add_scalar(-target * (input1 - input2), margin, 1).clamp_min(0), reduction)
 
 
 @composite(
@@ -111,7 +113,7 @@ def margin_ranking_loss(
 def hinge_embedding_loss(self: Any, target: Any, margin: float = 1.0, reduction: int = MEAN) -> Any:
     """x where y is 1, max(0, margin - x) where it is -1."""
     zero = self.new_zeros((1,))
-    away = (margin - self).clamp_min(0).where(target != 1, zero)
+    away = (self.new_full(self.shape, margin) - self).clamp_min(0).where(target != 1, zero)
     near = self.where(target != -1, zero)
     return applied(away + near, reduction)
 
@@ -128,18 +130,20 @@ def cosine_embedding_loss(
     rank = target.dim()
     if rank not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if rank == 1 and input1.dim() != 2 or rank == 0 and input1.dim() != 1:
+    if (rank == 1 and input1.dim() != 2) or (rank == 0 and input1.dim() != 1):
         head = f"{rank}D target tensor expects {rank + 1}D input tensors"
-        raise RuntimeError(f"{head}, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}.")
+        raise RuntimeError(
+            f"{head}, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
+        )
     axis = rank
     product = (input1 * input2).sum(axis)
     epsilon = 1e-12
-    first = (input1 * input1).sum(axis) + epsilon
-    second = (input2 * input2).sum(axis) + epsilon
+    first = add_scalar((input1 * input1).sum(axis), epsilon, 1)
+    second = add_scalar((input2 * input2).sum(axis), epsilon, 1)
     cosine = product / (first * second).sqrt()
     zeros = cosine.new_zeros(cosine.shape)
-    near = (zeros + 1 - cosine).where(target == 1, zeros)
-    away = (cosine - margin).clamp_min(0).where(target == -1, zeros)
+    near = (cosine.new_ones(cosine.shape) - cosine).where(target == 1, zeros)
+    away = sub_scalar(cosine, margin, 1).clamp_min(0).where(target == -1, zeros)
     return applied(near + away, reduction)
 
 
@@ -169,7 +173,7 @@ def triplet_margin_loss(
     far = pairwise_distance.kernel(anchor, negative, p, eps)
     if swap:
         far = far.minimum(pairwise_distance.kernel(positive, negative, p, eps))
-    return applied((margin + near - far).clamp_min(0), reduction)
+    return applied((add_scalar(near, margin, 1) - far).clamp_min(0), reduction)
 
 
 @composite(
@@ -180,7 +184,7 @@ def triplet_margin_loss(
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps over the last dimension."""
     last = max(x1.dim(), x2.dim()) - 1
-    return norm_dim(x1 - x2 + eps, p, [last], keepdim)
+    return norm_dim(add_scalar(x1 - x2, eps, 1), p, [last], keepdim)
 
 
 @composite(
@@ -210,13 +214,13 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     method=False,
     out=False,
 )
-def poisson_nll_loss(
-    input: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int
-) -> Any:
+def poisson_nll_loss(input: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int) -> Any:
     """Minus the log likelihood of a Poisson distribution, Stirling's terms with full."""
-    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    loss = input.exp() - target * input if log_input else input - target * add_scalar(input, eps, 1).log()
     if full:
-        stirling = target * target.log() - target + 0.5 * (2 * 3.141592653589793 * target).log()
+        stirling = (
+            target * target.log() - target + mul_scalar(mul_scalar(target, 2 * 3.141592653589793).log(), 0.5)
+        )
         loss = loss + stirling.masked_fill(target <= 1, 0)
     return applied(loss, reduction)
 
@@ -274,7 +278,11 @@ ctc_loss_backward = op(
 
 
 def _check_ctc(
-    log_probs: np.ndarray, targets: np.ndarray, input_lengths: Sequence[int], target_lengths: Sequence[int], blank: int
+    log_probs: np.ndarray,
+    targets: np.ndarray,
+    input_lengths: Sequence[int],
+    target_lengths: Sequence[int],
+    blank: int,
 ) -> None:
     steps, batch, classes = log_probs.shape
     where = "(while checking arguments for ctc_loss_allocate_outputs)"
@@ -285,10 +293,14 @@ def _check_ctc(
             raise RuntimeError(f"{name} must be of size batch_size")
         for length in lengths:
             if length < 0:
-                raise RuntimeError(f"Expected {name} to have value at least 0, but got value {length} {where}")
+                raise RuntimeError(
+                    f"Expected {name} to have value at least 0, but got value {length} {where}"
+                )
     for length in input_lengths:
         if length > steps:
-            raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {length} {where}")
+            raise RuntimeError(
+                f"Expected input_lengths to have value at most {steps}, but got value {length} {where}"
+            )
     if targets.ndim == 1:
         if targets.shape[0] != sum(target_lengths):
             raise RuntimeError(
@@ -325,7 +337,15 @@ ctc_forward = op(
 ctc_forward.vjp(
     log_probs=lambda grad_result0, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity: (
         ctc_loss_backward(
-            grad_result0, log_probs, targets, input_lengths, target_lengths, result0, result1, blank, zero_infinity
+            grad_result0,
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            result0,
+            result1,
+            blank,
+            zero_infinity,
         )
     )
 )
@@ -352,7 +372,7 @@ def ctc_loss(
     labels = targets if batched or targets.dim() == 1 else targets.unsqueeze(0)
     losses = ctc_forward(scores, labels, list(input_lengths), list(target_lengths), blank, zero_infinity)[0]
     if zero_infinity:
-        losses = losses.masked_fill(losses == float("inf"), 0)
+        losses = losses.new_zeros(()).where(losses == float("inf"), losses)
     if reduction == MEAN:
         lengths = losses.new_tensor(list(target_lengths)).clamp_min(1)
         return (losses / lengths).mean()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import composite, op
+from tinytorch._core.declare import composite, find, op
 from tinytorch._kernels import matrix as kernels
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
@@ -226,6 +226,11 @@ def ger(self: Any, vec2: Any) -> Any:
     return self.outer(vec2)
 
 
+def _unsafe_view(tensor: Any, shape: Sequence[int]) -> Any:
+    """A fresh result under another shape, without the bookkeeping of a view."""
+    return find("_unsafe_view")(tensor, list(shape))
+
+
 def _prod(sizes: Sequence[int]) -> int:
     total = 1
     for size in sizes:
@@ -270,7 +275,9 @@ def matmul(self: Any, other: Any) -> Any:
     if first == 2 and second == 2:
         return mm(self, other)
     if first == 0 or second == 0:
-        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {first}D and {second}D")
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {first}D and {second}D"
+        )
     if first == 1 and second == 1:
         return dot(self, other)
     if first == 2 and second == 1:
@@ -294,9 +301,9 @@ def matmul(self: Any, other: Any) -> Any:
     left = self.expand([*batch, *left_shape]).reshape([count, *left_shape])
     if second == 1:
         right = other.expand([*batch, other.shape[0]]).reshape([count, other.shape[0]]).unsqueeze(2)
-        return bmm(left, right).squeeze(-1)._unsafe_view([*batch, *rows])
+        return _unsafe_view(bmm(left, right).squeeze(-1), [*batch, *rows])
     right = other.expand([*batch, *other.shape[-2:]]).reshape([count, *other.shape[-2:]])
-    return bmm(left, right)._unsafe_view([*batch, *rows, *columns])
+    return _unsafe_view(bmm(left, right), [*batch, *rows, *columns])
 
 
 def _folded(self: Any, other: Any) -> Any:
@@ -309,8 +316,8 @@ def _folded(self: Any, other: Any) -> Any:
     leading = [*tall.shape[:-1]]
     flat = tall.reshape(_prod(leading), tall.shape[-1])
     if small.dim() == 1:
-        return mv(flat, small)._unsafe_view(leading)
-    result = mm(flat, small)._unsafe_view([*leading, small.shape[1]])
+        return _unsafe_view(mv(flat, small), leading)
+    result = _unsafe_view(mm(flat, small), [*leading, small.shape[1]])
     return result.transpose(-2, -1).contiguous() if turned else result
 
 
@@ -349,11 +356,15 @@ def inner(self: Any, other: Any) -> Any:
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(self.shape)} and {list(other.shape)}"
         )
-    return tensordot(self, other, [-1], [-1])
+    return tensordot_operator.kernel(self, other, [-1], [-1])
 
 
-@composite("tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", method=False)
-def tensordot(self: Any, other: Any, dims_self: Sequence[int], dims_other: Sequence[int]) -> Any:
+@composite(
+    "tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor",
+    method=False,
+    function=False,
+)
+def tensordot_operator(self: Any, other: Any, dims_self: Sequence[int], dims_other: Sequence[int]) -> Any:
     """Contract dims_self of one tensor with dims_other of the other."""
     if len(dims_self) != len(dims_other):
         raise RuntimeError("both dimension lists should have same length")
@@ -377,7 +388,9 @@ def tensordot(self: Any, other: Any, dims_self: Sequence[int], dims_other: Seque
     shape = [*[self.shape[d] for d in kept1], *[other.shape[d] for d in kept2]]
     left, right = self.permute([*kept1, *first]), other.permute([*second, *kept2])
     if not shape:
-        return dot(left.reshape(size), right.reshape(size)).reshape(shape)
+        if left.dim() != 1:
+            left, right = left.reshape(size), right.reshape(size)
+        return dot(left, right).reshape(shape)
     rows, columns = _prod([self.shape[d] for d in kept1]), _prod([other.shape[d] for d in kept2])
     return mm(left.reshape(rows, size), right.reshape(size, columns)).reshape(shape)
 
@@ -390,8 +403,8 @@ def kron(self: Any, other: Any) -> Any:
     two = [1] * (rank - other.dim()) + [*other.shape]
     left_shape = [n for size in one for n in (size, 1)]
     right_shape = [n for size in two for n in (1, size)]
-    product = self._unsafe_view(left_shape) * other._unsafe_view(right_shape)
-    return product._unsafe_view([a * b for a, b in zip(one, two, strict=True)])
+    product = _unsafe_view(self, left_shape) * _unsafe_view(other, right_shape)
+    return _unsafe_view(product, [a * b for a, b in zip(one, two, strict=True)])
 
 
 def _pairwise(matrices: list[Any], split: list[list[int]], first: int, last: int) -> Any:
@@ -466,7 +479,9 @@ def linalg_vecdot(x: Any, y: Any, dim: int = -1) -> Any:
 
 
 @composite(
-    "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor", method=False, out=False
+    "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor",
+    method=False,
+    out=False,
 )
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """x1 (*, I), x2 (*, J), weight (O, I, J): the sum of weight times both, plus bias (O,)."""
@@ -497,7 +512,10 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 
 def _euclidean_kernel(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     """Distances from squares and one matrix product, as torch computes larger cases."""
-    norm1, norm2 = np.square(x1).sum(-1, keepdims=True), np.square(x2).sum(-1, keepdims=True)  # (..., P, 1), (..., R, 1)
+    norm1, norm2 = (
+        np.square(x1).sum(-1, keepdims=True),
+        np.square(x2).sum(-1, keepdims=True),
+    )  # (..., P, 1), (..., R, 1)
     left = np.concatenate([x1 * -2, norm1, np.ones_like(norm1)], -1)
     right = np.concatenate([x2, np.ones_like(norm2), norm2], -1)
     squares = np.matmul(left, right.swapaxes(-2, -1))
@@ -521,14 +539,17 @@ def _euclidean_vjp(grad: Any, x1: Any, x2: Any, result: Any) -> Any:
 
 euclidean_dist.vjp(
     x1=lambda grad, x1, x2, result: _euclidean_vjp(grad, x1, x2, result),
-    x2=lambda grad, x1, x2, result: _euclidean_vjp(
-        grad.transpose(-2, -1), x2, x1, result.transpose(-2, -1)
-    ),
+    x2=lambda grad, x1, x2, result: _euclidean_vjp(grad.transpose(-2, -1), x2, x1, result.transpose(-2, -1)),
 )
 
 
-@composite("cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor", method=False, out=False)
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = None) -> Any:
+@composite(
+    "cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor",
+    method=False,
+    function=False,
+    out=False,
+)
+def cdist_operator(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = None) -> Any:
     """(..., P, M) and (..., R, M) to (..., P, R): p-norms of all differences."""
     from tinytorch._kernels.scalar_types import scalar_type_name
 
@@ -558,3 +579,44 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = None) -> 
                 return euclidean_dist(x1, x2).view([rows, columns])
             return euclidean_dist(left, right).view([*batch, rows, columns])
     return cdist_forward(x1, x2, p, compute_mode)
+
+
+# torch.functional's Python forms --------------------------------------------------------------------------------------
+
+
+def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
+    """Contract dims dimensions (the last of a, the first of b), or two lists of them."""
+    if hasattr(dims, "numel"):
+        dims = dims.tolist() if dims.numel() > 1 else int(dims.item())
+    if not isinstance(dims, tuple | list | int):
+        raise RuntimeError(
+            f"tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, but got dims={dims}"
+        )
+    if isinstance(dims, tuple | list):
+        first, second = dims
+    else:
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.dim(), b.dim()):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        first, second = list(range(-dims, 0)), list(range(dims))
+    result = tensordot_operator.kernel(a, b, list(first), list(second))
+    return result if out is None else out.copy_(result)
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+    """The p-norms of all differences between rows of x1 and rows of x2."""
+    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    if compute_mode not in modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    number = modes.index(compute_mode)
+    return cdist_operator.kernel(x1, x2, float(p), None if number == 0 else number)
+
+
+def chain_matmul_python(*matrices: Any, out: Any = None) -> Any:
+    """The product of several matrices in the cheapest order. Deprecated in torch in favour of linalg.multi_dot."""
+    result = chain_matmul.kernel(list(matrices))
+    return result if out is None else out.copy_(result)
+
+
+FUNCTIONS = {"cdist": cdist, "chain_matmul": chain_matmul_python, "tensordot": tensordot}

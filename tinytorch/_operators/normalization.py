@@ -13,6 +13,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._core.modes import modes
 from tinytorch._kernels import normalization as kernels
+from tinytorch._operators.arithmetic import add_scalar
 
 Ints = Sequence[int]
 Results = dict[str, Any]
@@ -24,7 +25,13 @@ def _mask(needs: frozenset[str]) -> list[bool]:
 
 
 def _elementary(
-    grad: Any, input: Any, weight: Any, rows: Any, statistics: tuple[Any, Any] | None, axes: list[int], eps: float
+    grad: Any,
+    input: Any,
+    weight: Any,
+    rows: Any,
+    statistics: tuple[Any, Any] | None,
+    axes: list[int],
+    eps: float,
 ) -> tuple[Any, Any]:
     """The input's gradient and the normalised input, from elementary operators. `weight` broadcasts; rows: input regrouped."""
     if statistics is None:
@@ -149,7 +156,7 @@ def _group_vjp(
     count, channels, area, group = sizes
     shaped = [channels, *[1] * (input.dim() - 2)]
     scale = None if weight is None else weight.view(shaped)
-    rows = input.reshape([count * group, -1])
+    rows = input.reshape([count * group, channels // group * area])
     first, normal = _elementary(grad, input, scale, rows, None, [1], eps)
     axes = [0, *range(2, input.dim())]
     return {
@@ -253,8 +260,10 @@ def _batch_vjp(
 
 
 native_batch_norm.vjp_all(
-    lambda grad_result0, input, weight, running_mean, running_var, result1, result2, training, eps, needs: _batch_vjp(
-        grad_result0, input, weight, running_mean, running_var, result1, result2, training, eps, needs
+    lambda grad_result0, input, weight, running_mean, running_var, result1, result2, training, eps, needs: (
+        _batch_vjp(
+            grad_result0, input, weight, running_mean, running_var, result1, result2, training, eps, needs
+        )
     ),
     *_PARAMETERS,
 )
@@ -278,6 +287,11 @@ def batch_norm(
     cudnn_enabled: bool,
 ) -> Any:
     """Each channel to mean 0 and variance 1 over the batch, or by the running statistics."""
+    if input.numel() == 0:
+        out = input.clone()
+        if weight is not None:
+            out = out * weight[0]
+        return out if bias is None else out + bias[0]
     return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 
@@ -300,7 +314,9 @@ def instance_norm(
 ) -> Any:
     """Each channel of each sample to mean 0 and variance 1: batch norm with the batch folded into the channels."""
     if not use_input_stats and (running_mean is None or running_var is None):
-        raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
+        raise RuntimeError(
+            "Expected running_mean and running_var to be defined when use_input_stats is false"
+        )
     shape = list(input.shape)
     count, channels = shape[0], shape[1]
 
@@ -350,7 +366,7 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
     if eps is None:
         eps = finfo(wide.dtype).eps
     axes = list(range(-len(shape), 0))
-    result = wide * (wide.pow(2).mean(axes, True) + eps).rsqrt()
+    result = wide * add_scalar(wide.pow(2).mean(axes, True), eps, 1).rsqrt()
     if weight is not None:
         result = result * weight
     return result.type_as(input) if low else result

@@ -94,7 +94,10 @@ def _negative(tensor: Any) -> Any:
 
 
 renorm = op(
-    "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", kernels.renorm, wrap=("dim",), inplace=True
+    "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
+    kernels.renorm,
+    wrap=("dim",),
+    inplace=True,
 )
 
 
@@ -121,12 +124,34 @@ def _logsumexp(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
 
 
 logsumexp = reduction("logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", _logsumexp)
-logsumexp.vjp(
-    self=lambda grad, self, result, dim, keepdim: logsumexp_shift(grad, self, result, dim, keepdim)
-)
+logsumexp.vjp(self=lambda grad, self, result, dim, keepdim: logsumexp_shift(grad, self, result, dim, keepdim))
 
 
 @composite("special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", module="special")
 def special_logsumexp(self: Any, dim: Sequence[int], keepdim: bool = False) -> Any:
     """Another name of logsumexp."""
     return logsumexp(self, dim, keepdim)
+
+
+# torch.norm ----------------------------------------------------------------------------------------------------------
+
+
+def norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
+) -> Any:
+    """Vector norms over dim (all of them by default), or the Frobenius and nuclear norms of matrices."""
+    axes = [dim] if isinstance(dim, int) else None if dim is None else list(dim)
+    if p == "nuc" or (isinstance(p, str) and p != "fro"):
+        from tinytorch._core.front import function_of
+
+        matrix_norm = function_of("matrix_norm", "linalg")
+        if matrix_norm is None:
+            raise NotImplementedError(f"torch.norm with p={p!r}: linalg.matrix_norm is not implemented")
+        result = matrix_norm(input, p, (0, 1) if axes is None else axes, keepdim, dtype=dtype)
+    else:
+        order = 2.0 if p in ("fro", None) else p
+        result = linalg_vector_norm(input, order, axes, keepdim, dtype)
+    return result if out is None else out.copy_(result)
+
+
+FUNCTIONS = {"norm": norm}

@@ -8,6 +8,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import pooling as kernels
 from tinytorch._kernels import windows
+from tinytorch._operators.adjoint import flat
 
 Ints = Sequence[int]
 _WORDS = {2: "two", 3: "three"}
@@ -35,9 +36,7 @@ def _full(name: str, argument: str, values: Any, rank: int, default: Ints | None
 
 def _max_pool(rank: int) -> tuple[Any, Any]:
     name = f"max_pool{rank}d"
-    geometry = (
-        f"int[{rank}] kernel_size, int[{rank}] stride, int[{rank}] padding, int[{rank}] dilation, bool ceil_mode"
-    )
+    geometry = f"int[{rank}] kernel_size, int[{rank}] stride, int[{rank}] padding, int[{rank}] dilation, bool ceil_mode"
 
     def lists(kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> tuple[list[int], ...]:
         kernel = _full(name, "kernel_size", kernel_size, rank)
@@ -80,7 +79,7 @@ def _max_pool(rank: int) -> tuple[Any, Any]:
     )
     backward.vjp(
         grad_output=lambda grad, indices: picked(grad, indices, rank),
-        self=lambda grad: None,
+        self=flat,
     )
     forward.vjp(
         self=lambda grad_result0, self, kernel_size, stride, padding, dilation, ceil_mode, result1: backward(
@@ -133,7 +132,12 @@ def _first(values: Any, default: int | None = None) -> int:
     out=False,
 )
 def max_pool1d_with_indices(
-    self: Any, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    self: Any,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
 ) -> Any:
     """max_pool1d and where each maximum stands."""
     _check_rank(self, "max_pool1d")
@@ -164,7 +168,12 @@ def _check_rank(self: Any, name: str) -> None:
     out=False,
 )
 def max_pool1d(
-    self: Any, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    self: Any,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
 ) -> Any:
     """The maximum of every window over one dimension."""
     if self.dim() not in (2, 3):
@@ -246,7 +255,7 @@ def _avg_pool(rank: int) -> Any:
         grad_output=lambda grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override: (
             forward(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
         ),
-        self=lambda grad: None,
+        self=flat,
     )
     forward.vjp(
         self=lambda grad, self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override: (
@@ -300,7 +309,7 @@ def _adaptive_avg(rank: int) -> Any:
     )
     backward.vjp(
         grad_output=lambda grad, grad_output_shape: forward(grad, list(grad_output_shape[-rank:])),
-        self=lambda grad: None,
+        self=flat,
     )
     forward.vjp(self=lambda grad, self: backward(grad, self))
 
@@ -352,7 +361,7 @@ def _adaptive_max(rank: int) -> Any:
         node=f"AdaptiveMaxPool{rank}DBackward0",
         module="nn",
     )
-    backward.vjp(grad_output=lambda grad, indices: picked(grad, indices, rank), self=lambda grad: None)
+    backward.vjp(grad_output=lambda grad, indices: picked(grad, indices, rank), self=flat)
     forward.vjp(self=lambda grad_result0, self, result1: backward(grad_result0, self, result1))
     return forward
 
@@ -404,7 +413,7 @@ def _fractional(rank: int) -> Any:
         node=f"FractionalMaxPool{rank}DBackward0",
         module="nn",
     )
-    backward.vjp(grad_output=lambda grad, indices: picked(grad, indices, rank), self=lambda grad: None)
+    backward.vjp(grad_output=lambda grad, indices: picked(grad, indices, rank), self=flat)
     forward.vjp(
         self=lambda grad_result0, self, kernel_size, output_size, result1: backward(
             grad_result0, self, kernel_size, output_size, result1

@@ -87,20 +87,18 @@ nansum = reduction(
     upcast=False,
 )
 nansum.vjp(
-    self=lambda grad, self, dim, keepdim: (
-        _spread(grad, self.shape, dim, keepdim) * self.isnan().logical_not()
-    )
+    self=lambda grad, self, dim, keepdim: _spread(grad, self.shape, dim, keepdim) * self.isnan().logical_not()
 )
 
 
-@composite(
-    "nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"
-)
+@composite("nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor")
 def nanmean(self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """The mean of what is not nan."""
     if not (self.dtype.is_floating_point or self.dtype.is_complex):
         name = scalar_type_name(self.dtype.numpy)
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {name}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {name}"
+        )
     factor = self.detach().isnan().logical_not_().sum(dim, keepdim)
     return nansum(self, dim, keepdim, dtype) / factor
 
@@ -259,9 +257,7 @@ aminmax.vjp(
 
 
 def _truth(name: str, kernel: Any) -> None:
-    op(
-        f"{name}(Tensor self) -> Tensor", lambda self: kernel(self, None, False), nondifferentiable=True
-    )
+    op(f"{name}(Tensor self) -> Tensor", lambda self: kernel(self, None, False), nondifferentiable=True)
     op(
         f"{name}.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
         lambda self, dim, keepdim: kernel(self, (dim,), keepdim),
@@ -436,13 +432,19 @@ def cov(self: Any, correction: int = 1, fweights: Any = None, aweights: Any = No
 
 def _check_weights(name: str, weights: Any, rows: Any, integral: bool) -> None:
     if weights.dim() > 1:
-        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.dim()} dimensions")
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.dim()} dimensions"
+        )
     if integral and weights.dtype.category != "int":
         kind = scalar_type_name(weights.dtype.numpy)
-        raise RuntimeError(f"cov(): expected fweights to have integral dtype but got fweights with {kind} dtype")
+        raise RuntimeError(
+            f"cov(): expected fweights to have integral dtype but got fweights with {kind} dtype"
+        )
     if not integral and not weights.dtype.is_floating_point:
         kind = scalar_type_name(weights.dtype.numpy)
-        raise RuntimeError(f"cov(): expected aweights to have floating point dtype but got aweights with {kind} dtype")
+        raise RuntimeError(
+            f"cov(): expected aweights to have floating point dtype but got aweights with {kind} dtype"
+        )
     if weights.numel() != rows.shape[1]:
         raise RuntimeError(
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
@@ -462,7 +464,7 @@ def corrcoef(self: Any) -> Any:
     matrix = cov.kernel(self)
     if matrix.dim() == 0:
         return matrix / matrix
-    diagonal = matrix.diag()
+    diagonal = matrix.diagonal()
     deviation = (diagonal.real if diagonal.dtype.is_complex else diagonal).sqrt()
     scaled = matrix / deviation.view(-1, 1) / deviation.view(1, -1)
     if scaled.dtype.is_complex:
@@ -476,6 +478,8 @@ def corrcoef(self: Any) -> Any:
 def sum_to_size(self: Any, size: Sequence[int]) -> Any:
     """Summed over what broadcasting size to self's shape would have expanded."""
     shape, size = tuple(self.shape), tuple(size)
+    if not size:
+        return sum_all(self, None)
     lead = len(shape) - len(size)
     if lead < 0 or any(b not in (1, a) for a, b in zip(shape[lead:], size, strict=True)):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import composite, find
+from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dtypes import defaults
 from tinytorch._core.tensor import wrap
+from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
 from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name, shape_text
 
-from .assembly import block_diag, cat, constant_pad_nd, reflection_pad, repeat, replication_pad, stack
+from .assembly import block_diag, cat, repeat, stack
 
 
 def _slice(self: Any, dim: int, start: int | None, end: int | None) -> Any:
@@ -439,205 +440,9 @@ def block_diag_function(*tensors: Any) -> Any:
     return block_diag(list(tensors))
 
 
-# Numbers from neighbours -----------------------------------------------------------------------------------------------------
-
-
-@composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor")
-def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    if self.ndim < 1:
-        raise RuntimeError("diff expects input to be at least one-dimensional")
-    if n < 0:
-        raise RuntimeError(f"order must be non-negative but got {n}")
-    dim = wrap_dim(dim, self.ndim)
-    for other in (prepend, append):
-        if other is None:
-            continue
-        if other.ndim != self.ndim:
-            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
-        for place in range(self.ndim):
-            if place != dim and other.shape[place] != self.shape[place]:
-                raise RuntimeError(
-                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
-                    f"differencing dimension; input.size({place}) = {self.shape[place]}, but got tensor.size({place}) = "
-                    f"{other.shape[place]}"
-                )
-    if n == 0:
-        return self.clone()
-    parts = [part for part in (prepend, self, append) if part is not None]
-    values = cat(parts, dim) if len(parts) > 1 else self
-    for _ in range(min(n, values.shape[dim])):
-        length = values.shape[dim] - 1
-        later, earlier = values.narrow(dim, 1, length), values.narrow(dim, 0, length)
-        values = later ^ earlier if values.dtype.category == "bool" else later - earlier
-    return values
-
-
-def _spacing(name: str, y: Any, x: Any, dim: int) -> Any:
-    """Differences of the sample points, shaped to be multiplied with samples of `y`."""
-    if x.ndim == 1:
-        if x.shape[0] != y.shape[dim]:
-            raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
-        shape = [1] * y.ndim
-        shape[dim] = x.shape[0]
-        x = x.view(shape)
-    elif x.ndim < y.ndim:
-        x = x.view((1,) * (y.ndim - x.ndim) + tuple(x.shape))
-    return _slice(x, dim, 1, None) - _slice(x, dim, 0, -1)
-
-
-def _dim_of(y: Any, dim: int) -> int:
-    if y.ndim == 0:
-        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    return wrap_dim(dim, y.ndim)
-
-
-def _pairs(y: Any, dim: int) -> Any:
-    return _slice(y, dim, 0, -1) + _slice(y, dim, 1, None)
-
-
-@composite("trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
-def trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
-    dim = _dim_of(y, dim)
-    if y.shape[dim] == 0:
-        return y.new_zeros([size for place, size in enumerate(y.shape) if place != dim])
-    return (_pairs(y, dim) * _spacing("trapezoid", y, x, dim)).sum(dim) / 2.0
-
-
-@composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)
-def trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
-    dim = _dim_of(y, dim)
-    if y.shape[dim] == 0:
-        return y.new_zeros([size for place, size in enumerate(y.shape) if place != dim])
-    return (y.sum(dim) - (y.select(dim, 0) + y.select(dim, -1)) * 0.5) * float(dx)
-
-
-@composite("trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
-def trapz_x(y: Any, x: Any, dim: int = -1) -> Any:
-    return trapezoid_x(y, x, dim)
-
-
-@composite("trapz.dx(Tensor y, *, float dx=1, int dim=-1) -> Tensor", out=False, method=False)
-def trapz(y: Any, dx: float = 1.0, dim: int = -1) -> Any:
-    return trapezoid(y, dx, dim)
-
-
-@composite("cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
-def cumulative_trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
-    dim = _dim_of(y, dim)
-    return (_pairs(y, dim) * _spacing("cumulative_trapezoid", y, x, dim)).cumsum(dim) / 2.0
-
-
-@composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)
-def cumulative_trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
-    dim = _dim_of(y, dim)
-    return (_pairs(y, dim) * (float(dx) / 2.0)).cumsum(dim)
-
-
-@composite("vander(Tensor x, int? N=None, bool increasing=False) -> Tensor", out=False, method=False)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    if x.ndim != 1:
-        raise RuntimeError("x must be a one-dimensional tensor.")
-    columns = x.shape[0] if N is None else N
-    if columns < 0:
-        raise RuntimeError("N must be non-negative.")
-    if x.dtype.category in ("bool", "int"):
-        x = x.long()
-    powers = x.new_full((x.shape[0], columns), 1)
-    if columns > 1:
-        rest = _slice(powers, 1, 1, None)
-        rest.copy_(x.unsqueeze(-1))
-        rest = _slice(powers, 1, 1, None)
-        rest.copy_(rest.cumprod(1))
-    return powers if increasing else powers.flip((1,))
-
-
-@composite("one_hot(Tensor self, int num_classes=-1) -> Tensor", module="nn", out=False)
-def one_hot(self: Any, num_classes: int = -1) -> Any:
-    if self.dtype.name != "int64":
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    shape = tuple(self.shape)
-    if self.numel() == 0:
-        if num_classes <= 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return self.new_zeros((*shape, num_classes))
-    if int(self.min()) < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    if num_classes == -1:
-        num_classes = int(self.max()) + 1
-    elif int(self.max()) >= num_classes:
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    return self.new_zeros((*shape, num_classes)).scatter(-1, self.unsqueeze(-1), 1)
-
-
-# Padding ---------------------------------------------------------------------------------------------------------------------
-
-
-def _pad_circular(self: Any, pad: Any) -> Any:
-    rank = self.ndim
-    count = len(pad) // 2
-    shape = list(self.shape)
-    inside = []  # (dim, before, after), outermost dimension first
-    for dim in range(rank - count, rank):
-        before, after = pad[2 * (rank - 1 - dim)], pad[2 * (rank - 1 - dim) + 1]
-        size = shape[dim]
-        if before > size or after > size:
-            raise RuntimeError("Padding value causes wrapping around more than once.")
-        shape[dim] = size + before + after
-        if shape[dim] < 0:
-            raise RuntimeError("Negative padding value is resulting in an empty dimension")
-        inside.append((dim, before, after))
-    out = self.new_empty(shape)
-    target, source = out, self
-    for dim, before, after in inside:
-        target = _slice(target, dim, max(before, 0), shape[dim] - max(after, 0))
-        source = _slice(source, dim, max(-before, 0), self.shape[dim] - max(-after, 0))
-    target.copy_(source)
-    for dim, before, after in reversed(inside):
-        if before > 0:
-            end = shape[dim] - max(after, 0)
-            _slice(out, dim, 0, before).copy_(_slice(out, dim, end - before, end))
-        if after > 0:
-            start = max(before, 0)
-            _slice(out, dim, shape[dim] - after, shape[dim]).copy_(_slice(out, dim, start, start + after))
-    return out
-
-
-@composite("_pad_circular(Tensor self, SymInt[] pad) -> Tensor", module="nn", out=False)
-def pad_circular(self: Any, pad: Any) -> Any:
-    return _pad_circular(self, pad)
-
-
-@composite(
-    'pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor', module="nn", out=False
-)
-def pad(self: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
-    pad = tuple(pad)
-    if mode not in ("constant", "reflect", "replicate", "circular"):
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    if len(pad) % 2:
-        raise RuntimeError("Padding length must be divisible by 2")
-    rank = self.ndim
-    if len(pad) > 2 * rank:
-        raise RuntimeError(
-            "Padding length should be less than or equal to two times the input dimension but got padding length "
-            f"{len(pad)} and input of dimension {rank}"
-        )
-    if mode == "constant":
-        return constant_pad_nd(self, pad, 0.0 if value is None else value)
-    if value is not None and value != 0:
-        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    dims = len(pad) // 2
-    if dims not in (1, 2, 3) or rank not in (dims + 1, dims + 2):
-        raise NotImplementedError(
-            f"Padding size {len(pad)} is not supported for {rank}D input tensor.\n"
-            "Supported combinations for non-constant padding:\n"
-            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
-            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
-            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
-        )
-    if mode == "circular":
-        return _pad_circular(self, pad)
-    return (reflection_pad if mode == "reflect" else replication_pad)[dims](self, pad)
+@op("one_hot(Tensor self, int num_classes=-1) -> Tensor", module="nn", out=False, nondifferentiable=True)
+def one_hot(self: Any, num_classes: int) -> Any:
+    return kernels.one_hot(self, num_classes)
 
 
 #: Python functions of torch's own (variadic, or with more than a schema's forms), by the name they are published under.

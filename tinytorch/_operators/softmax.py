@@ -16,7 +16,8 @@ softmax_backward_data = op(
 softmax_backward_data.vjp(
     grad_output=lambda grad, output, dim, input_dtype: softmax_backward_data(grad, output, dim, input_dtype),
     output=lambda grad, grad_output, output, dim: (
-        (grad_output * grad) - (output * grad_output).sum(dim, keepdim=True) * grad
+        (grad_output * grad)
+        - (output * grad_output).sum(dim, keepdim=True) * grad
         - grad_output * (output * grad).sum(dim, keepdim=True)
     ),
 )
@@ -27,9 +28,7 @@ softmax = op(
     wrap=("dim",),
     node="SoftmaxBackward0",
 )
-softmax.vjp(
-    self=lambda grad, result, dim, self_dtype: softmax_backward_data(grad, result, dim, self_dtype)
-)
+softmax.vjp(self=lambda grad, result, dim, self_dtype: softmax_backward_data(grad, result, dim, self_dtype))
 
 log_softmax_backward_data = op(
     "_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
@@ -39,9 +38,7 @@ log_softmax_backward_data = op(
 )
 log_softmax_backward_data.vjp(
     grad_output=lambda grad, output, dim: grad - (grad * output.exp()).sum(dim, keepdim=True),
-    output=lambda grad, grad_output, output, dim: (
-        -grad_output.sum(dim, keepdim=True) * output.exp() * grad
-    ),
+    output=lambda grad, grad_output, output, dim: -grad_output.sum(dim, keepdim=True) * output.exp() * grad,
 )
 
 log_softmax = op(
@@ -83,14 +80,18 @@ def log_softmax_int(self: Any, dim: int, dtype: Any = None) -> Any:
     return log_softmax(_converted(self, dtype), dim, False)
 
 
-@composite("special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", module="special", out=False)
+@composite(
+    "special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", module="special", out=False
+)
 def special_softmax(self: Any, dim: int, dtype: Any = None) -> Any:
     """Another name of softmax."""
     return softmax(_converted(self, dtype), dim, False)
 
 
 @composite(
-    "special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", module="special", out=False
+    "special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+    module="special",
+    out=False,
 )
 def special_log_softmax(self: Any, dim: int, dtype: Any = None) -> Any:
     """Another name of log_softmax."""
@@ -112,7 +113,9 @@ log_sigmoid_forward = op(
     node="LogSigmoidBackward0",
     module="nn",
 )
-log_sigmoid_forward.vjp(self=lambda grad_output, self, buffer: log_sigmoid_backward(grad_output, self, buffer))
+log_sigmoid_forward.vjp(
+    self=lambda grad_output, self, buffer: log_sigmoid_backward(grad_output, self, buffer.detach())
+)
 
 
 @composite("log_sigmoid(Tensor self) -> Tensor", module="nn")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._kernels import counting, running
 from tinytorch._kernels import sorting as kernels
 
 from .indexing import where
@@ -263,7 +264,7 @@ def searchsorted(
             "This message will only appear once per program.",
             self,
         )
-    return kernels.searchsorted(sorted_sequence, self, out_int32, right, side, sorter)
+    return counting.searchsorted(sorted_sequence, self, out_int32, right, side, sorter)
 
 
 @op(
@@ -275,8 +276,8 @@ def searchsorted(
 def searchsorted_scalar(
     sorted_sequence: Any, self: Any, out_int32: bool, right: bool, side: str | None, sorter: Any
 ) -> Any:
-    value = kernels.number_beside(sorted_sequence, self)
-    return kernels.searchsorted(sorted_sequence, value, out_int32, right, side, sorter)
+    value = counting.number_beside(sorted_sequence, self)
+    return counting.searchsorted(sorted_sequence, value, out_int32, right, side, sorter)
 
 
 @op(
@@ -285,7 +286,7 @@ def searchsorted_scalar(
     nondifferentiable=True,
 )
 def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
-    return kernels.bucketize(self, boundaries, out_int32, right)
+    return counting.bucketize(self, boundaries, out_int32, right)
 
 
 @op(
@@ -294,7 +295,7 @@ def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
     nondifferentiable=True,
 )
 def bucketize_scalar(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
-    return kernels.bucketize(kernels.number_beside(boundaries, self), boundaries, out_int32, right)
+    return counting.bucketize(counting.number_beside(boundaries, self), boundaries, out_int32, right)
 
 
 @op(
@@ -303,7 +304,7 @@ def bucketize_scalar(self: Any, boundaries: Any, out_int32: bool, right: bool) -
     nondifferentiable=True,
 )
 def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -> Any:
-    return kernels.isin(elements, test_elements, invert)
+    return counting.isin(elements, test_elements, invert)
 
 
 @op(
@@ -312,7 +313,7 @@ def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -
     nondifferentiable=True,
 )
 def isin_scalar_tensor(element: Any, test_elements: Any, assume_unique: bool, invert: bool) -> Any:
-    return kernels.isin(kernels.number_beside(test_elements, element), test_elements, invert)
+    return counting.isin(counting.number_beside(test_elements, element), test_elements, invert)
 
 
 @op(
@@ -321,12 +322,12 @@ def isin_scalar_tensor(element: Any, test_elements: Any, assume_unique: bool, in
     nondifferentiable=True,
 )
 def isin_scalar(elements: Any, test_element: Any, assume_unique: bool, invert: bool) -> Any:
-    return kernels.isin(elements, kernels.number_beside(elements, test_element), invert)
+    return counting.isin(elements, counting.number_beside(elements, test_element), invert)
 
 
 @op("histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", nondifferentiable=True)
 def histc(self: Any, bins: int, min: Any, max: Any) -> Any:
-    return kernels.histc(self, bins, float(min), float(max))
+    return counting.histc(self, bins, float(min), float(max))
 
 
 @op(
@@ -335,8 +336,8 @@ def histc(self: Any, bins: int, min: Any, max: Any) -> Any:
     nondifferentiable=True,
 )
 def histogram_count(self: Any, bins: int, range: Any, weight: Any, density: bool) -> Any:
-    edges = kernels.histogram_edges(self, bins, range)
-    return kernels.histogram(self, edges, weight, density, True), edges
+    edges = counting.histogram_edges(self, bins, range)
+    return counting.histogram(self, edges, weight, density, True), edges
 
 
 @op(
@@ -345,13 +346,13 @@ def histogram_count(self: Any, bins: int, range: Any, weight: Any, density: bool
     nondifferentiable=True,
 )
 def histogram_edges(self: Any, bins: Any, weight: Any, density: bool) -> Any:
-    kernels.check_edges(bins)
-    return kernels.histogram(self, bins, weight, density, False), bins.copy()
+    counting.check_edges(bins)
+    return counting.histogram(self, bins, weight, density, False), bins.copy()
 
 
 bincount = op(
     "bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor",
-    kernels.bincount,
+    counting.bincount,
     nondifferentiable=True,
 )
 
@@ -360,12 +361,12 @@ bincount = op(
 
 @op("cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", wrap=("dim",))
 def cummax(self: Any, dim: int) -> Any:
-    return kernels.running_extreme(self, dim, np.maximum, "cummax_cpu")
+    return running.running_extreme(self, dim, np.maximum, "cummax_cpu")
 
 
 @op("cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", wrap=("dim",))
 def cummin(self: Any, dim: int) -> Any:
-    return kernels.running_extreme(self, dim, np.minimum, "cummin_cpu")
+    return running.running_extreme(self, dim, np.minimum, "cummin_cpu")
 
 
 def _cumulative_extreme_backward(grad_values: Any, self: Any, indices: Any, dim: int) -> Any:
@@ -380,7 +381,7 @@ cummin.vjp(self=_cumulative_extreme_backward)
 
 @op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", wrap=("dim",), inplace=True)
 def cumsum(self: Any, dim: int, dtype: Any) -> Any:
-    return kernels.running(self, dim, dtype, np.add)
+    return running.running(self, dim, dtype, np.add)
 
 
 def _reversed_sum(values: Any, dim: int) -> Any:
@@ -395,7 +396,7 @@ cumsum.vjp(self=lambda grad, self_dtype, dim: _reversed_sum(grad.to(self_dtype),
 
 @op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", wrap=("dim",), inplace=True)
 def cumprod(self: Any, dim: int, dtype: Any) -> Any:
-    return kernels.running(self, dim, dtype, np.multiply)
+    return running.running(self, dim, dtype, np.multiply)
 
 
 def _cumprod_backward(grad: Any, self: Any, dim: int, result: Any) -> Any:
@@ -428,7 +429,7 @@ def _cat(parts: list[Any], dim: int) -> Any:
 
 cumprod.vjp(self=_cumprod_backward)
 
-logcumsumexp = op("logcumsumexp(Tensor self, int dim) -> Tensor", kernels.logcumsumexp, wrap=("dim",))
+logcumsumexp = op("logcumsumexp(Tensor self, int dim) -> Tensor", running.logcumsumexp, wrap=("dim",))
 
 
 def _reversed_logsumexp(values: Any, dim: int) -> Any:

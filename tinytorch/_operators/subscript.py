@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import mutation
 from tinytorch._core.declare import find
+from tinytorch._core.modes import PLAIN, modes
 from tinytorch._core.tensor import Tensor, wrap
+from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels.scalar_types import checked_scalar, scalar_type_name, shape_text
 
 _INT64 = np.dtype(np.int64)
@@ -21,25 +24,23 @@ _LARGEST = 2**63 - 1
 _FULL = slice(None)
 
 
-def _call(name: str, overload: str = "") -> Any:
-    """A declared operator's compiled call, found at first use."""
-    found: list[Any] = []
+def _late(variable: str, name: str, overload: str = "") -> Any:
+    """Stands for a declared operator's compiled call until first use, then puts the call itself into its place."""
 
-    def run(*args: Any) -> Any:
-        if not found:
-            found.append(find(name, overload).call)
-        return found[0](*args)
+    def first(*args: Any) -> Any:
+        call = globals()[variable] = find(name, overload).call
+        return call(*args)
 
-    return run
+    return first
 
 
-_select = _call("select", "int")
-_slice = _call("slice", "Tensor")
-_unsqueeze = _call("unsqueeze")
-_alias = _call("alias")
-_index = _call("index", "Tensor")
-_view = _call("view")
-_expand = _call("expand")
+_select = _late("_select", "select", "int")
+_slice = _late("_slice", "slice", "Tensor")
+_unsqueeze = _late("_unsqueeze", "unsqueeze")
+_alias = _late("_alias", "alias")
+_index = _late("_index", "index", "Tensor")
+_view = _late("_view", "view")
+_expand = _late("_expand", "expand")
 
 
 def _put_(self: Any, indices: list[Any], value: Any) -> None:
@@ -260,6 +261,26 @@ def getitem(self: Any, key: Any) -> Any:
     Raises IndexError, TypeError and ValueError with torch's texts.
     """
     kind = key.__class__
+    if (
+        self._key.special in _PLAIN
+        and self.__class__ in PLAIN
+        and _is_basic(key)
+        and not (modes.grad and self.requires_grad)
+    ):
+        # without history a chain of views is one view
+        array = self._array
+        try:
+            return mutation.wrap_view(
+                self,
+                array[(*key, ...)]
+                if kind is tuple and Ellipsis not in key
+                else array[key, ...]
+                if kind is not tuple and key is not Ellipsis
+                else array[key],
+                None,
+            )
+        except IndexError:
+            pass  # the general path knows torch's words
     if kind is int:
         shape = self._array.shape
         if shape and -shape[0] <= key < shape[0]:
@@ -331,13 +352,95 @@ def _copy_to(target: Any, value: Any) -> None:
     find("copy").inplace(target, _expand(value, shape))
 
 
+def _is_basic(key: Any) -> bool:
+    """Whether NumPy takes the key as torch does: ints, forward slices, None, and at most one Ellipsis."""
+    kind = key.__class__
+    if kind is tuple:
+        return all(map(_is_basic, key)) and sum(item is Ellipsis for item in key) < 2
+    if kind is slice:
+        step = key.step
+        return (
+            (step is None or (step.__class__ is int and step > 0))
+            and (key.start is None or key.start.__class__ is int)
+            and (key.stop is None or key.stop.__class__ is int)
+        )
+    return kind is int or key is None or key is Ellipsis
+
+
+_PLAIN = (None, "strided")
+
+
+def _unrecorded(self: Any, value: Any) -> bool:
+    """Whether writing `value` into `self` leaves no trace but the elements: no history, no override, no transformation."""
+    if self._key.special not in _PLAIN or self.__class__ not in PLAIN:
+        return False
+    if value.__class__ in (float, int):
+        return not (modes.grad and self.requires_grad)
+    return value._key.special in _PLAIN and not (modes.grad and (self.requires_grad or value.requires_grad))
+
+
+def _simple_number(self: Any, value: Any) -> bool:
+    """Whether NumPy converts the number to the element type of `self` without a check."""
+    kind = self._key.dtype
+    if kind.category == "float":
+        return (
+            not kind.reduced and (value.__class__ is float or value.__class__ is int) and -3e38 < value < 3e38
+        )
+    return (
+        kind.category == "int" and kind.is_signed and value.__class__ is int
+    )  # NumPy refuses what does not fit
+
+
+def _write_directly(self: Any, key: Any, value: Any) -> bool:
+    """Write a number or tensor through NumPy; False, with nothing done, if that is not possible.
+
+    Keys and values that need checking are left to the general path, as is everything that ends in an error.
+    """
+    array = self._array
+    if not array.ndim:
+        return False
+    data = value
+    if value.__class__ not in (float, int):
+        kind, given = self._key.dtype, value._key.dtype
+        if kind is not given and (given.is_complex or kind.category != "float"):
+            return False
+        data = value._array
+    if key.__class__ is Tensor:
+        mask = key._array
+        if (
+            mask.dtype != np.bool_
+            or mask.shape != array.shape
+            or np.ndim(data)
+            or key._key.special not in _PLAIN
+        ):
+            return False
+        mutation.check_writable(self)
+        np.copyto(array, data, where=mask)
+    else:
+        if not _is_basic(key):
+            return False
+        mutation.check_writable(self)
+        try:
+            array[key] = data
+        except (IndexError, ValueError, OverflowError):
+            return False
+    mutation.bump(self)
+    return True
+
+
 def setitem(self: Any, key: Any, value: Any) -> None:
     """Write `value`, a tensor or a number, into the part of `self` that `key` selects.
 
     Views are written through with broadcasting and conversion; index tensors need a value of the same element type.
     """
+    if (value.__class__ is float or value.__class__ is int) and _simple_number(self, value):
+        if _unrecorded(self, value) and _write_directly(self, key, value):
+            return
     value = _as_value(self, value)
     kind = key.__class__
+    direct = _unrecorded(self, value)
+    if direct and _write_directly(self, key, value):
+        return
     if key is False:
         return
     if key is Ellipsis:
@@ -354,4 +457,18 @@ def setitem(self: Any, key: Any, value: Any) -> None:
             _copy_to(target, value)
             return
         counted = _without_leading_ones(value._array.shape)
+        if direct and all(index is None or index._key.special in _PLAIN for index in indices):
+            arrays = [None if index is None else index._array for index in indices]
+            mutation.check_writable(self)
+            kernels.index_put(target._array, arrays, value._array.reshape(counted), False)
+            mutation.bump(self)
+            return
         _put_(target, indices, value if counted == value._array.shape else _view(value, counted))
+
+
+def delitem(self: Any, key: Any) -> None:
+    """`del tensor[key]`, which torch refuses."""
+    raise TypeError("Tensor does not support deleting items")
+
+
+METHODS = {"__delitem__": delitem}

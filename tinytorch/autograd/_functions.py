@@ -9,7 +9,9 @@ import numpy as np
 
 from .._core import backward as engine
 from .._core.modes import modes
-from .._core.tensor import Tensor, make, wrap
+from .._core.node import Node
+from .._core.size import Size
+from .._core.tensor import Tensor, wrap
 
 
 def is_grad_enabled() -> bool:
@@ -22,14 +24,45 @@ def is_inference_mode_enabled() -> bool:
     return modes.inference
 
 
+def _is_edge(value: Any) -> bool:
+    return type(value).__name__ == "GradientEdge" and isinstance(value, tuple)
+
+
 def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+    return (value,) if isinstance(value, Tensor) or value is None or _is_edge(value) else tuple(value)
+
+
+def _edge(source: Any) -> Any:
+    """What a graph refers to a tensor or a `GradientEdge` by; None if it wants no gradient."""
+    if not _is_edge(source):
+        return engine.edge_of(source)
+    node, number = source.node, source.output_nr
+    leaf = getattr(node, "variable", None)
+    if leaf is not None and leaf._arity == 0:
+        return leaf
+    return node if node._arity == 1 and not number and type(node)._output is Node._output else (node, number)
+
+
+class _Described:
+    """Shape and dtype of the output a `GradientEdge` stands for, where a tensor would be asked."""
+
+    requires_grad = True
+
+    def __init__(self, edge: Any) -> None:
+        shape, self.dtype = engine.facts_of(_edge(edge))
+        self.shape = Size(shape)
+        self._array = self.dtype.zero.reshape(()) if hasattr(self.dtype, "zero") else np.zeros(())
+
+    def numel(self) -> int:
+        return self.shape.numel()
 
 
 def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: bool) -> list[Any]:
     """The cotangents to start from: ones for scalars where none are given. Raises RuntimeError, TypeError with torch's texts."""
     starts: list[Any] = []
     for index, (output, grad) in enumerate(zip(outputs, grads, strict=True)):
+        if _is_edge(output):
+            output = _Described(output)
         if isinstance(grad, Tensor):
             shape = grad.shape[1:] if is_grads_batched else grad.shape
             if tuple(shape) != tuple(output.shape):
@@ -59,7 +92,7 @@ def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: b
                     raise RuntimeError(
                         f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
                     )
-                starts.append(wrap(np.ones(output._array.shape, output._array.dtype)))
+                starts.append(wrap(np.ones(tuple(output.shape), output.dtype.numpy)))
             else:
                 starts.append(None)
         else:
@@ -70,13 +103,21 @@ def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: b
 def _roots(outputs: Sequence[Any], starts: Sequence[Any]) -> list[tuple[Any, Any]]:
     roots = []
     for index, (output, start) in enumerate(zip(outputs, starts, strict=True)):
-        edge = engine.edge_of(output)
+        edge = _edge(output)
         if edge is None:
             raise RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn")
-        if start is not None and start.__class__ is Tensor and start._array is not None:
-            pass
         roots.append((edge, start))
     return roots
+
+
+def _ports(targets: Sequence[Any]) -> list[tuple[Any, int]]:
+    ports = []
+    for target in targets:
+        edge = _edge(target)
+        if edge is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        ports.append(engine.port_of(edge))
+    return ports
 
 
 def backward(
@@ -104,17 +145,11 @@ def backward(
     if not targets:
         engine.run(roots, keep, create_graph)
         return
-    captures: dict[Any, int] = {}
+    ports = _ports(targets)
     for target in targets:
-        edge = engine.edge_of(target)
-        if edge is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        captures[edge] = 0
-    captured = engine.run(roots, keep, create_graph, captures)
-    for target in targets:
-        edge = engine.edge_of(target)
-        if not target.is_leaf and edge in captured and captured[edge] is not None:
-            engine.accumulate(target, captured[edge], create_graph)
+        if not _is_edge(target) and not target.is_leaf:
+            target.retain_grad()
+    engine.run(roots, keep, create_graph, ports)
 
 
 def grad(
@@ -148,16 +183,11 @@ def grad(
     if is_grads_batched:
         return _batched(sources, targets, starts, keep, create_graph, allow_unused, materialize_grads)
     roots = _roots(sources, starts)
-    edges = []
-    for target in targets:
-        edge = engine.edge_of(target)
-        if edge is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        edges.append(edge)
-    captured = engine.run(roots, keep, create_graph, dict.fromkeys(edges, 0), accumulate_leaves=False)
+    ports = _ports(targets)
+    captured = engine.run(roots, keep, create_graph, ports, accumulate_leaves=False)
     results = []
-    for index, (target, edge) in enumerate(zip(targets, edges, strict=True)):
-        value = captured.get(edge)
+    for index, (target, port) in enumerate(zip(targets, ports, strict=True)):
+        value = captured.get(port)
         if value is None:
             if not allow_unused:
                 raise RuntimeError(
@@ -165,9 +195,11 @@ def grad(
                     "desired behavior."
                 )
             if materialize_grads:
-                value = wrap(np.zeros(target._array.shape, target._array.dtype))
-        elif not create_graph and value._requires_grad:
-            value = make(Tensor, value._array, value._key)
+                if _is_edge(target):
+                    shape, element_type = engine.facts_of(port)
+                    value = wrap(np.zeros(shape, element_type.numpy))
+                else:
+                    value = wrap(np.zeros(target._array.shape, target._array.dtype))
         results.append(value)
     return tuple(results)
 

@@ -49,7 +49,9 @@ __all__ = [
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """x where x > threshold, else value."""
-    return overwrite("threshold", input, threshold, value) if inplace else ops.threshold(input, threshold, value)
+    return (
+        overwrite("threshold", input, threshold, value) if inplace else ops.threshold(input, threshold, value)
+    )
 
 
 def threshold_(input: Any, threshold: float, value: float) -> Any:
@@ -78,7 +80,9 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     """x held between min_val and max_val."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return overwrite("hardtanh", input, min_val, max_val) if inplace else ops.hardtanh(input, min_val, max_val)
+    return (
+        overwrite("hardtanh", input, min_val, max_val) if inplace else ops.hardtanh(input, min_val, max_val)
+    )
 
 
 def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
@@ -125,7 +129,9 @@ def celu_(input: Any, alpha: float = 1.0) -> Any:
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x where positive, else x * negative_slope."""
-    return overwrite("leaky_relu", input, negative_slope) if inplace else ops.leaky_relu(input, negative_slope)
+    return (
+        overwrite("leaky_relu", input, negative_slope) if inplace else ops.leaky_relu(input, negative_slope)
+    )
 
 
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:

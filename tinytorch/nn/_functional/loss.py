@@ -374,9 +374,7 @@ def gaussian_nll_loss(
     if var.size() != input.size():
         if input.size()[:-1] == var.size():
             var = var.unsqueeze(-1)
-        elif not (
-            input.size()[:-1] == var.size()[:-1] and var.size(-1) == 1
-        ) and not _expandable(input, var):
+        elif not (input.size()[:-1] == var.size()[:-1] and var.size(-1) == 1) and not _expandable(input, var):
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")

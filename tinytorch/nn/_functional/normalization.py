@@ -64,13 +64,17 @@ def instance_norm(
         for n in input.size()[2:]:
             count *= n
         if count == 1:
-            raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
+            raise ValueError(
+                f"Expected more than 1 spatial element when training, got input size {input.size()}"
+            )
     return ops.instance_norm(
         input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, True
     )
 
 
-def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def layer_norm(
+    input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
     """The trailing dimensions to mean 0 and variance 1."""
     return ops.layer_norm(input, normalized_shape, weight, bias, eps, True)
 
@@ -94,7 +98,9 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     return ops.group_norm(input, num_groups, weight, bias, eps, True)
 
 
-def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
     """Each channel over a power of the squares of its neighbours."""
     rank = input.dim()
     if rank < 3:
@@ -240,7 +246,9 @@ def embedding_bag(
 
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Every window of an image as a column."""
-    return ops.im2col(input, listed(kernel_size, 2), listed(dilation, 2), listed(padding, 2), listed(stride, 2))
+    return ops.im2col(
+        input, listed(kernel_size, 2), listed(dilation, 2), listed(padding, 2), listed(stride, 2)
+    )
 
 
 def fold(

@@ -173,9 +173,7 @@ def _unpool_output_size(
 ) -> list[int]:
     sizes = input.size()
     rank = len(kernel_size)
-    default = [
-        (sizes[-rank + d] - 1) * stride[d] + kernel_size[d] - 2 * padding[d] for d in range(rank)
-    ]
+    default = [(sizes[-rank + d] - 1) * stride[d] + kernel_size[d] - 2 * padding[d] for d in range(rank)]
     if output_size is None:
         return default
     wanted = list(output_size)
@@ -189,15 +187,18 @@ def _unpool_output_size(
     for d in range(rank):
         low, high = default[d] - stride[d], default[d] + stride[d]
         if not low < wanted[d] < high:
-            raise ValueError(
-                f'invalid output_size "{wanted}" (dim {d} must be between {low} and {high})'
-            )
+            raise ValueError(f'invalid output_size "{wanted}" (dim {d} must be between {low} and {high})')
     return wanted
 
 
 def _unpool(rank: int) -> Any:
     def max_unpool(
-        input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+        input: Any,
+        indices: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        output_size: Any = None,
     ) -> Any:
         """Values put back where max pooling found them."""
         kernel = listed(kernel_size, rank)

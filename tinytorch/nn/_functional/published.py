@@ -38,7 +38,9 @@ def reduction_number(reduction: str) -> int:
     if number is None:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     if reduction == "elementwise_mean":
-        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=4)
+        warnings.warn(
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=4
+        )
     return number
 
 
@@ -49,7 +51,8 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, emit_warnin
     name = "mean" if size_average and reduce else "sum" if reduce else "none"
     if emit_warning:
         warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.", stacklevel=4
+            f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.",
+            stacklevel=4,
         )
     return name
 

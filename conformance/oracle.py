@@ -1,0 +1,107 @@
+"""Torch in a wider dtype, and torch with rounding errors: what is true, and how well it can be known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.compare import EPSILON
+from conformance.engine import Library, rounding_noise
+from conformance.observe import Observation, Plan, run
+from conformance.program import Array, upcast
+
+PERTURBATIONS = 2
+# a result that moves further than this under rounding may sit on a jump, which is no excuse for a wrong number ...
+JUMP = 1e-2
+# ... unless it moves in proportion: under a noise so many times larger, about so many times as far
+LARGER = 16.0
+
+
+def pick(seen: Observation | None, group: str, index: int, wide: bool = True) -> Array | None:
+    """The numbers of one tensor of an observation; with `wide` only if they are in an oracle's dtype."""
+    tensors = getattr(seen, group, None) if seen is not None else None
+    if not isinstance(tensors, list) or index >= len(tensors) or tensors[index] is None:
+        return None
+    tensor = tensors[index]
+    if wide and tensor.dtype not in ("float64", "complex128"):
+        return None
+    values: Array | None = tensor.values
+    return values
+
+
+class Oracle:
+    """Runs a case in float64, only once a result is not bit for bit torch's; then, if need be, under noise."""
+
+    def __init__(self, reference: Library, case: Case, plan: Plan, usable: bool) -> None:
+        self.reference = reference
+        self.case = case
+        self.native_plan = replace(plan, alias=False, graph=False)
+        self.plan = replace(self.native_plan, default_dtype="float64")
+        self.usable = usable
+        self.cached: Observation | None = None
+        self.moved: dict[tuple[bool, float], list[Observation]] = {}
+
+    def observation(self) -> Observation | None:
+        """The float64 run; None where the random stream or the dtype leaves no wider oracle."""
+        if not self.usable:
+            return None
+        if self.cached is None:
+            self.cached = run(self.reference, upcast(self.case.program), self.case.name, self.plan)
+        return self.cached if self.cached.error is None else None
+
+    def perturbed(self, wide: bool, factor: float) -> list[Observation]:
+        """Torch with every operator's results moved by a rounding step, and with its inputs moved likewise.
+
+        Without a wide dtype the case runs in its own, where the same draws come out of the random stream.
+        """
+        key = (wide, factor)
+        if key not in self.moved:
+            epsilon = factor * EPSILON.get(self.case.dtype, 2.0**-23)
+            found: list[Observation] = []
+            for seed in range(PERTURBATIONS):
+                if wide:
+                    shifted = upcast(self.case.program, np.random.default_rng(seed), epsilon)
+                    found.append(run(self.reference, shifted, self.case.name, self.plan))
+                program = upcast(self.case.program) if wide else self.case.program
+                with rounding_noise(self.reference, seed, epsilon):
+                    found.append(
+                        run(self.reference, program, self.case.name, self.plan if wide else self.native_plan)
+                    )
+            self.moved[key] = [seen for seen in found if seen.error is None]
+        return self.moved[key]
+
+    def shift(self, centre: Array, group: str, index: int, wide: bool, factor: float) -> Array:
+        """How far each element moves under noise."""
+        shift = np.zeros(centre.shape)
+        for seen in self.perturbed(wide, factor):
+            moved = pick(seen, group, index, wide)
+            if moved is None or moved.shape != centre.shape:
+                continue
+            with np.errstate(all="ignore"):
+                distance = np.abs(moved.astype(centre.dtype) - centre)
+            shift = np.maximum(shift, np.nan_to_num(distance, nan=0.0, posinf=0.0))
+        return shift
+
+    def excuses(self, x: Array, t: Array, o: Array | None, group: str, index: int) -> bool:
+        """Whether rounding errors alone move the result as far as ours is off: it is ill-conditioned, not wrong."""
+        wide = o is not None
+        centre = o if o is not None else t.astype(np.complex128 if t.dtype.kind == "c" else np.float64)
+        shift = self.shift(centre, group, index, wide, 1.0)
+        finite = np.where(np.isfinite(np.abs(centre)), np.abs(centre), 0.0)
+        scale = float(np.max(finite, initial=0.0))
+        if not shift.any():
+            return False
+        if float(shift.max()) > JUMP * scale:
+            ratio = float(
+                np.sqrt(np.mean(self.shift(centre, group, index, wide, LARGER) ** 2) / np.mean(shift**2))
+            )
+            if not LARGER / 4.0 <= ratio <= LARGER * 4.0:
+                return False
+        with np.errstate(all="ignore"):
+            allowed = 4.0 * np.maximum(shift, float(np.sqrt(np.mean(shift**2))))
+            allowed = allowed + np.abs(t.astype(centre.dtype) - centre) * 4.0
+            error = np.abs(x.astype(centre.dtype) - centre)
+            same = (x == t) | (np.isnan(x) & np.isnan(t))
+            return bool((same | (error <= allowed)).all())

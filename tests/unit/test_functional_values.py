@@ -1,0 +1,118 @@
+"""torch.nn.functional, matrix products and reductions against torch: values, gradients and node names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import tinytorch  # noqa: E402
+import tinytorch.nn.functional  # noqa: E402
+
+CASES: dict[str, tuple[list[tuple[int, ...]], Callable[..., Any]]] = {
+    "matmul 3x2": ([(5, 2, 3), (3, 4)], lambda t, a, b: t.matmul(a, b)),
+    "matmul 4x3": ([(2, 5, 2, 3), (5, 3, 4)], lambda t, a, b: t.matmul(a, b)),
+    "matmul 1x3": ([(3,), (5, 3, 4)], lambda t, a, b: t.matmul(a, b)),
+    "addmm": ([(4,), (2, 3), (3, 4)], lambda t, a, b, c: t.addmm(a, b, c, beta=0.5, alpha=2)),
+    "einsum": ([(2, 3, 4), (3, 2, 5)], lambda t, a, b: t.einsum("ijk,jil->kl", a, b)),
+    "einsum ellipsis": ([(2, 5, 2, 3), (5, 3, 4)], lambda t, a, b: t.einsum("...ij,...jk->...ik", a, b)),
+    "einsum sublists": ([(2, 3), (3, 4)], lambda t, a, b: t.einsum(a, [0, 1], b, [1, 2], [0, 2])),
+    "var": ([(4, 5)], lambda t, a: t.var(a, 1, correction=2)),
+    "logsumexp": ([(4, 5)], lambda t, a: t.logsumexp(a, (0, 1))),
+    "prod": ([(3, 4)], lambda t, a: t.prod(a, 1)),
+    "amax": ([(3, 4)], lambda t, a: t.amax(a, 0)),
+    "norm": ([(3, 4)], lambda t, a: t.norm(a, 3, 1)),
+    "softmax": ([(3, 4)], lambda t, a: t.softmax(a, 0)),
+    "cross_entropy": (
+        [(3, 4)],
+        lambda t, a: t.nn.functional.cross_entropy(a, t.tensor([1, 3, 0]), label_smoothing=0.1),
+    ),
+    "bce logits": (
+        [(3, 4)],
+        lambda t, a: t.nn.functional.binary_cross_entropy_with_logits(a, t.ones(3, 4, dtype=t.float64)),
+    ),
+    "huber": ([(3, 4), (3, 4)], lambda t, a, b: t.nn.functional.huber_loss(a, b, delta=0.7)),
+    "conv2d same": (
+        [(2, 3, 5, 5), (4, 3, 2, 2), (4,)],
+        lambda t, a, b, c: t.nn.functional.conv2d(a, b, c, padding="same"),
+    ),
+    "conv_transpose1d": (
+        [(2, 3, 5), (3, 4, 3)],
+        lambda t, a, b: t.nn.functional.conv_transpose1d(a, b, stride=2),
+    ),
+    "layer_norm": ([(2, 3, 4), (4,), (4,)], lambda t, a, b, c: t.nn.functional.layer_norm(a, (4,), b, c)),
+    "group_norm": ([(2, 4, 3), (4,), (4,)], lambda t, a, b, c: t.nn.functional.group_norm(a, 2, b, c)),
+    "batch_norm": (
+        [(4, 3, 2), (3,), (3,)],
+        lambda t, a, b, c: t.nn.functional.batch_norm(a, None, None, b, c, training=True),
+    ),
+    "avg_pool2d": ([(2, 3, 7, 7)], lambda t, a: t.nn.functional.avg_pool2d(a, 3, 2, 1, True, False)),
+    "adaptive_avg_pool2d": ([(2, 3, 7, 5)], lambda t, a: t.nn.functional.adaptive_avg_pool2d(a, (3, 2))),
+    "bilinear": (
+        [(2, 3, 4, 4)],
+        lambda t, a: t.nn.functional.interpolate(a, scale_factor=1.7, mode="bilinear"),
+    ),
+    "bicubic": ([(2, 3, 4, 4)], lambda t, a: t.nn.functional.interpolate(a, size=(7, 3), mode="bicubic")),
+    "grid_sample": (
+        [(2, 3, 4, 4), (2, 5, 5, 2)],
+        lambda t, a, b: t.nn.functional.grid_sample(a, b, padding_mode="reflection", align_corners=False),
+    ),
+    "attention": (
+        [(2, 3, 4, 5), (2, 3, 6, 5), (2, 3, 6, 5)],
+        lambda t, a, b, c: t.nn.functional.scaled_dot_product_attention(a, b, c, is_causal=True),
+    ),
+    "gelu tanh": ([(3, 4)], lambda t, a: t.nn.functional.gelu(a, approximate="tanh")),
+    "embedding": (
+        [(5, 3)],
+        lambda t, a: t.nn.functional.embedding(t.tensor([[0, 1], [1, 4]]), a, padding_idx=1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_gradients(name: str) -> None:
+    shapes, program = CASES[name]
+    generator = np.random.default_rng(0)
+    arrays = [generator.standard_normal(shape) for shape in shapes]
+    outcomes = []
+    for library in (torch, tinytorch):
+        inputs = [library.from_numpy(array.copy()).requires_grad_() for array in arrays]
+        result = program(library, *inputs)
+        cotangent = library.from_numpy(np.cos(np.arange(result.numel())).reshape(tuple(result.shape)))
+        gradients = library.autograd.grad(result, inputs, cotangent)
+        outcomes.append((result, gradients))
+    (want, want_gradients), (have, have_gradients) = outcomes
+    assert type(have.grad_fn).__name__ == type(want.grad_fn).__name__
+    assert tuple(have.stride()) == tuple(want.stride())
+    np.testing.assert_allclose(have.detach().numpy(), want.detach().numpy(), rtol=1e-9, atol=1e-11)
+    for one, other in zip(have_gradients, want_gradients, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda t: t.mm(t.ones(2, 3), t.ones(4, 5)),
+        lambda t: t.matmul(t.ones(2, 2, 3), t.ones(3, 3, 3)),
+        lambda t: t.addmm(t.ones(2, 5), t.ones(2, 3), t.ones(3, 4)),
+        lambda t: t.ones(2, dtype=t.int64).mean(),
+        lambda t: t.zeros(0, 3).amax(),
+        lambda t: t.einsum("ij,jk->il", t.ones(2, 3), t.ones(3, 4)),
+        lambda t: t.nn.functional.conv2d(t.ones(2, 3, 5, 5), t.ones(4, 2, 3, 3)),
+        lambda t: t.nn.functional.max_pool2d(t.ones(1, 1, 3, 3), 5),
+        lambda t: t.nn.functional.layer_norm(t.ones(2, 3), (4,)),
+        lambda t: t.nn.functional.nll_loss(t.ones(2, 3), t.tensor([0, 3])),
+        lambda t: t.nn.functional.embedding(t.tensor([5]), t.ones(5, 3)),
+        lambda t: t.nn.functional.interpolate(t.ones(1, 1, 4, 4)),
+    ],
+)
+def test_error_texts(program: Callable[[Any], Any]) -> None:
+    with pytest.raises(Exception) as want:
+        program(torch)
+    with pytest.raises(type(want.value)) as have:
+        program(tinytorch)
+    assert str(have.value) == str(want.value)

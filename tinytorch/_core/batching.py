@@ -1,0 +1,504 @@
+"""Batching: tensors with one hidden dimension, over which operators run as if there were a loop.
+
+A batched tensor shows the shape of one example. Operators run once on the whole batch where a rule says how: pointwise operators with
+ranks aligned, others by the rules that `Operator.vmap` declares. Without a rule the operator runs per example and results are stacked.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from . import backward, dispatch, mutation
+from .declare import Operator, find
+from .levels import (
+    NO_BRANCH,
+    NO_ITEM,
+    NO_STORAGE,
+    Layer,
+    LevelKey,
+    Phantom,
+    as_view,
+    at,
+    below,
+    blank,
+    call_number,
+    copy_into,
+    dress,
+    handlers,
+    layer_of,
+    lift,
+    map_tensors,
+    number_tensors,
+    record,
+    requires,
+    wants_history,
+)
+from .modes import modes
+from .tensor import Tensor
+
+
+class BatchedKey(LevelKey):
+    """inner: the whole batch, a tensor of a level below; dim: its batch dimension, None if it is the same for all examples."""
+
+    __slots__ = ("dim", "inner")
+
+    def __init__(self, inner: Any, dim: int | None, layer: Layer) -> None:
+        super().__init__(inner._key.dtype, "batched")
+        self.layer = layer
+        self.inner = inner
+        self.dim = dim
+
+    def detached(self) -> Tensor:
+        return batched(self.inner.detach(), self.dim, self.layer)
+
+    def data(self, action: str) -> np.ndarray:
+        if self.dim is None and self.layer.open:
+            array: np.ndarray = self.inner.numpy(force=True) if action == "numpy" else self.inner._data(action)
+            return array
+        raise RuntimeError({"item": NO_ITEM, "bool": NO_BRANCH}.get(action, NO_STORAGE))
+
+    def text(self, tensor: Any, contents: Any) -> str:
+        inner = textwrap.indent(repr(self.inner), "    ")
+        return f"BatchedTensor(lvl={self.layer.number}, bdim={self.dim}, value=\n{inner}\n)"
+
+    def blank(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
+        if self.dim is None:
+            return batched(blank(self.inner, shape, strides), None, self.layer)
+        span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if 0 not in shape else 1
+        return batched(blank(self.inner, (self.layer.size, *shape), (span, *strides)), 0, self.layer)
+
+
+def batched(inner: Any, dim: int | None, layer: Layer) -> Tensor:
+    """A tensor of `layer` whose examples lie along dimension `dim` of `inner`."""
+    return dress(_example(inner._array, dim), BatchedKey(inner, dim, layer), Phantom)
+
+
+def _example(array: Any, dim: int | None) -> np.ndarray:
+    """One example's window on the memory of the batch."""
+    whole = np.asarray(array)
+    if dim is None:
+        return whole[...]
+    shape = whole.shape[:dim] + whole.shape[dim + 1 :]
+    if not whole.shape[dim]:
+        strides = whole.strides[:dim] + whole.strides[dim + 1 :]
+        return np.lib.stride_tricks.as_strided(np.zeros((), whole.dtype), shape, strides)
+    return whole[(slice(None),) * dim + (0, ...)]
+
+
+def inner_of(value: Any, layer: Layer) -> tuple[Any, int | None]:
+    """What lies below `value` and its batch dimension; (value, None) if it is not of `layer`."""
+    if isinstance(value, Tensor) and at(value, layer):
+        key = value._key
+        return key.inner, key.dim
+    return value, None
+
+
+def to_front(inner: Any, dim: int | None) -> Any:
+    """The batch with its batch dimension first; a tensor without one as it is."""
+    if dim is None or dim == 0:
+        return inner
+    order = (dim, *[i for i in range(inner._array.ndim) if i != dim])
+    return find("permute").call(inner, order)
+
+
+def front(value: Any, layer: Layer) -> tuple[Any, bool]:
+    """(the tensor below with the batch dimension first, whether it has one)."""
+    inner, dim = inner_of(value, layer)
+    return to_front(inner, dim), dim is not None
+
+
+def expanded(value: Any, layer: Layer) -> Any:
+    """The tensor below with the batch dimension first, repeated along it if it has none."""
+    inner, has = front(value, layer)
+    return inner if has else find("expand").call(inner, (layer.size, *inner._array.shape))
+
+
+def _refuse_escaped(value: Any) -> Any:
+    raise RuntimeError("a batched tensor was used outside of the vmap that made it")
+
+
+# Out of place ----------------------------------------------------------------------------------------------------------------------
+
+
+def _any_batched(operator: Operator, args: tuple[Any, ...], layer: Layer) -> bool:
+    return any(at(tensor, layer) and tensor._key.dim is not None for tensor in dispatch.tensors_of(operator, args))
+
+
+def _run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
+    """Run `operator` on batched tensors of `layer`."""
+    if not layer.open:
+        _refuse_escaped(None)
+    wants = wants_history(operator, args, layer)
+    if not _any_batched(operator, args, layer):
+        inner = map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0])
+        result = call_number(operator, inner)
+        dims: Any = None
+    else:
+        result, dims = _compute(operator, args, layer)
+    returns = operator.schema.returns
+    if returns[0].kind != "Tensor":
+        return result
+    several = len(returns) > 1 or returns[0].is_list
+    outputs = list(result) if several else [result]
+    places = list(dims) if isinstance(dims, tuple | list) else [dims] * len(outputs)
+    view = operator.family == "view" and at(args[0], layer)
+    shown = [
+        output if output is None or (dim is None and not wants and not view) else batched(output, dim, layer)
+        for output, dim in zip(outputs, places, strict=True)
+    ]
+    if view:
+        for item in shown:
+            as_view(item, args[0], several)
+    wrapped: Any = tuple(shown) if several else shown[0]
+    if wants:
+        record(operator, wrapped, args, layer)
+    return wrapped
+
+
+def _compute(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[Any, Any]:
+    """(result below, batch dimension(s))."""
+    if operator.schema.returns[0].kind != "Tensor":
+        raise RuntimeError(
+            f"Batching rule not implemented for aten::{operator.qualified}. We could not generate a fallback."
+        )
+    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    rule = operator.batch_rule
+    if rule is not None:
+        arguments: dict[str, Any] = {}
+        in_dims: dict[str, Any] = {}
+        for argument, value in zip(operator.arguments, args, strict=True):
+            name = argument.name
+            if argument.is_tensor and argument.is_list and value is not None:
+                pairs = [inner_of(item, layer) for item in value]
+                arguments[name] = [pair[0] for pair in pairs]
+                in_dims[name] = [pair[1] for pair in pairs]
+            elif argument.is_tensor:
+                arguments[name], in_dims[name] = inner_of(value, layer)
+            else:
+                arguments[name] = value
+        answer = rule(in_dims, layer.size, **arguments)
+        if answer is not NotImplemented:
+            return answer  # type: ignore[no-any-return]
+    if operator.family == "pointwise":
+        return _aligned(operator, args, layer), 0
+    if random:
+        return _aligned_random(operator, args, layer), 0
+    return _loop(operator, args, layer)
+
+
+def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
+    """One call with ranks aligned: every example's dimensions at the end, the batch dimension first."""
+    logical, _ = dispatch.promotion_of(operator, args)
+    check = operator.options.get("check")
+    if check is not None:
+        check(logical, *args)
+    rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
+
+    def prepare(tensor: Any) -> Any:
+        inner, has = front(tensor, layer)
+        if has and tensor._array.ndim < rank:
+            shape = inner._array.shape
+            inner = find("view").call(_viewable(inner), (shape[0], *[1] * (rank - tensor._array.ndim), *shape[1:]))
+        return inner
+
+    inner = map_tensors(operator, args, prepare)
+    physical, positions = dispatch.promotion_of(operator, inner)
+    if physical is not logical:
+        # A batch of numbers promotes as a number does, but what is below has a dimension more.
+        cast = backward.primitives["cast"]
+        inner = tuple(
+            [
+                cast(value, logical) if isinstance(value, Tensor) and position in positions and _castable(value, logical) else value
+                for position, value in enumerate(inner)
+            ]
+        )
+    result = call_number(operator, inner)
+    if result._array.ndim == rank:  # every batched operand was lost on the way
+        result = find("expand").call(result, (layer.size, *result._array.shape))
+    return result
+
+
+def _castable(value: Any, target: Any) -> bool:
+    return value._key.dtype is not target and not (value._key.dtype.is_complex and not target.is_complex)
+
+
+def _viewable(inner: Any) -> Any:
+    return inner
+
+
+def _aligned_random(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
+    """Random operators draw for the whole batch at once."""
+    rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
+
+    def prepare(tensor: Any) -> Any:
+        inner = expanded(tensor, layer)
+        if tensor._array.ndim < rank:
+            shape = inner._array.shape
+            inner = inner.reshape((shape[0], *[1] * (rank - tensor._array.ndim), *shape[1:]))
+        return inner
+
+    return call_number(operator, map_tensors(operator, args, prepare))
+
+
+def _loop(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[Any, Any]:
+    """Run per example, stack the results."""
+    select = find("select", "int").call
+    returns = operator.schema.returns
+    several = len(returns) > 1 or returns[0].is_list
+    if not layer.size:
+        return _empty(operator, args, layer, several)
+    if operator.options.get("dynamic"):
+        raise _dynamic(operator)
+
+    def example(tensor: Any, index: int) -> Any:
+        inner, dim = inner_of(tensor, layer)
+        return inner if dim is None else select(inner, dim, index)
+
+    rows = []
+    for index in range(layer.size):
+        result = call_number(operator, map_tensors(operator, args, lambda tensor, index=index: example(tensor, index)))
+        rows.append(tuple(result) if several else (result,))
+    columns = list(zip(*rows, strict=True))
+    if any(any(item is not None and item._array.shape != column[0]._array.shape for item in column) for column in columns):
+        raise _dynamic(operator)
+    stack = find("stack").call
+    stacked = tuple([None if column[0] is None else stack(list(column), 0) for column in columns])
+    dims = tuple([None if column is None else 0 for column in stacked])
+    return (stacked, dims) if several else (stacked[0], dims[0])
+
+
+def _dynamic(operator: Operator) -> RuntimeError:
+    return RuntimeError(
+        f"vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over aten::{operator.qualified}. "
+        "Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
+    )
+
+
+def _empty(operator: Operator, args: tuple[Any, ...], layer: Layer, several: bool) -> tuple[Any, Any]:
+    """A batch without examples: shapes are those of one example of zeros."""
+
+    def example(tensor: Any) -> Any:
+        inner, dim = inner_of(tensor, layer)
+        if dim is None:
+            return inner
+        array = tensor._array
+        zeros: Any = find("zeros").call(array.shape, dtype=tensor._key.dtype)
+        return zeros
+
+    result = call_number(operator, map_tensors(operator, args, example))
+    outputs = result if several else (result,)
+    made = tuple([find("zeros").call((0, *output._array.shape), dtype=output._key.dtype) for output in outputs])
+    return (made, (0,) * len(made)) if several else (made[0], 0)
+
+
+# In place --------------------------------------------------------------------------------------------------------------------------
+
+_TOO_SMALL = (
+    "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements "
+    "than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over in a vmap. Please try to use "
+    "out-of-place operators instead of inplace arithmetic. If said operator is being called inside the PyTorch framework, please file a "
+    "bug report instead."
+)
+
+
+def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
+    self = args[0]
+    if not layer.open:
+        _refuse_escaped(None)
+    if not at(self, layer) or self._key.dim is None:
+        if _any_batched(operator, args, layer):
+            raise RuntimeError(_TOO_SMALL)
+        if not at(self, layer):
+            # Only the others are of this layer, and they are the same for every example.
+            operator.inplace(*map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0]))
+            return self
+    mutation.check_writable(self)
+    if operator.family == "pointwise":
+        dispatch._check_promotion(operator, self, number_tensors(args, operator))
+    wants = wants_history(operator, args, layer)
+    before = None
+    if wants:
+        inner, dim = inner_of(self, layer)
+        before = batched(find("clone").call(inner), dim, layer)
+        before._requires_grad = requires(self)
+        before._edge = self._edge
+    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    if random:
+        with below(layer):
+            others = [expanded(value, layer) if isinstance(value, Tensor) else value for value in args[1:]]
+            target, _ = front(self, layer)
+            operator.inplace(target, *others)
+    else:
+        grad = modes.grad
+        result = _detached_run(operator, args, layer)
+        modes.grad = grad
+        if result._array.shape != self._array.shape:
+            raise RuntimeError(
+                f"output with shape {list(self._array.shape)} doesn't match the broadcast shape {list(result._array.shape)}"
+            )
+        target, has = front(self, layer)
+        value, has_value = front(result, layer)
+        if has_value and not has:
+            raise RuntimeError(_TOO_SMALL)
+        if has and not has_value:
+            value = find("expand").call(value, target._array.shape)
+        copy_into(target, value)
+    mutation.bump(self)
+    if before is not None:
+        others_ = tuple([before if value is self else value for value in args])
+        lifted = map_tensors(operator, number_tensors(others_, operator), lambda tensor: lift(tensor, layer))
+        mutation.write_history(operator, self, before, lifted)
+    return self
+
+
+def _detached_run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
+    """The functional form, recorded below but not at `layer`."""
+    if _any_batched(operator, args, layer):
+        result, dim = _compute(operator, args, layer)
+        return batched(result, dim, layer)
+    return batched(call_number(operator, map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0])), None, layer)
+
+
+# Factories and random operators ----------------------------------------------------------------------------------------------------
+
+
+def _current_batch() -> Layer | None:
+    for layer in reversed(modes.layers):
+        if layer.kind == "batched":
+            return layer  # type: ignore[no-any-return]
+    return None
+
+
+_NO_RANDOM = (
+    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags on vmap or "
+    "perform the randomness operation out of vmap"
+)
+
+
+def _guard(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Factories from a tensor and random operators while transformations are in force."""
+    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    current = _current_batch()
+    if random and current is not None:
+        if current.randomness == "error":
+            raise RuntimeError(_NO_RANDOM)
+        if operator.family == "factory":
+            return _random_factory(operator, call, args, kwargs, current)
+        return _random(operator, args, kwargs, current)
+    if operator.family == "factory" and args and isinstance(args[0], Tensor) or "self" in kwargs:
+        return _from_tensor(operator, call, args, kwargs)
+    return call(*args, **kwargs)
+
+
+def _split_self(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    if args:
+        return args[0], args[1:], kwargs
+    rest = dict(kwargs)
+    name = "self" if "self" in rest else next(iter(rest))
+    return rest.pop(name), (), rest
+
+
+def _from_tensor(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`zeros_like` and its kind: batched as the tensor is."""
+    self, rest, others = _split_self(args, kwargs)
+    layer = layer_of(self)
+    if layer is None:
+        return call(*args, **kwargs)
+    if layer.kind != "batched":
+        return operator.call(self._key.primal, *rest, **others)
+    inner, dim = inner_of(self, layer)
+    if dim is None:
+        return operator.call(inner, *rest, **others)
+    if not operator.name.startswith("new_") and others.get("memory_format") is None:
+        return batched(operator.call(inner, *rest, **others), dim, layer)
+    if not operator.name.startswith("new_"):
+        return batched(operator.call(to_front(inner, dim), *rest, **others), 0, layer)
+    if rest:
+        size, rest = rest[0], rest[1:]
+        size = (size,) if isinstance(size, int) else tuple(size)
+        return batched(operator.call(inner, (layer.size, *size), *rest, **others), 0, layer)
+    others = dict(others)
+    size = others.pop("size")
+    size = (size,) if isinstance(size, int) else tuple(size)
+    if "stride" in others:
+        stride = tuple(others["stride"])
+        span = 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        others["stride"] = (span, *stride)
+    return batched(operator.call(inner, size=(layer.size, *size), **others), 0, layer)
+
+
+def _random_factory(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any], layer: Layer) -> Any:
+    """Random tensors from nothing, or in the shape of a tensor."""
+    names = [argument.name for argument in operator.arguments]
+    values = {**dict(zip(names, args, strict=False)), **kwargs}
+    first = values.get("self")
+    with below(layer):
+        if isinstance(first, Tensor):
+            if at(first, layer) and layer.randomness == "same":
+                inner, dim = inner_of(first, layer)
+                if dim is not None:
+                    values["self"] = find("select", "int").call(inner, dim, 0)
+                return operator.call(**values)
+            if layer.randomness == "same":
+                return operator.call(**values)
+            values["self"] = expanded(first, layer)
+            return batched(operator.call(**values), 0, layer)
+        if layer.randomness == "same":
+            return operator.call(**values)
+        if "size" in values and values["size"] is not None:
+            size = values["size"]
+            size = (size,) if isinstance(size, int) else tuple(size)
+            values["size"] = (layer.size, *size)
+            return batched(operator.call(**values), 0, layer)
+        rows = [operator.call(**values) for _ in range(layer.size)]
+        return batched(find("stack").call(rows, 0), 0, layer)
+
+
+def _random(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], layer: Layer) -> Any:
+    """Random operators on tensors."""
+    names = [argument.name for argument in operator.arguments]
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    values = dispatch.complete(operator, tuple([given.get(a.name, None if a.name not in given and a.kind == "Generator" else a.default)
+                                                for a in operator.arguments]))
+    if _any_batched(operator, values, layer):
+        if layer.randomness == "same":
+            raise RuntimeError(
+                "Vmap does not currently support same randomness with a batched tensor input. Please file an issue with functorch"
+            )
+    elif layer.randomness == "same":
+        with below(layer):
+            return operator.call(*map_tensors(operator, values, lambda tensor: inner_of(tensor, layer)[0]))
+    with below(layer):
+        result = _aligned_random(operator, values, layer)
+    outputs = result if isinstance(result, tuple | list) else [result]
+    shown = [batched(output, 0, layer) for output in outputs]
+    wrapped: Any = tuple(shown) if isinstance(result, tuple | list) else shown[0]
+    if wants_history(operator, values, layer):
+        record(operator, wrapped, values, layer)
+    return wrapped
+
+
+def _guard_inplace(operator: Operator, args: tuple[Any, ...]) -> None:
+    """Whether a random operator may write into `args[0]`. Raises RuntimeError with torch's texts."""
+    current = _current_batch()
+    if current is None:
+        return
+    if current.randomness == "error":
+        raise RuntimeError(_NO_RANDOM)
+    self = args[0]
+    has = at(self, current) and self._key.dim is not None
+    if not has and current.randomness == "different":
+        raise RuntimeError(
+            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same randomness. If this is "
+            "necessary for your usage, please file an issue with functorch."
+        )
+    if not has and _any_batched(operator, args, current):
+        raise RuntimeError(_TOO_SMALL)
+
+
+dispatch.transforms["guard"] = _guard  # type: ignore[assignment]
+dispatch.transforms["guard_inplace"] = _guard_inplace
+handlers["batched"] = (_run, _run_inplace, lambda value, layer: batched(value, None, layer), _refuse_escaped)

@@ -1,0 +1,41 @@
+"""The arguments of Module.to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._core.device import device as _device
+from ..._core.dtypes import dtype
+from ..._core.tensor import Tensor
+
+_NAMES = {
+    "device": ("device", "dtype", "non_blocking", "copy"),
+    "dtype": ("dtype", "non_blocking", "copy"),
+    "tensor": ("tensor", "non_blocking", "copy"),
+}
+
+
+def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
+    """(device, dtype, non_blocking, memory_format) from `to`'s three forms: a device and a dtype, a dtype, a tensor."""
+    first = args[0] if args else None
+    form = "dtype" if isinstance(first, dtype) else "tensor" if isinstance(first, Tensor) or "tensor" in kwargs else "device"
+    names = _NAMES[form]
+    values = dict(zip(names, args, strict=False))
+    unknown = [name for name in kwargs if name not in (*names, "memory_format") or name in values]
+    if unknown or len(args) > len(names) or not (args or kwargs):
+        given = ", ".join([type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()])
+        raise TypeError(
+            "to() received an invalid combination of arguments - got (" + given + "), but expected one of:\n"
+            " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
+            "torch.memory_format memory_format = None)\n"
+            " * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
+            " * (Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n"
+        )
+    values.update(kwargs)
+    place, kind = values.get("device"), values.get("dtype")
+    other = values.get("tensor")
+    if other is not None:
+        place, kind = other.device, other.dtype
+    if place is not None and not isinstance(place, _device):
+        place = _device(place)
+    return place, kind, bool(values.get("non_blocking", False)), values.get("memory_format")
