@@ -326,6 +326,12 @@ def decode_tensor(library: Library, data: TensorData, base: Any = None) -> Any:
     """Build the tensor with public calls only, so that a library needs no hook for the harness."""
     module = library.module
     count = int(np.prod(data.shape))
+    if base is None and not data.storage.size and data.stride == contiguous_strides(data.shape) and not data.conj:
+        # memory that came from NumPy cannot grow, and an empty `out=` has to
+        empty = module.empty(data.shape, dtype=library.resolve(f"torch.{data.dtype}"))
+        if data.parameter:
+            return module.nn.Parameter(empty, requires_grad=data.requires_grad)
+        return empty.requires_grad_() if data.requires_grad else empty
     whole = data.offset == 0 and count == data.storage.size and data.stride == contiguous_strides(data.shape)
     if base is None and whole and count and not data.conj and not data.negative:
         tensor = module.from_numpy(data.storage.reshape(data.shape).copy())

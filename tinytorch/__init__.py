@@ -21,7 +21,7 @@ from ._core.tensor import Tensor
 from ._namespace import CONSTANTS as _CONSTANTS
 from ._namespace import LAZY as _LAZY
 from ._namespace import SUBMODULES as _SUBMODULES
-from .version import __version__
+from .torch_version import __version__
 
 globals().update(_CONSTANTS)
 
@@ -35,9 +35,9 @@ def __getattr__(name: str) -> Any:
 def _find(name: str) -> Any:
     where = _LAZY.get(name)
     if where is not None:
-        return getattr(importlib.import_module(where, __name__), name)
+        return getattr(importlib.import_module(where, __package__), name)
     if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__package__}.{name}")
     if not name.startswith("__"):
         found = _FUNCTIONS.get(name) or _front.function_of(name)
         if found is not None:

@@ -28,7 +28,7 @@ def outcome(library: Any, call: Any, seed: int = 7) -> Any:
         except Exception as error:  # noqa: BLE001
             seen = (type(error).__name__, str(error))
     state = bytes(library.get_rng_state().numpy().tobytes())
-    return seen, [(w.category.__name__, str(w.message)) for w in caught], state
+    return seen, [(w.category.__name__, str(w.message).partition(" (Triggered")[0]) for w in caught], state
 
 
 def described(result: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, dtypes, mutation
+from . import dispatch, dtypes, mutation, restructure
 from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
@@ -45,6 +45,7 @@ _GLOBALS: dict[str, Any] = {
     "zeros_for": dispatch.zeros_for,
     "relaxed": dispatch.relaxed,
     "slow": dispatch.slow,
+    "restructure": restructure.restructure,
     "slow_inplace": dispatch.inplace,
     "stale": dispatch.stale,
     "unhush": unhush,
@@ -285,6 +286,8 @@ def _attach_lines(plan: Plan) -> list[str]:
     shapes = ", ".join(f"({n}._array.shape, {n}._key.dtype) if {n} is not None else ((0,), None)" for n in plan.outputs)
     lines = [f"node._outputs = [{shapes}]"]
     for position, name in enumerate(plan.outputs):
+        if name in plan.operator.options.get("nondifferentiable_outputs", ()):
+            continue
         lines.append(f"if {name} is not None and {name}._key.dtype.category in ('float', 'complex'):")
         lines.append(f"    attach({name}, node, {position})")
     return lines

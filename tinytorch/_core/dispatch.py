@@ -383,7 +383,7 @@ def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 
 def _compute_update(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
-    out = layout.copy(args[0]._array)
+    out = layout.copy(args[0]._array) if not operator.options.get("contiguous") else np.array(args[0]._array, order="C")
     values = _kernel_arguments(operator, args, False)
     values[0] = out
     operator.kernel(*values)
@@ -608,9 +608,11 @@ def revive(array: np.ndarray, key: Any, counter: list[int], edge: Any) -> Tensor
     return tensor
 
 
-def zeros_for(node: Any, position: int) -> Tensor:
+def zeros_for(node: Any, position: int) -> Tensor | None:
     """The cotangent of an output nobody used."""
     shape, element_type = node._output(position)
+    if element_type is None:  # an output that was not there
+        return None
     return wrap(np.zeros(shape, element_type.numpy))
 
 

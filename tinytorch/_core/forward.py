@@ -222,12 +222,12 @@ def _transposed(operator: Operator, primals: tuple[Any, ...], tangents: dict[str
                 if edge is not None:
                     roots.append((edge, push))
         live = [cotangent for cotangent in cotangents if cotangent is not None]
-        captured = backward.run(roots, True, record_outside, dict.fromkeys(live, 0), False) if roots else {}
+        captured = backward.run(roots, True, record_outside, [(leaf, 0) for leaf in live], False) if roots else {}
     finally:
         modes.grad = record_outside
     found = []
     for cotangent in cotangents:
-        value = None if cotangent is None else captured.get(cotangent)
+        value = None if cotangent is None else captured.get((cotangent, 0))
         found.append(stripped(value) if value is not None and not record_outside and requires(value) else value)
     return found
 

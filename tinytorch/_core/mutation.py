@@ -235,4 +235,19 @@ def write_history(operator: Operator, self: Any, before: Tensor | None, args: tu
     probe._counter = self._counter
     record(probe, before, *args[1:])
     if probe._edge is not None:
+        name = operator.options.get("inplace_node")
+        if name is not None:
+            renamed(probe._edge, name)
         rebase(self, probe._edge)
+
+
+_renamed: dict[tuple[type, str], type] = {}
+
+
+def renamed(node: Node, name: str) -> None:
+    """Call `node` by another name: torch numbers the nodes of in-place forms apart."""
+    cls = type(node)
+    found = _renamed.get((cls, name))
+    if found is None:
+        found = _renamed[(cls, name)] = type(cls)(name, (cls,), {"__slots__": (), "__module__": cls.__module__})
+    node.__class__ = found  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from . import dispatch, layout
 from .declare import Operator
 from .modes import modes
 from .mutation import bump
+from .restructure import window
 from .returns import named
 from .tensor import Tensor, set_array
 
@@ -70,8 +71,7 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
                 stacklevel=4,
             )
         strides = layout.element_strides(result._array) if not target._array.size else layout.contiguous_strides(result._array.shape)
-        resized = layout.empty(result._array.shape, strides, target._array.dtype)
-        set_array(target, resized)
+        set_array(target, window(target._array, result._array.shape, strides))
     if target._key.special != "meta":
         np.copyto(target._array, result._array, casting="unsafe")
     bump(target)

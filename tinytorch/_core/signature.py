@@ -247,7 +247,7 @@ class PythonSignature:
         for index, argument in enumerate(ordinary):
             if argument.name == "self" and method:
                 continue
-            shown = python_names.get(argument.name) or ("input" if argument.name == "self" else argument.name)
+            shown = python_names.get(argument.name) or ("input" if argument.name == "self" and argument.is_tensor else argument.name)
             if keyword.iskeyword(shown[:-1]):
                 shown = shown[:-1]
             self.parameters.append(Parameter(argument, shown, allow_number and index > 0))

@@ -60,7 +60,8 @@ def inplace_source(plan: Plan) -> str:
         first = plan.tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in plan.tensors[1:]]
         body += [f"key = {first}._key", *_overwrite(plan, first, [*tests, *_default_tests(operator)])]
-    body.append(f"return slow_inplace(operator, ({_names(plan)},))")
+    target = "restructure" if operator.family == "view" else "slow_inplace"
+    body.append(f"return {target}(operator, ({_names(plan)},))")
     source = "\n".join(lines) + "\n" + _indent(body, 1)
     if operator.options.get("infix") and operator.has_inplace and len(plan.tensors) == 2 and len(body) > 1:
         source += "\n" + _inplace_infix(plan)
@@ -153,7 +154,8 @@ def _general(plan: Plan) -> str:
     arguments = kernel_arguments(operator)
     if operator.family == "update":
         first = plan.tensors[0].name
-        body.append(f"    out = fresh({first}._array)")
+        copied = f"{first}._array.copy()" if operator.options.get("contiguous") else f"fresh({first}._array)"
+        body.append(f"    out = {copied}")
         body.append(f"    kernel({arguments.replace(f'{first}._array', 'out', 1)})")
     else:
         body.append(f"    out = kernel({arguments})")

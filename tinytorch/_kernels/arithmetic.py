@@ -10,17 +10,24 @@ import numpy as np
 
 def add(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
     """a + alpha * b."""
-    return np.add(a, np.multiply(b, like(alpha, b)))
+    return _fused(a, b, alpha)
 
 
 def sub(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
     """a - alpha * b."""
-    return np.subtract(a, np.multiply(b, like(alpha, b)))
+    return _fused(a, b, -alpha)
 
 
 def rsub(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
     """b - alpha * a."""
-    return np.subtract(b, np.multiply(a, like(alpha, a)))
+    return _fused(b, a, -alpha)
+
+
+def _fused(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """a + alpha * b; float32 is rounded once, as a fused multiply-add rounds it."""
+    if a.dtype == np.float32:
+        return (np.multiply(b, np.float64(np.float32(alpha)), dtype=np.float64) + a).astype(np.float32)
+    return np.add(a, np.multiply(b, like(alpha, b)))
 
 
 def like(value: Any, array: np.ndarray) -> np.ndarray:
@@ -173,3 +180,13 @@ def multiply(a: np.ndarray, b: Any) -> np.ndarray:
 def divide(a: np.ndarray, b: Any) -> np.ndarray:
     """a / b for a number b."""
     return np.true_divide(a, like(b, a))
+
+
+def add_number(a: np.ndarray, b: Any, alpha: Any) -> np.ndarray:
+    """a + alpha * b for a number b."""
+    return np.add(a, like(alpha * b, a))
+
+
+def sub_number(a: np.ndarray, b: Any, alpha: Any) -> np.ndarray:
+    """a - alpha * b for a number b."""
+    return np.subtract(a, like(alpha * b, a))

@@ -121,11 +121,11 @@ def checked_sizes(shape: tuple[int, ...], sizes: Sequence[int], dim: int) -> lis
 
 
 def unsafe_split(self: np.ndarray, sizes: Sequence[int], dim: int) -> list[np.ndarray]:
-    """Copies of the consecutive pieces of a dimension."""
+    """The consecutive pieces of a dimension. They share memory with `self`, as torch's do, but do not count as views."""
     pieces = []
     start = 0
     for size in sizes:
-        pieces.append(self[(slice(None),) * dim + (slice(start, start + size),)].copy())
+        pieces.append(self[(slice(None),) * dim + (slice(start, start + size),)])
         start += size
     return pieces
 

@@ -84,11 +84,6 @@ def normalise_permutation(dims: Sequence[int], rank: int, wrap) -> Shape:  # typ
 def expanded(array: np.ndarray, size: Sequence[int]) -> tuple[Shape, Shape]:
     """Shape and byte strides of `array` expanded to `size` (-1 keeps a size). Raises RuntimeError with torch's texts."""
     own = array.shape
-    if len(size) < len(own):
-        raise RuntimeError(
-            f"expand(torch.{{}}{list(own)}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater or equal to the number "
-            f"of dimensions in the tensor ({len(own)})"
-        )
     lead = len(size) - len(own)
     shape: list[int] = []
     strides: list[int] = []

@@ -29,3 +29,13 @@ def flat(grad: Any, self_shape: Any) -> Any:
 def scaled(tensor: Any, factor: Any) -> Any:
     """The tensor times the conjugate of a Python number; itself for 1."""
     return tensor if factor == 1 else tensor * factor.conjugate()
+
+
+def plus(tensor: Any, number: float, alpha: float = 1) -> Any:
+    """tensor + number, in one place: torch's C++ composites record AddBackward1 here."""
+    return find("add", "Scalar").call(tensor, number, alpha)
+
+
+def minus(tensor: Any, number: float, alpha: float = 1) -> Any:
+    """tensor - number, in one place: torch's C++ composites record SubBackward1 here."""
+    return find("sub", "Scalar").call(tensor, number, alpha)

@@ -276,10 +276,10 @@ def _wide(*operands):
     return dtypes.float64
 
 # With a number in place of the second tensor: how torch's own composites reach these operators, seen in the names of nodes.
-add_scalar = pointwise("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.add, node="AddBackward1", promote=("self", "other"),
+add_scalar = pointwise("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.add_number, node="AddBackward1", promote=("self", "other"),
                        function=False, method=False)  # fmt: skip
 add_scalar.vjp(self=lambda grad: grad)
-sub_scalar = pointwise("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.sub, node="SubBackward1", function=False, method=False)
+sub_scalar = pointwise("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.sub_number, node="SubBackward1", function=False, method=False)
 sub_scalar.vjp(self=lambda grad: grad)
 mul_scalar = pointwise("mul.Scalar(Tensor self, Scalar other) -> Tensor", kernels.multiply, node="MulBackward1", function=False, method=False)
 mul_scalar.vjp(self=lambda grad, other: mul_scalar(grad, conj(other)))

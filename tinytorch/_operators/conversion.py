@@ -197,7 +197,7 @@ def copy(self, src, non_blocking):
 copy.vjp(self=lambda grad: grad.new_zeros(grad.shape), src=lambda grad: grad)
 
 
-@update("fill.Scalar(Tensor self, Scalar value) -> Tensor", out=False)
+@update("fill.Scalar(Tensor self, Scalar value) -> Tensor", out=False, inplace_node="FillBackward2")
 def fill(self, value):
     self[...] = number_of(value, self.dtype)
 
@@ -220,7 +220,7 @@ def number_of(value, kind):
 _C_NAMES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int", "bool": "bool"}
 
 
-@update("fill.Tensor(Tensor self, Tensor value) -> Tensor", node="FillBackward1", out=False)
+@update("fill.Tensor(Tensor self, Tensor value) -> Tensor", node="FillBackward1", inplace_node="FillBackward3", out=False)
 def fill_tensor(self, value):
     if value.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")

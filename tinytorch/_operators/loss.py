@@ -10,8 +10,8 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
-from tinytorch._operators.adjoint import flat
-from tinytorch._operators.arithmetic import add_scalar, div_scalar, mul_scalar
+from tinytorch._operators.adjoint import flat, plus
+from tinytorch._operators.arithmetic import div_scalar, mul_scalar
 
 NONE, MEAN, SUM = 0, 1, 2
 
@@ -366,7 +366,7 @@ def _probabilities(
         weight = _class_weight(self, weight, classes, dimension)
     log_probs = self.log_softmax(dimension)
     if label_smoothing > 0:
-        target = add_scalar(mul_scalar(target, 1 - label_smoothing), label_smoothing / classes, 1)
+        target = plus(mul_scalar(target, 1 - label_smoothing), label_smoothing / classes, 1)
     product = log_probs * target
     if weight is not None:
         product = product * weight

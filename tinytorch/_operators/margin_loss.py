@@ -11,8 +11,8 @@ from tinytorch._core.declare import composite, op
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels import matrix as matrix_kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
-from tinytorch._operators.adjoint import flat
-from tinytorch._operators.arithmetic import add_scalar, mul_scalar, sub_scalar
+from tinytorch._operators.adjoint import flat, minus, plus
+from tinytorch._operators.arithmetic import mul_scalar
 from tinytorch._operators.loss import MEAN, NONE, applied
 from tinytorch._operators.norms import linalg_vector_norm, norm_dim
 
@@ -102,7 +102,7 @@ def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = MEAN
 ) -> Any:
     """max(0, -y (x1 - x2) + margin)."""
-    return applied(add_scalar(-target * (input1 - input2), margin, 1).clamp_min(0), reduction)
+    return applied(plus(-target * (input1 - input2), margin, 1).clamp_min(0), reduction)
 
 
 @composite(
@@ -138,12 +138,12 @@ def cosine_embedding_loss(
     axis = rank
     product = (input1 * input2).sum(axis)
     epsilon = 1e-12
-    first = add_scalar((input1 * input1).sum(axis), epsilon, 1)
-    second = add_scalar((input2 * input2).sum(axis), epsilon, 1)
+    first = plus((input1 * input1).sum(axis), epsilon, 1)
+    second = plus((input2 * input2).sum(axis), epsilon, 1)
     cosine = product / (first * second).sqrt()
     zeros = cosine.new_zeros(cosine.shape)
     near = (cosine.new_ones(cosine.shape) - cosine).where(target == 1, zeros)
-    away = sub_scalar(cosine, margin, 1).clamp_min(0).where(target == -1, zeros)
+    away = minus(cosine, margin, 1).clamp_min(0).where(target == -1, zeros)
     return applied(near + away, reduction)
 
 
@@ -173,7 +173,7 @@ def triplet_margin_loss(
     far = pairwise_distance.kernel(anchor, negative, p, eps)
     if swap:
         far = far.minimum(pairwise_distance.kernel(positive, negative, p, eps))
-    return applied((add_scalar(near, margin, 1) - far).clamp_min(0), reduction)
+    return applied((plus(near, margin, 1) - far).clamp_min(0), reduction)
 
 
 @composite(
@@ -184,7 +184,7 @@ def triplet_margin_loss(
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps over the last dimension."""
     last = max(x1.dim(), x2.dim()) - 1
-    return norm_dim(add_scalar(x1 - x2, eps, 1), p, [last], keepdim)
+    return norm_dim(plus(x1 - x2, eps, 1), p, [last], keepdim)
 
 
 @composite(
@@ -216,7 +216,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 )
 def poisson_nll_loss(input: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int) -> Any:
     """Minus the log likelihood of a Poisson distribution, Stirling's terms with full."""
-    loss = input.exp() - target * input if log_input else input - target * add_scalar(input, eps, 1).log()
+    loss = input.exp() - target * input if log_input else input - target * plus(input, eps, 1).log()
     if full:
         stirling = (
             target * target.log() - target + mul_scalar(mul_scalar(target, 2 * 3.141592653589793).log(), 0.5)

@@ -13,7 +13,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._core.modes import modes
 from tinytorch._kernels import normalization as kernels
-from tinytorch._operators.arithmetic import add_scalar
+from tinytorch._operators.adjoint import plus
 
 Ints = Sequence[int]
 Results = dict[str, Any]
@@ -366,7 +366,7 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
     if eps is None:
         eps = finfo(wide.dtype).eps
     axes = list(range(-len(shape), 0))
-    result = wide * add_scalar(wide.pow(2).mean(axes, True), eps, 1).rsqrt()
+    result = wide * plus(wide.pow(2).mean(axes, True), eps, 1).rsqrt()
     if weight is not None:
         result = result * weight
     return result.type_as(input) if low else result

@@ -225,7 +225,7 @@ def binomial(count: np.ndarray, prob: np.ndarray, generator: Generator | None) -
             "resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero "
             "elements with t.resize_(0).",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return rejection.binomial(source_of(generator), count, prob)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._core import layout
+from .._core import layout, restructure
 from .._core.declare import composite, op, view
 from .._core.dispatch import wrap_dim
 from .._core.storage import offset_of, restride, root_of
@@ -81,24 +81,13 @@ def reshape(self, shape):
         return view_size.call(self, size)
     from .conversion import clone
 
-    return _fresh_view(clone.call(self, _contiguous()), size)
+    return unsafe_view_of(clone.call(self, _contiguous()), size)
 
 
 def _contiguous():
     from .._core.layouts import contiguous_format
 
     return contiguous_format
-
-
-def _fresh_view(copy, size):
-    """View a copy nobody else sees: the result is not a view to the user, and its node says so."""
-    copy._array = copy._array.reshape(size)
-    if copy._edge is None:
-        return copy
-    source = copy
-    source._array = source._array.reshape(source._edge.shape)
-    result = unsafe_view_of(source, size)
-    return result
 
 
 def unsafe_view_of(source, size):
@@ -113,7 +102,9 @@ def unsafe_view_of(source, size):
     return result
 
 
-@view("transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", wrap=("dim0", "dim1"))
+@view(
+    "transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", wrap=("dim0", "dim1"), inplace=True, inplace_node="TransposeBackward1"
+)
 def transpose(self, dim0, dim1):
     return self.swapaxes(dim0, dim1) if self.ndim else self[...]
 
@@ -137,7 +128,7 @@ def _inverse(dims):
     return tuple(inverse)
 
 
-@view("t(Tensor(a) self) -> Tensor(a)")
+@view("t(Tensor(a) self) -> Tensor(a)", inplace=True, inplace_node="TBackward1")
 def t(self):
     if self.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
@@ -149,10 +140,12 @@ t.vjp(self=lambda grad: grad.t())
 
 @view("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)")
 def expand(self, size, implicit):
-    try:
-        shape, strides = kernels.expanded(self, size)
-    except RuntimeError as error:
-        raise RuntimeError(str(error).replace("torch.{}", f"torch.{_legacy(self)}Tensor{{").replace("}[", "{[", 1) if "{}" in str(error) else str(error)) from None
+    if len(size) < self.ndim:
+        raise RuntimeError(
+            f"expand(torch.{_legacy(self)}Tensor{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({self.ndim})"
+        )
+    shape, strides = kernels.expanded(self, size)
     return restride(self, shape, strides)
 
 
@@ -166,7 +159,7 @@ def _legacy(array):
 expand.vjp(self=lambda grad, self_shape: grad.sum_to_size(self_shape) if grad.shape != self_shape else grad)
 
 
-@view("squeeze(Tensor(a) self) -> Tensor(a)")
+@view("squeeze(Tensor(a) self) -> Tensor(a)", inplace=True, inplace_node="SqueezeBackward3")
 def squeeze(self):
     return self.squeeze()
 
@@ -174,7 +167,7 @@ def squeeze(self):
 squeeze.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", wrap=("dim",), node="SqueezeBackward1")
+@view("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", wrap=("dim",), node="SqueezeBackward1", inplace=True, inplace_node="SqueezeBackward4")
 def squeeze_dim(self, dim):
     return self.squeeze(dim) if self.ndim and self.shape[dim] == 1 else self[...]
 
@@ -182,7 +175,7 @@ def squeeze_dim(self, dim):
 squeeze_dim.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", node="SqueezeBackward2")
+@view("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", node="SqueezeBackward2", inplace=True, inplace_node="SqueezeBackward5")
 def squeeze_dims(self, dim):
     wrapped = {wrap_dim(d, self.ndim) for d in dim}
     return self.squeeze(tuple([d for d in wrapped if self.shape[d] == 1])) if self.ndim else self[...]
@@ -191,7 +184,7 @@ def squeeze_dims(self, dim):
 squeeze_dims.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)")
+@view("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", inplace=True, inplace_node="UnsqueezeBackward1")
 def unsqueeze(self, dim):
     dim = wrap_dim(dim, self.ndim + 1)
     # torch gives the new dimension the stride of a row of what follows it; NumPy would give 0.
@@ -379,7 +372,7 @@ def unfold(self, dimension, size, step):
 unfold.vjp(self=lambda grad, self_shape, dimension, size, step: unfold_backward(grad, self_shape, dimension, size, step))
 
 
-@view("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)", inplace=False)
+@view("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)", inplace=True, inplace_node="AsStridedBackward1")
 def as_strided(self, size, stride, storage_offset):
     root = root_of(self)
     start = _address(root)
@@ -495,6 +488,28 @@ def alias(self):
 
 alias.vjp(self=lambda grad: grad)
 
+def _resize_(self, *size, memory_format=None):
+    """Another size over the same storage, which grows if needed."""
+    if len(size) == 1 and not isinstance(size[0], int):
+        size = tuple(size[0])
+    shape = tuple([int(length) for length in size])
+    strides = layout.channels_last_strides(shape) if memory_format is not None and str(memory_format).startswith("torch.channels_last") else None
+    return restructure.resize(self, shape, strides)
+
+
+def _resize_as_(self, the_template, *, memory_format=None):
+    """The size of another tensor."""
+    return restructure.resize(self, tuple(the_template.shape))
+
+
+def _set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Look at another tensor's or storage's memory."""
+    return restructure.set_source(self, source, storage_offset, size, stride)
+
+
+FUNCTIONS = {"resize_as_": _resize_as_}
+METHODS = {"resize_": _resize_, "resize_as_": _resize_as_, "set_": _set_}
+
 composite("view_as(Tensor(a) self, Tensor other) -> Tensor(a)", lambda self, other: self.view(other.shape), function=False, out=False)
 composite("reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)", lambda self, other: self.reshape(other.shape), function=False, out=False)
 composite("expand_as(Tensor(a) self, Tensor other) -> Tensor(a)", lambda self, other: self.expand(other.shape), function=False, out=False)
@@ -509,7 +524,7 @@ def narrow(self, dim, start, length):
         raise RuntimeError("narrow(): length must be non-negative.")
     size = self.size(dim)
     if not -size <= start <= size:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {start})")
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
     if start < 0:
         start += size
     if start + length > size:

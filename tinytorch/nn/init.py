@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .._core.declare import find
 from .._core.generator import Generator
 from .._core.overrides import dispatch_function, has_override
 from .._core.tensor import wrap
-from .._operators import find
 from ..autograd.grad_mode import no_grad
 
 __all__ = [

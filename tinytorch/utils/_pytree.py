@@ -191,9 +191,10 @@ def _get_node_type(tree: Any) -> Any:
     cls = type(tree)
     if cls in SUPPORTED_NODES:
         return cls
-    if is_namedtuple_class(cls) or is_structseq_class(cls):
-        return namedtuple
-    return cls
+    if is_structseq_class(cls):
+        register_pytree_node(cls, lambda obj: (list(obj), None), lambda values, context: tuple.__new__(cls, values))
+        return cls
+    return namedtuple if is_namedtuple_class(cls) else cls
 
 
 def tree_is_leaf(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> bool:
@@ -248,14 +249,14 @@ class TreeSpec:
             keys = self._keys()
             given, expected = set(tree), set(keys)
             if given != expected:
-                extra = f"; extra key(s): {sorted(given - expected)}" if given - expected else ""
-                missing = f"; missing key(s): {sorted(expected - given)}" if expected - given else ""
+                extra = f"; extra key(s): {given - expected}" if given - expected else ""
+                missing = f"; missing key(s): {expected - given}" if expected - given else ""
                 raise ValueError(f"Node keys mismatch{missing}{extra}.")
             for key, child in zip(keys, self._children, strict=True):
                 child._flatten_up_to(tree[key], found)
             return
         if kind != self.type:
-            raise ValueError(f"Type mismatch; expected {self.type!r}, but got {kind!r}.")
+            raise ValueError(f"Node type mismatch; expected {self.type!r}, but got {kind!r}.")
         children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
         if len(children) != self.num_children:
             raise ValueError(f"Node arity mismatch; expected {self.num_children}, but got {len(children)}.")

@@ -206,7 +206,7 @@ def _unpool(rank: int) -> Any:
         pads = listed(padding, rank)
         sizes = _unpool_output_size(input, kernel, steps, pads, output_size)
         if rank == 1:
-            sizes = [*sizes, 1] if isinstance(sizes, list) else [*sizes, 1]
+            sizes = [*sizes, 1]
             return ops.max_unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), sizes).squeeze(-1)
         if rank == 2:
             return ops.max_unpool2d(input, indices, sizes)
