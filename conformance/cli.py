@@ -134,17 +134,17 @@ def gather(catalogue: Catalogue, options: argparse.Namespace, summary: Summary) 
                 yield from modules.cases(label, dtype, options.samples)
         return
     for label in catalogue.select(options.op):
-        try:
-            if options.source == "errors":
-                yield from catalogue.error_cases(label)
-                continue
-            for form in options.form.split(","):
+        for form in ["errors"] if options.source == "errors" else options.form.split(","):
+            try:
+                if form == "errors":
+                    yield from catalogue.error_cases(label)
+                    continue
                 for dtype in dtypes:
                     for layout in options.inputs.split(","):
                         for case in catalogue.cases(label, dtype, options.samples, form):
                             yield in_layout(case, layout)
-        except Unreachable as reason:
-            summary.unreachable[label] = str(reason)
+            except Unreachable as reason:
+                summary.unreachable[f"{label} {form}"] = str(reason)
 
 
 def in_layout(case: Case, layout: str) -> Case:

@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.compare import Verdict
 
 TABLE = Path(__file__).parent / "data" / "known_differences.csv"
+CRASHES = Path(__file__).parent / "data" / "reference_crashes.csv"
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Entry:
     layer: str
     date: str
     reason: str
+
+
+def reference_crashes(table: Path = CRASHES) -> list[tuple[str, str]]:
+    """Case patterns on which PyTorch itself ends the process, with the reason; there is no answer to compare."""
+    with table.open(newline="", encoding="utf-8") as file:
+        return [(row["case"], f"{row['date']}: {row['reason']}") for row in csv.DictReader(file)]
 
 
 class KnownDifferences:

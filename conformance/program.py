@@ -326,7 +326,12 @@ def decode_tensor(library: Library, data: TensorData, base: Any = None) -> Any:
     """Build the tensor with public calls only, so that a library needs no hook for the harness."""
     module = library.module
     count = int(np.prod(data.shape))
-    if base is None and not data.storage.size and data.stride == contiguous_strides(data.shape) and not data.conj:
+    if (
+        base is None
+        and not data.storage.size
+        and data.stride == contiguous_strides(data.shape)
+        and not data.conj
+    ):
         # memory that came from NumPy cannot grow, and an empty `out=` has to
         empty = module.empty(data.shape, dtype=library.resolve(f"torch.{data.dtype}"))
         if data.parameter:

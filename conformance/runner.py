@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from conformance.cases import Case
 from conformance.compare import Verdict
 from conformance.judge import Judge
-from conformance.known import KnownDifferences
+from conformance.known import KnownDifferences, reference_crashes
 
 STATUSES = ("pass", "fail", "unsupported", "missing", "timeout", "crash", "ill-defined", "known", "fixed")
 COUNTED = ("pass", "fail", "unsupported", "missing", "timeout", "crash")
@@ -72,8 +73,12 @@ def run_cases(
     judge: Judge, cases: Iterable[Case], known: KnownDifferences, layers: tuple[str, ...] | None = None
 ) -> Iterator[Result]:
     """Judge each case, mark the differences that are known, keep only the layers asked for."""
+    crashes = reference_crashes()
     for case in cases:
-        if case.program.target.path.startswith("unencodable"):
+        crash = next((reason for pattern, reason in crashes if fnmatchcase(case.name, pattern)), None)
+        if crash is not None:
+            verdicts = {"outcome": Verdict("ill-defined", f"the reference crashes: {crash}")}
+        elif case.program.target.path.startswith("unencodable"):
             verdicts = {"outcome": Verdict("ill-defined", f"not replayable: {case.program.target.path}")}
         else:
             verdicts = judge.judge(case)

@@ -28,6 +28,7 @@ from .levels import (
     copy_into,
     dress,
     handlers,
+    inplace_number,
     layer_of,
     lift,
     map_tensors,
@@ -313,7 +314,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
             raise RuntimeError(_TOO_SMALL)
         if not at(self, layer):
             # Only the others are of this layer, and they are the same for every example.
-            operator.inplace(*map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0]))
+            inplace_number(operator, map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0]))
             return self
     mutation.check_writable(self)
     if operator.family == "pointwise":
@@ -328,9 +329,14 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
     random = any(argument.kind == "Generator" for argument in operator.arguments)
     if random:
         with below(layer):
-            others = [expanded(value, layer) if isinstance(value, Tensor) else value for value in args[1:]]
-            target, _ = front(self, layer)
-            operator.inplace(target, *others)
+            target, has = front(self, layer)
+            if layer.randomness == "same":
+                once = find("clone").call(find("select", "int").call(target, 0, 0) if has else target)
+                operator.inplace(once, *args[1:])
+                copy_into(target, once)
+            else:
+                others = [expanded(value, layer) if isinstance(value, Tensor) else value for value in args[1:]]
+                operator.inplace(target, *others)
     else:
         grad = modes.grad
         result = _detached_run(operator, args, layer)

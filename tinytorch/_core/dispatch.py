@@ -468,7 +468,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         special = tensor._key.special
         if special not in (None, "strided", "meta"):
             return transforms[special + "_inplace"](operator, args)
-    mutation.check_writable(self)
+    mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
         _check_promotion(operator, self, args)

@@ -25,6 +25,7 @@ from .levels import (
     copy_into,
     dress,
     handlers,
+    inplace_number,
     map_tensors,
     number_tensors,
     record,
@@ -375,7 +376,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
         result = call_number(operator, frozen)
         (new,) = _push(operator, frozen, tangents, result)
         new = None if new is None else _fit(new, target)
-    operator.inplace(*primals)
+    inplace_number(operator, primals)
     if target._array is not np.asarray(self._array) and target._array.shape != self._array.shape:
         shadow = target._array.view(Shadow)
         shadow.key = self._key

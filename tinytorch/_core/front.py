@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import dispatch, dtypes, modes, returns
+from . import dispatch, dtypes, returns
 from .compiler import execute
 from .declare import Operator, registry
-from .modes import PLAIN, plain_classes
+from .modes import PLAIN, modes, plain_classes
+from .mutation import mark_results
 from .signature import Mismatch, Parameter, PythonSignature, report
 from .tensor import Tensor, TensorMeta, method_lister, method_provider
 
@@ -70,7 +71,8 @@ class Front:
         out = values.pop("out", None)
         if offset:
             values["self"] = args[0]
-        return self.execute(operator, values, out)
+        result = self.execute(operator, values, out)
+        return mark_results(result, (*args, *kwargs.values())) if modes.inference else result
 
     def execute(self, operator: Operator, values: dict[str, Any], out: Any) -> Any:
         """Run one overload on converted values by schema name."""
@@ -345,10 +347,12 @@ def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
     if isinstance(other, np.generic):
         other = other.item()
     if isinstance(other, Tensor):
-        return operator.call(self, other)
-    if isinstance(other, bool | int | float | complex):
-        return dispatch.slow(operator, dispatch.complete(operator, (self, other)))
-    return NotImplemented
+        result = operator.call(self, other)
+    elif isinstance(other, bool | int | float | complex):
+        result = dispatch.slow(operator, dispatch.complete(operator, (self, other)))
+    else:
+        return NotImplemented
+    return mark_results(result, args) if modes.inference else result
 
 
 def slow_inplace_infix(operator: Operator, self: Any, other: Any) -> Any:
@@ -398,5 +402,5 @@ def _globals() -> None:
 
 
 _globals()
-del modes
+
 __all__ = ["Front", "TensorMeta", "front_of", "function_of", "install_symbols"]

@@ -225,7 +225,7 @@ def run_inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     args = map_tensors(operator, dispatch.complete(operator, args), _alive)
     top = _top(operator, args)
     if top is None:
-        operator.inplace(first, *args[1:])
+        inplace_number(operator, (first, *args[1:]))
     else:
         handlers[top.kind][1](operator, args, top)
     return self
@@ -301,6 +301,13 @@ def call_number(operator: Operator, args: tuple[Any, ...]) -> Any:
     if any(value.__class__ in (int, float, bool, complex) and a.is_tensor for a, value in zip(operator.arguments, args, strict=True)):
         return dispatch.slow(operator, args)
     return operator.call(*args)
+
+
+def inplace_number(operator: Operator, args: tuple[Any, ...]) -> Any:
+    """The in-place form below argument parsing, Python numbers in the place of tensors included."""
+    if any(value.__class__ in (int, float, bool, complex) and a.is_tensor for a, value in zip(operator.arguments, args, strict=True)):
+        return dispatch.inplace(operator, args)
+    return operator.inplace(*args)
 
 
 def blank(like: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:

@@ -7,7 +7,8 @@ from the base when asked (`refresh`). Source of the behaviour: torch's "Autograd
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from . import dispatch, dtypes, layout
 from .declare import Operator, find
 from .modes import modes
 from .node import Node
-from .tensor import VIEW, Tensor, counter_of, key_of, make
+from .tensor import VIEW, Tensor, counter_of, extra_of, key_of, make
 
 fresh = layout.copy
 
@@ -34,13 +35,79 @@ def wrap_view(base: Any, array: np.ndarray, creation: str | None) -> Tensor:
         counter = base._counter = [0]
     result._counter = counter
     result._extra = None
+    if counter.__class__ is InferenceCounter:
+        return _inference_view(result, base)
     result._origin = counter[0]
     if base._base is None:
         result._base = base
     else:
         result._base = base._base
         creation = creation or base._creation
-    result._creation = creation if modes.grad else "no_grad"
+    result._creation = creation if modes.grad else "inference" if modes.inference else "no_grad"
+    return result
+
+
+class InferenceCounter(list):  # type: ignore[type-arg]
+    """The version counter of tensors made in inference mode: it counts nothing, and recording code that reads it is told so."""
+
+    def __getitem__(self, index: Any) -> Any:
+        if modes.inference or index == -1:
+            return 0
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation tracked by "
+            "autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+            "instead of `torch.inference_mode()`."
+        )
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        pass
+
+
+def mark_inference(tensor: Any) -> None:
+    """Make `tensor` one of inference mode: no version counter, no views tracked."""
+    if tensor._counter.__class__ is not InferenceCounter:
+        tensor._counter = InferenceCounter([0])
+    tensor._base = None
+    if tensor._requires_grad is VIEW:
+        tensor._requires_grad = False
+    extra_of(tensor).inference = True
+
+
+def mark_results(results: Any, args: Iterable[Any]) -> Any:
+    """Mark what a call in inference mode made anew; arguments that come back, and views of ordinary tensors, stay what they are."""
+    known: set[int] = set()
+
+    def learn(values: Iterable[Any]) -> None:
+        for value in values:
+            if isinstance(value, Tensor):
+                known.add(id(value))
+                if value._base is not None:
+                    known.add(id(value._base))
+            elif value.__class__ in (tuple, list):
+                learn(value)
+
+    learn(args)
+
+    def mark(value: Any) -> None:
+        if isinstance(value, Tensor):
+            if id(value) not in known and (value._base is None or id(value._base) not in known):
+                base = value._base
+                if base is not None:
+                    mark_inference(base)
+                    value._counter = base._counter
+                mark_inference(value)
+        elif isinstance(value, tuple | list):
+            for item in value:
+                mark(item)
+
+    mark(results)
+    return results
+
+
+def _inference_view(result: Any, base: Any) -> Any:
+    result._requires_grad = False
+    result._base = None
+    extra_of(result).inference = True
     return result
 
 
@@ -52,16 +119,21 @@ def attach(tensor: Any, node: Node, position: int | None) -> None:
 
 
 def refresh(view: Any) -> bool:
-    """Whether a view wants a gradient; brings its history up to date if its base was written to since."""
-    version = view._counter[0]
+    """Whether a view wants a gradient; brings its history up to date if its base was written to since.
+
+    Raises RuntimeError with torch's text if the view was made where its history cannot be derived anew.
+    """
+    base = view._base
+    version = view._counter[-1]
     if version != view._origin:
-        base = view._base
-        if base._requires_grad:
-            view._edge = _restride_node(view, base)
-        else:
-            view._edge = None
+        if view._edge is None and not base._requires_grad:
+            view._origin = version
+            return False
+        if view._creation is not None:
+            _refuse_view(view, indirect=True)
+        view._edge = AsStridedBackward0(base, view) if base._requires_grad else None
         view._origin = version
-    return view._edge is not None
+    return view._edge is not None or base._requires_grad is True
 
 
 def _offset(array: np.ndarray, other: np.ndarray) -> int:
@@ -70,18 +142,14 @@ def _offset(array: np.ndarray, other: np.ndarray) -> int:
     return distance // array.itemsize
 
 
-def _restride_node(view: Any, base: Any) -> Node:
-    """The history of `view` as a strided window of `base`."""
-    return AsStridedBackward0(base, view)
-
-
 class AsStridedBackward0(Node):
     """A view's history rebuilt from its base by strides alone."""
 
-    __slots__ = ("base_shape", "base_strides", "offset", "strides")
+    __slots__ = ("base_dtype", "base_shape", "base_strides", "offset", "strides")
 
     def __init__(self, base: Any, view: Any) -> None:
         super().__init__((base._edge or base,), view._array.shape, view._key.dtype)
+        self.base_dtype = base._key.dtype
         self.base_shape = base._array.shape
         self.base_strides = layout.element_strides(base._array)
         self.strides = layout.element_strides(view._array)
@@ -91,17 +159,33 @@ class AsStridedBackward0(Node):
         (grad,) = cotangents
         if grad is None:
             return (None,)
-        whole = strided_zeros(self.base_shape, self.base_strides, grad)
-        window = find("as_strided").call(whole, self._shape, self.strides, self.offset)
+        whole = strided_zeros(self.base_shape, self.base_strides, self.base_dtype, grad)
+        window = window_of(whole, grad._key.dtype, self._shape, self.strides, self.offset)
+        if any(step == 0 and size > 1 for size, step in zip(self._shape, self.strides, strict=True)):
+            # Repeated elements: each sighting of one contributes.
+            dims = [i for i, (size, step) in enumerate(zip(self._shape, self.strides, strict=True)) if step == 0 and size > 1]
+            grad = find("sum", "dim_IntList").call(grad, dims, True, None)
+            shape = tuple(1 if i in dims else size for i, size in enumerate(self._shape))
+            window = window_of(whole, grad._key.dtype, shape, self.strides, self.offset)
         find("copy").inplace(window, grad)
         return (whole,)
 
+def window_of(whole: Any, element_type: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+    """A strided window on `whole`; it may see complex numbers as pairs of real ones, or pairs as complex numbers."""
+    own = whole._key.dtype
+    as_strided = find("as_strided").call
+    if own.category == "complex" and element_type.category != "complex":
+        return as_strided(find("view_as_real").call(whole), shape, strides, offset)
+    if own.category != "complex" and element_type.category == "complex":
+        doubled = tuple([2 * step for step in strides])
+        return find("view_as_complex").call(as_strided(whole, (*shape, 2), (*doubled, 1), 2 * offset))
+    return as_strided(whole, shape, strides, offset)
 
-def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], like: Any) -> Tensor:
-    """Zeros with the geometry of a base tensor, dense or not; `like` gives the dtype and, under a transformation, the level."""
+
+def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], element_type: Any, like: Any) -> Tensor:
+    """Zeros with the geometry of a base tensor, dense or not; `like` gives, under a transformation, the level."""
     if like._key.special not in (None, "strided", "meta"):
         return dispatch.transforms["blank"](like, shape, strides)  # type: ignore[call-arg, arg-type, no-any-return]
-    element_type = like._key.dtype
     if layout.is_dense(shape, strides):
         array = layout.empty(shape, strides, element_type.numpy)
         array[...] = 0
@@ -117,7 +201,7 @@ class CopySlices(Node):
     edges: the base's former history, then the operator's other inputs.
     """
 
-    __slots__ = ("base_dtype", "base_shape", "base_strides", "inner", "offset", "view_shape", "view_strides")
+    __slots__ = ("base_shape", "base_strides", "inner", "offset", "view_dtype", "view_shape", "view_strides")
 
     def __init__(self, base: Any, view: Any, inner: Node) -> None:
         before = (base._edge or base) if base._requires_grad else None
@@ -125,6 +209,7 @@ class CopySlices(Node):
         self.base_shape = base._array.shape
         self.base_strides = layout.element_strides(base._array)
         self.view_shape = view._array.shape
+        self.view_dtype = view._key.dtype
         self.view_strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
         self.inner = inner
@@ -133,33 +218,38 @@ class CopySlices(Node):
         (grad,) = cotangents
         if grad is None:
             return (None,) * len(self._edges)
-        whole = strided_zeros(self.base_shape, self.base_strides, grad)
+        whole = strided_zeros(self.base_shape, self.base_strides, grad._key.dtype, grad)
         find("copy").inplace(whole, grad)
-        window = find("as_strided").call(whole, self.view_shape, self.view_strides, self.offset)
+        window = window_of(whole, self.view_dtype, self.view_shape, self.view_strides, self.offset)
         inner = self.inner._backward(find("clone").call(window))
         if self._edges[0] is None:
             return (None, *inner[1:])
         if inner[0] is None:
             find("zero").inplace(window)
         else:
-            find("copy").inplace(window, inner[0])
+            find("copy").inplace(window, conform(inner[0], self.view_shape, self.view_dtype, self.inner, 0))
         return (whole, *inner[1:])
 
     def _release(self) -> None:
         self.inner._release()
 
 
-def check_writable(tensor: Any) -> None:
-    """Whether autograd lets `tensor` be overwritten now. Raises RuntimeError with torch's text if not."""
+def check_writable(tensor: Any, recording: bool | None = None) -> None:
+    """Whether autograd lets `tensor` be overwritten now. `recording`: whether an operand wants a gradient, default `tensor` alone.
+
+    Raises RuntimeError with torch's text if not.
+    """
     if modes.grad:
-        if tensor._requires_grad is VIEW:
-            if tensor._creation is not None and (refresh(tensor) or tensor._creation == "multi"):
-                _refuse_view(tensor)
-            base = tensor._base
-            if base._requires_grad and base._edge is None:
-                raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        elif tensor._requires_grad and tensor._edge is None:
-            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        view = tensor._requires_grad is VIEW
+        wants = refresh(tensor) if view else tensor._requires_grad
+        if wants or recording:
+            if view:
+                if tensor._creation is not None:
+                    _refuse_view(tensor, indirect=False)
+                if wants and tensor._base._edge is None:
+                    raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+            if wants and tensor._edge is None:
+                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     extra = tensor._extra
     if extra is not None and extra.inference and not modes.inference:
         raise RuntimeError(
@@ -169,29 +259,42 @@ def check_writable(tensor: Any) -> None:
         )
 
 
-def _refuse_view(view: Any) -> None:
-    function = view._edge
-    output = 0
-    if function.__class__ is tuple:
-        function, output = function
-    name = dispatch.operation_name(function) if function is not None else "None"
-    prefix = f"Output {output} of {name} is a view and is being modified inplace. " if function is not None else (
-        "A view is being modified inplace. "
-    )
-    if view._creation == "multi":
-        if function is None:
-            return
-        raise RuntimeError(
-            prefix + "This view is the output of a function that returns multiple views. Such functions do not allow the output "
-            "views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+_MODES = {"no_grad": "no_grad", "inference": "inference_mode"}
+
+
+def _refuse_view(view: Any, indirect: bool) -> NoReturn:
+    """A view whose history cannot be derived anew is written to, itself or (`indirect`) through another view of its base."""
+    creation = view._creation
+    edge = view._edge
+    what = "its base or another view of its base has been" if indirect else "is being"
+    function, output = edge if edge.__class__ is tuple else (edge, 0)
+    if function is None or creation in _MODES:
+        prefix = "A view was created in" if function is None else f"Output {output} of {function.name()} is a view of a view which was created in"
+        if creation == "inference":
+            text = f"{prefix} inference mode and {what} modified inplace in normal mode."
+        else:
+            text = f"{prefix} no_grad mode and {what} modified inplace with grad mode enabled."
+    else:
+        text = f"Output {output} of {function.name()} is a view and {what} modified inplace."
+    if creation == "multi":
+        text += (
+            " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified "
+            "inplace. You should replace the inplace operation by an out-of-place one."
         )
-    if view._creation == "no_grad":
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
-            "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both "
-            "inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
-            "tracked)."
+    elif creation in _MODES:
+        mode = _MODES[creation]
+        text += (
+            " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+            f"inplace either both inside the {mode} block (if you don't want the inplace to be tracked) or both outside (if you want the inplace "
+            "to be tracked)."
         )
+    else:
+        text += (
+            " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
+            "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior "
+            "is forbidden. You can fix this by cloning the output of the custom Function."
+        )
+    raise RuntimeError(text)
 
 
 def stand_in(tensor: Any, copy: bool) -> Tensor:
@@ -203,6 +306,15 @@ def stand_in(tensor: Any, copy: bool) -> Tensor:
     return twin
 
 
+def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int) -> Any:
+    """See backward.conform."""
+    from .backward import conform as undo
+
+    if cotangent._array.shape == shape and cotangent._key.dtype is element_type:
+        return cotangent
+    return undo(cotangent, shape, element_type, source, index)
+
+
 def bump(tensor: Any) -> None:
     """Note that `tensor`'s elements changed."""
     counter_of(tensor)[0] += 1
@@ -212,13 +324,32 @@ def rebase(tensor: Any, node: Node, position: int | None = None) -> None:
     """Make `node` the history of `tensor` after it was overwritten; through a view, of its base as well."""
     base = tensor._base
     if base is None:
+        edge = tensor._edge
         tensor._edge = node if position is None else (node, position)
         tensor._requires_grad = True
+        if tensor._extra is not None and tensor._extra.retains_grad and edge is not None:
+            _move_retained(edge, tensor, node, position or 0)
         return
-    slices = CopySlices(base, tensor, node)
-    rebase(base, slices)
+    if tensor._requires_grad is not VIEW:
+        tensor._requires_grad = VIEW
+    rebase(base, CopySlices(base, tensor, node))
+    edge = tensor._edge
     tensor._edge = None
-    tensor._origin = -1  # derived anew from the base when next asked
+    tensor._origin = -1
+    refresh(tensor)
+    if tensor._extra is not None and tensor._extra.retains_grad and edge is not None:
+        _move_retained(edge, tensor, tensor._edge, 0)
+
+
+def _move_retained(edge: Any, tensor: Any, node: Any, position: int) -> None:
+    """A retained gradient is that of the tensor as it is now; hooks stay with what they were registered on."""
+    former, number = edge if edge.__class__ is tuple else (edge, 0)
+    retained = former._extra.retained if former._extra is not None else None
+    if retained and number in retained:
+        extra = node._rarities()
+        if extra.retained is None:
+            extra.retained = {}
+        extra.retained[position] = retained.pop(number)
 
 
 def run_inplace(operator: Operator, args: tuple[Any, ...]) -> Any:

@@ -69,14 +69,19 @@ class AutogradMembers:
 
     @property
     def is_leaf(self) -> bool:
-        return not (self.requires_grad and self._edge is not None)
+        if not self.requires_grad or self._edge is None:
+            return True
+        edge = self._edge
+        return edge.__class__ is tuple and not edge[0]._arity  # a saved leaf that hooks brought back refers to the leaf itself
 
     @property
     def grad_fn(self) -> Any:
         if not self.requires_grad:
             return None
         edge = self._edge
-        return edge[0] if edge.__class__ is tuple else edge
+        if edge.__class__ is tuple:
+            return edge[0] if edge[0]._arity else None
+        return edge
 
     @property
     def output_nr(self) -> int:

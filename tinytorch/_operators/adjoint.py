@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch._core.declare import find
+
 
 def conj(tensor: Any) -> Any:
     """The complex conjugate; a real tensor itself."""
