@@ -9,8 +9,8 @@ import warnings
 from typing import Any
 
 from ._core import dtypes, layouts
-from ._core.construct import legacy_tensor
 from ._core.dtypes import defaults, dtype
+from ._core.legacy import legacy_tensor
 from ._core.storage import TypedStorage, UntypedStorage
 from ._core.tensor import Tensor
 
@@ -78,7 +78,9 @@ class _LegacyStorageMeta(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         storage = kwargs.pop("wrap_storage", None)
         if kwargs:
-            raise TypeError(f"{cls.__name__}.__new__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+            raise TypeError(
+                f"{cls.__name__}.__new__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+            )
         if storage is None:
             storage = _storage_of_arguments(cls.__name__, args, cls.dtype)
         return TypedStorage(wrap_storage=storage, dtype=cls.dtype)
@@ -114,12 +116,9 @@ for _name, _kind in _STORAGES.items():
 
 def set_default_tensor_type(t: Any) -> None:
     """Make a legacy type's element type the default. Deprecated; raises TypeError for other types."""
-    warnings.warn(
-        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
-        "torch.set_default_device() as alternatives.",
-        UserWarning,
-        stacklevel=2,
-    )
+    if isinstance(t, TensorType) and not _told:
+        _told.append(True)
+        _warn_default_type()
     kind = t
     if isinstance(t, str):
         kind = globals().get(t.removeprefix("torch.")) if t.startswith("torch.") else None
@@ -130,3 +129,16 @@ def set_default_tensor_type(t: Any) -> None:
     if not kind.dtype.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
     defaults.set(kind.dtype)
+
+
+#: torch says it once per process.
+_told: list[bool] = []
+
+
+def _warn_default_type() -> None:
+    warnings.warn(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+        "torch.set_default_device() as alternatives.",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -39,6 +39,7 @@ _WHERE = {
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",
+    ".autograd.anomaly_mode": "set_anomaly_enabled",
     "._core.print_options": "set_printoptions",
     "._core.storage": "UntypedStorage TypedStorage",
     "._legacy": """FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor

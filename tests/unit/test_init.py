@@ -20,9 +20,11 @@ def outcome(t: Any, call: Any) -> Any:
         try:
             result = call(t, t.nn.init)
             if hasattr(result, "dtype"):
-                values = (result.detach().float() if "bfloat16" in str(result.dtype) else result.detach()).tolist()
+                values = (
+                    result.detach().float() if "bfloat16" in str(result.dtype) else result.detach()
+                ).tolist()
                 result = (str(result.dtype), tuple(result.shape), result.requires_grad, values)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             result = (type(error).__name__, str(error))
     return result, [(w.category.__name__, str(w.message)) for w in caught], t.get_rng_state().tolist()
 
@@ -52,7 +54,9 @@ CASES = {
     "xavier normal": lambda t, i: i.xavier_normal_(leaf(t, 7, 5), gain=1.7),
     "xavier rank": lambda t, i: i.xavier_normal_(leaf(t, 7)),
     "kaiming uniform": lambda t, i: i.kaiming_uniform_(leaf(t, 7, 5), a=5**0.5),
-    "kaiming uniform out": lambda t, i: i.kaiming_uniform_(leaf(t, 7, 5), mode="fan_out", nonlinearity="relu"),
+    "kaiming uniform out": lambda t, i: i.kaiming_uniform_(
+        leaf(t, 7, 5), mode="fan_out", nonlinearity="relu"
+    ),
     "kaiming normal": lambda t, i: i.kaiming_normal_(leaf(t, 7, 5, 3), mode="FAN_OUT", nonlinearity="tanh"),
     "kaiming mode": lambda t, i: i.kaiming_normal_(leaf(t, 7, 5), mode="fan"),
     "kaiming empty": lambda t, i: i.kaiming_uniform_(leaf(t, 7, 0)),
@@ -78,7 +82,15 @@ CASES = {
     "gain unknown": lambda t, i: i.calculate_gain("gelu"),
     **{
         name: lambda t, i, name=name: getattr(i, name)(leaf(t, 7, 5))
-        for name in "uniform normal eye xavier_uniform xavier_normal kaiming_uniform kaiming_normal".split()
+        for name in [
+            "uniform",
+            "normal",
+            "eye",
+            "xavier_uniform",
+            "xavier_normal",
+            "kaiming_uniform",
+            "kaiming_normal",
+        ]
     },
     "old constant": lambda t, i: i.constant(leaf(t, 2), 3),
     "old dirac": lambda t, i: i.dirac(leaf(t, 2, 2, 3)),
@@ -105,7 +117,19 @@ def test_orthogonal_draws_the_same_and_agrees_to_rounding(shape: tuple[int, ...]
     assert results[1][0].flatten().tolist() == pytest.approx(results[0][0].flatten().tolist(), abs=2e-6)
 
 
-@pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "orthogonal_", "kaiming_uniform_", "eye_", "xavier_normal_", "zeros_"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "uniform_",
+        "normal_",
+        "trunc_normal_",
+        "orthogonal_",
+        "kaiming_uniform_",
+        "eye_",
+        "xavier_normal_",
+        "zeros_",
+    ],
+)
 def test_meta_tensors_draw_nothing(name: str) -> None:
     tinytorch.manual_seed(1)
     before = tinytorch.get_rng_state().tolist()

@@ -25,7 +25,7 @@ def outcome(library: Any, call: Any, seed: int = 7) -> Any:
         try:
             result = call(library)
             seen: Any = described(result)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             seen = (type(error).__name__, str(error))
     state = bytes(library.get_rng_state().numpy().tobytes())
     return seen, [(w.category.__name__, str(w.message).partition(" (Triggered")[0]) for w in caught], state
@@ -42,7 +42,15 @@ def described(result: Any) -> Any:
         # numpy() of bfloat16 does not exist, but every such number is a float32
         values = (flat.float() if "bfloat16" in str(flat.dtype) else flat).numpy().tobytes()
     node = result.grad_fn.name() if result.grad_fn is not None else None
-    return str(result.dtype), tuple(result.shape), tuple(result.stride()), values, node, result.requires_grad, str(result.device)
+    return (
+        str(result.dtype),
+        tuple(result.shape),
+        tuple(result.stride()),
+        values,
+        node,
+        result.requires_grad,
+        str(result.device),
+    )
 
 
 def agree(call: Any, seed: int = 7) -> None:
@@ -129,7 +137,9 @@ VALUES = {
     "bernoulli out": lambda t: t.bernoulli(t.full((9,), 0.5), out=t.zeros(9, dtype=t.int64)),
     "bernoulli generator": lambda t: t.bernoulli(t.full((9,), 0.5), generator=t.Generator()),
     "multinomial": lambda t: t.multinomial(t.tensor([1.0, 2, 3, 4]), 3),
-    "multinomial replacement": lambda t: t.multinomial(t.tensor([[1.0, 2, 3, 4], [4, 3, 2, 1]]), 30, replacement=True),
+    "multinomial replacement": lambda t: t.multinomial(
+        t.tensor([[1.0, 2, 3, 4], [4, 3, 2, 1]]), 30, replacement=True
+    ),
     "multinomial method": lambda t: t.tensor([1.0, 2, 3, 4]).multinomial(1),
     "multinomial out": lambda t: t.multinomial(t.ones(3), 2, out=t.zeros(5, dtype=t.int64)),
     "multinomial meta": lambda t: t.multinomial(t.ones(3, device="meta"), 2),
@@ -245,8 +255,12 @@ ERRORS = {
     "bernoulli_ integer": lambda t: t.zeros(3).bernoulli_(t.tensor([1, 1, 1])),
     "bernoulli_ sizes": lambda t: t.zeros(2).bernoulli_(p=t.ones(3)),
     "bernoulli_ rank": lambda t: t.zeros(2).bernoulli_(p=t.ones(2, 2)),
-    "bernoulli derivative": lambda t: t.bernoulli(t.full((2,), 0.5, requires_grad=True), 0.5).sum().backward(),
-    "binomial derivative": lambda t: t.binomial(t.full((2,), 0.5, requires_grad=True), t.ones(2)).sum().backward(),
+    "bernoulli derivative": lambda t: (
+        t.bernoulli(t.full((2,), 0.5, requires_grad=True), 0.5).sum().backward()
+    ),
+    "binomial derivative": lambda t: (
+        t.binomial(t.full((2,), 0.5, requires_grad=True), t.ones(2)).sum().backward()
+    ),
 }
 # torch finds these only while it draws, and has used up words by then.
 AFTER_DRAWING = {"bernoulli range", "normal_ expanded", "binomial derivative", "bernoulli derivative"}
@@ -314,7 +328,19 @@ def _gradients(t: Any, name: str) -> Any:
     return [item for item in (x.grad, y.grad, result) if item is not None]
 
 
-@pytest.mark.parametrize("name", ["overwritten", "bernoulli_ tensor", "view", "normal", "normal mean", "normal std", "poisson", "bernoulli"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "overwritten",
+        "bernoulli_ tensor",
+        "view",
+        "normal",
+        "normal mean",
+        "normal std",
+        "poisson",
+        "bernoulli",
+    ],
+)
 def test_gradients(name: str) -> None:
     agree(lambda t: _gradients(t, name))
 
@@ -362,7 +388,11 @@ def test_generators_copy_and_pickle() -> None:
         generator = library.Generator()
         generator.manual_seed(3)
         library.randn(3, generator=generator)
-        for twin in (copy.deepcopy(generator), pickle.loads(pickle.dumps(generator)), generator.clone_state()):
+        for twin in (
+            copy.deepcopy(generator),
+            pickle.loads(pickle.dumps(generator)),
+            generator.clone_state(),
+        ):
             assert twin is not generator
             original = generator.get_state()
             assert library.randn(3, generator=twin).tolist() == library.randn(3, generator=generator).tolist()

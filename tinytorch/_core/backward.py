@@ -27,6 +27,10 @@ from .tensor import Tensor, extra_of, make, wrap
 primitives: dict[str, Any] = {}
 
 
+#: The backward pass that runs in this thread.
+current = threading.local()
+
+
 def port_of(edge: Any) -> tuple[Any, int]:
     """The node or leaf an edge leads to, and which of its outputs."""
     return edge if edge.__class__ is tuple else (edge, 0)
@@ -67,6 +71,10 @@ class Task:
             if not waiting.get(target) and (self.needed is None or target in self.needed):
                 self._ready(target)
 
+    def will_run(self, target: Any) -> bool:
+        """Whether this pass computes a cotangent for `target`, a node or a leaf."""
+        return target in self.needed if self.needed is not None else target in self.reached
+
     def _count(self, roots: list[Any]) -> None:
         """How many edges lead to each target within the graph below `roots`."""
         waiting = self.waiting
@@ -83,6 +91,7 @@ class Task:
                     seen.add(target)
                     if target._arity:
                         stack.append(target)
+        self.reached = seen
 
     def _restrict(self, roots: list[Any], wanted: set[Any]) -> None:
         """Find the targets that lie between `roots` and those wanted: only they run."""
@@ -533,13 +542,16 @@ def run(
 ) -> dict[tuple[Any, int], Any]:
     """One backward pass from (edge, cotangent) pairs; returns what was captured, by port."""
     before = modes.grad
+    outer = getattr(current, "task", None)
     modes.grad = create
     try:
         task = Task(roots, keep, create, captures, accumulate_leaves)
+        current.task = task
         task.run()
         return task.captured
     finally:
         modes.grad = before
+        current.task = outer
 
 
 def edge_of(tensor: Any) -> Any:

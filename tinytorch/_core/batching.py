@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backward, dispatch, mutation
+from . import backward, dispatch, layout, mutation
 from .declare import Operator, find
 from .levels import (
     NO_BRANCH,
@@ -19,7 +19,6 @@ from .levels import (
     NO_STORAGE,
     Layer,
     LevelKey,
-    Phantom,
     as_view,
     at,
     below,
@@ -65,6 +64,10 @@ class BatchedKey(LevelKey):
         inner = textwrap.indent(repr(self.inner), "    ")
         return f"BatchedTensor(lvl={self.layer.number}, bdim={self.dim}, value=\n{inner}\n)"
 
+    def refuse_out(self, operator: Operator) -> Exception:
+        name = f"{operator.name}.{operator.overload + '_' if operator.overload else ''}out"
+        return RuntimeError(f"Batching rule not implemented for aten::{name}; the fallback path doesn't work on out= or view ops.")
+
     def blank(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
         if self.dim is None:
             return batched(blank(self.inner, shape, strides), None, self.layer)
@@ -74,7 +77,7 @@ class BatchedKey(LevelKey):
 
 def batched(inner: Any, dim: int | None, layer: Layer) -> Tensor:
     """A tensor of `layer` whose examples lie along dimension `dim` of `inner`."""
-    return dress(_example(inner._array, dim), BatchedKey(inner, dim, layer), Phantom)
+    return dress(_example(inner._array, dim), BatchedKey(inner, dim, layer))
 
 
 def _example(array: Any, dim: int | None) -> np.ndarray:
@@ -165,7 +168,9 @@ def _compute(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[A
         raise RuntimeError(
             f"Batching rule not implemented for aten::{operator.qualified}. We could not generate a fallback."
         )
-    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    if operator.options.get("dynamic"):
+        raise _dynamic(operator)
+    random = dispatch.draws(operator)
     rule = operator.batch_rule
     if rule is not None:
         arguments: dict[str, Any] = {}
@@ -251,8 +256,6 @@ def _loop(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[Any,
     several = len(returns) > 1 or returns[0].is_list
     if not layer.size:
         return _empty(operator, args, layer, several)
-    if operator.options.get("dynamic"):
-        raise _dynamic(operator)
 
     def example(tensor: Any, index: int) -> Any:
         inner, dim = inner_of(tensor, layer)
@@ -305,13 +308,27 @@ _TOO_SMALL = (
 )
 
 
+def _too_small(operator: Operator, args: tuple[Any, ...], layer: Layer) -> RuntimeError:
+    """Why a tensor without a batch dimension cannot take one: pointwise operators complain of shapes."""
+    if operator.family != "pointwise":
+        return RuntimeError(_TOO_SMALL)
+    rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
+    shapes = []
+    for tensor in dispatch.tensors_of(operator, args):
+        shape = tensor._array.shape
+        has = inner_of(tensor, layer)[1] is not None
+        shapes.append((layer.size, *[1] * (rank - len(shape)), *shape) if has else shape)
+    full = list(layout.broadcast_shapes(*shapes))
+    return RuntimeError(f"output with shape {list(args[0]._array.shape)} doesn't match the broadcast shape {full}")
+
+
 def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     self = args[0]
     if not layer.open:
         _refuse_escaped(None)
     if not at(self, layer) or self._key.dim is None:
         if _any_batched(operator, args, layer):
-            raise RuntimeError(_TOO_SMALL)
+            raise _too_small(operator, args, layer)
         if not at(self, layer):
             # Only the others are of this layer, and they are the same for every example.
             inplace_number(operator, map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0]))
@@ -326,7 +343,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
         before = batched(find("clone").call(inner), dim, layer)
         before._requires_grad = requires(self)
         before._edge = self._edge
-    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    random = dispatch.draws(operator)
     if random:
         with below(layer):
             target, has = front(self, layer)
@@ -386,7 +403,7 @@ _NO_RANDOM = (
 
 def _guard(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Factories from a tensor and random operators while transformations are in force."""
-    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    random = dispatch.draws(operator)
     current = _current_batch()
     if random and current is not None:
         if current.randomness == "error":
@@ -445,8 +462,7 @@ def _random_factory(operator: Operator, call: Any, args: tuple[Any, ...], kwargs
         if isinstance(first, Tensor):
             if at(first, layer) and layer.randomness == "same":
                 inner, dim = inner_of(first, layer)
-                if dim is not None:
-                    values["self"] = find("select", "int").call(inner, dim, 0)
+                values["self"] = inner if dim is None else find("select", "int").call(inner, dim, 0)
                 return operator.call(**values)
             if layer.randomness == "same":
                 return operator.call(**values)

@@ -308,7 +308,7 @@ def node_source(plan: Plan) -> str:
     if multiple:
         slots.append("_outputs")
     saved = [*[a.name for a in plan.saved_tensors()], *plan.saved_values(), *[n for _, n in plan.saved_outputs()]]
-    shown = [*saved, *[f"{n}_sym_sizes" for n, t, f in plan.saved_facts() if f == "shape"]]
+    shown = [*saved, *[f"{t}_sym_sizes" for _, t, f in plan.saved_facts() if f == "shape"]]
     lines = [f"class {operator.node_name}(Node):", f"    __slots__ = {tuple(slots)!r}", f"    _saved_names = {tuple(shown)!r}"]
     lines.append(f"    _saved_inputs = {tuple(sorted(a.name for a in plan.saved_tensors()))!r}")
     results = tuple((name, position if multiple else None) for position, name in plan.saved_outputs())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, layout
-from .declare import Operator, find
+from .declare import Operator, find, registry
 from .dtypes import defaults
 from .modes import modes
 from .promotion import SCALAR_TYPE_NAMES, can_cast, result_type_of
@@ -27,9 +27,14 @@ transforms: dict[str, Callable[[Operator, tuple[Any, ...]], Any]] = {}
 _FLOAT32 = dtypes.float32
 
 
+def draws(operator: Operator) -> bool:
+    """Whether `operator` draws random numbers: it, or another overload of its name, takes a generator."""
+    return any(argument.kind == "Generator" for overload in registry[operator.name] for argument in overload.arguments)
+
+
 def guarded(operator: Operator, call: Callable[..., Any]) -> Callable[..., Any]:
     """`call`, asking the transformations first where operands alone do not tell them: random operators and factories from a tensor."""
-    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    random = draws(operator)
     from_tensor = operator.family == "factory" and bool(operator.arguments) and operator.arguments[0].is_tensor
     if not random and not from_tensor:
         return call
@@ -462,7 +467,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
 
     self = args[0]
     args = complete(operator, args)
-    if modes.layers and any(argument.kind == "Generator" for argument in operator.arguments):
+    if modes.layers and draws(operator):
         transforms["guard_inplace"](operator, args)
     for tensor in tensors_of(operator, args):
         special = tensor._key.special
@@ -588,8 +593,13 @@ def raise_stale(array: np.ndarray, element_type: dtypes.dtype, edge: Any, curren
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{type_name} {list(array.shape)}]{origin}, is at version {current}; expected version {expected} instead. "
-        "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        + (
+            "Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
+            "there or anywhere later. Good luck!"
+            if modes.anomaly
+            else "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        )
     )
 
 

@@ -67,13 +67,18 @@ class DualKey(LevelKey):
         tangent = tangent_of(tensor, self.layer) if self.layer.open else None
         return tensor_text(tensor, tensor_contents=contents, array=np.asarray(tensor._array), tangent=tangent)
 
+    def refuse_out(self, operator: Operator) -> Exception:
+        return NotImplementedError(
+            f"Trying to use forward AD with {operator.name}_out that does not support it because it is an out= function"
+        )
+
     def blank(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
         return dual(blank(self.primal, shape, strides), None, self.layer)
 
 
 def dual(primal: Any, tangent: Any, layer: Layer) -> Tensor:
     """A dual tensor of `layer`."""
-    return dress(primal._array, DualKey(primal, tangent, layer), Shadow)
+    return dress(primal._array, DualKey(primal, tangent, layer))
 
 
 def _lift(value: Any, layer: Layer) -> Tensor:
@@ -360,7 +365,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
     wants = wants_history(operator, args, layer)
     primals = map_tensors(operator, args, lambda tensor: primal_of(tensor, layer))
     target = primals[0]
-    random = any(argument.kind == "Generator" for argument in operator.arguments)
+    random = dispatch.draws(operator)
     before = None
     frozen = primals
     if wants or (tangents and not random):

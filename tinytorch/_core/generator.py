@@ -48,7 +48,7 @@ class Mark(NamedTuple):
 class Generator:
     """A source of random numbers: torch.Generator(device="cpu").
 
-    It starts with a fixed seed. Samplers take `lock` for as long as they draw. Raises RuntimeError for devices other than
+    It starts with a fixed seed. Samplers take `_lock` for as long as they draw. Raises RuntimeError for devices other than
     the CPU. Source: torch's documentation, "Generator".
     """
 
@@ -56,15 +56,15 @@ class Generator:
     __slots__ = (
         "__weakref__",
         "_buffer",
+        "_cached_normal",
         "_doubles",
         "_engine",
         "_limit",
+        "_lock",
         "_position",
         "_seed",
         "_singles",
         "_source",
-        "cached_normal",
-        "lock",
     )
     _buffer: np.ndarray  # (624,) the tempered words of the current block, or (0,)
     _singles: (
@@ -76,13 +76,13 @@ class Generator:
     _seed: int | None  # None: to be drawn from the system at first use
     _position: int
     _limit: int
-    cached_normal: float | None  # the second number of the last pair of standard normals
-    lock: threading.Lock
+    _cached_normal: float | None  # the second number of the last pair of standard normals
+    _lock: threading.Lock
 
     def __init__(self, device: Any = None) -> None:
         if device is not None:
             _check_device(device)
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
         self._source = None
         self._forget(DEFAULT_SEED)
 
@@ -92,7 +92,7 @@ class Generator:
         self._engine = None
         self._set_block(_NO_WORDS)
         self._position = self._limit = 0
-        self.cached_normal = None
+        self._cached_normal = None
 
     def _set_block(self, words: np.ndarray) -> None:
         words.flags.writeable = False
@@ -112,7 +112,7 @@ class Generator:
 
     # ---- drawing; the caller holds the lock
 
-    def words(self, count: int) -> np.ndarray:
+    def _words(self, count: int) -> np.ndarray:
         """The next `count` 32-bit words, (count,) uint32. The array may be shared: do not write into it."""
         position = self._position
         end = position + count
@@ -140,7 +140,7 @@ class Generator:
         self._limit = BLOCK
         return words
 
-    def unit_floats(self, count: int) -> np.ndarray:
+    def _unit_floats(self, count: int) -> np.ndarray:
         """`count` uniform float32 of [0, 1) with 24 bits each, (count,): one word per number. Do not write into the array."""
         position = self._position
         end = position + count
@@ -153,7 +153,7 @@ class Generator:
             self._singles = _unit_floats(self._buffer)
         return self._singles[position:end]
 
-    def doubles(self, count: int) -> np.ndarray:
+    def _unit_doubles(self, count: int) -> np.ndarray:
         """`count` uniform float64 of [0, 1) with 53 bits each, (count,): two words per number, the high half first.
 
         Do not write into the array.
@@ -171,35 +171,35 @@ class Generator:
             self._doubles = _unit_doubles(self._buffer[:-1], self._buffer[1:])
         return self._doubles[position : end - 1 : 2]
 
-    def mark(self, count: int) -> Mark:
+    def _mark(self, count: int) -> Mark:
         """Remember where the stream stands, before `count` more words are taken at once."""
         crossing = self._position + count > self._limit
         if crossing and self._engine is None:
             self._start()
         return Mark(self._buffer, self._position, self._limit, self._engine.state if crossing else None)
 
-    def rewind(self, mark: Mark, used: int) -> None:
+    def _rewind(self, mark: Mark, used: int) -> None:
         """Go back to `mark` and take `used` words from there."""
         if mark.engine is not None:
             self._engine.state = mark.engine
         if mark.buffer is not self._buffer:
             self._set_block(mark.buffer)
         self._position, self._limit = mark.position, mark.limit
-        self.words(used)
+        self._words(used)
 
     # ---- seeds
 
     def manual_seed(self, seed: int) -> Self:
         """Restart the stream from `seed`, -2^63 to 2^64 - 1; negative numbers stand for themselves plus 2^64."""
         seed = checked_seed(seed)
-        with self.lock:
+        with self._lock:
             self._forget(seed)
         return self
 
     def seed(self) -> int:
         """Restart the stream from 64 bits of the system's entropy, and return them."""
         seed = _entropy()
-        with self.lock:
+        with self._lock:
             self._forget(seed)
         return seed
 
@@ -218,15 +218,15 @@ class Generator:
 
     def _state_bytes(self) -> np.ndarray:
         """The whole state, (5056,) uint8 in torch's layout."""
-        with self.lock:
+        with self._lock:
             engine = self._engine if self._engine is not None else self._start()
             state = np.zeros(STATE_SIZE, np.uint8)
             state[0:8].view("<u8")[0] = self.initial_seed()
             state[8:16].view("<i4")[:] = self._limit - self._position + 1, 1
             state[16:24].view("<u8")[0] = self._position
             state[24:5016].view("<u8")[:] = engine.state["state"]["key"]
-            if self.cached_normal is not None:
-                state[5024:5032].view("<f8")[0] = self.cached_normal
+            if self._cached_normal is not None:
+                state[5024:5032].view("<f8")[0] = self._cached_normal
                 state[5040] = 1
             return state
 
@@ -248,14 +248,14 @@ class Generator:
         if not seeded or not 1 <= left <= BLOCK or position > BLOCK or position + left - 1 > BLOCK:
             raise RuntimeError("Invalid mt19937 state")
         key = state[24:5016].view("<u8").astype(np.uint32)
-        with self.lock:
+        with self._lock:
             self._seed = int(state[0:8].view("<u8")[0])
             engine = self._engine if self._engine is not None else self._start()
             engine.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": 0}}
             self._set_block(engine.random_raw(BLOCK).astype(np.uint32))
             self._position = position
             self._limit = position + left - 1
-            self.cached_normal = float(state[5024:5032].view("<f8")[0]) if state[5040] else None
+            self._cached_normal = float(state[5024:5032].view("<f8")[0]) if state[5040] else None
 
     def get_state(self) -> Any:
         """The whole state as a tensor, (5056,) uint8, in torch's layout."""

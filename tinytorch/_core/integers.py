@@ -131,7 +131,7 @@ def _bounds_to_largest(dtype: np.dtype[Any], first: int) -> tuple[int, int]:
 
 def _long_words(generator: Generator, count: int) -> np.ndarray:
     """`count` 64-bit draws, (count,) uint64: two words each, the high half first."""
-    words = generator.words(2 * count)
+    words = generator._words(2 * count)
     values: np.ndarray = words[0::2].astype(np.uint64)
     values <<= np.uint64(32)
     values |= words[1::2]
@@ -155,7 +155,7 @@ def _fill_range(generator: Generator, out: np.ndarray, first: int, range_: int) 
         for part in slices(flat.size):
             count = part.stop - part.start
             if divisor < _WORD_RANGE:
-                words = generator.words(count)
+                words = generator._words(count)
                 if divisor & (divisor - 1) == 0:
                     remainders = words & np.uint32(divisor - 1)
                 else:
@@ -173,7 +173,7 @@ def _fill_range(generator: Generator, out: np.ndarray, first: int, range_: int) 
                 values += np.int64(first)
             flat[part] = _cast_integers(values, dtype)
 
-    with generator.lock:
+    with generator._lock:
         fill(out, filler)
 
 
@@ -211,10 +211,10 @@ def _fill_unbounded(generator: Generator, out: np.ndarray) -> None:
             if dtype.itemsize == 8:
                 values = (_long_words(generator, count) % np.uint64(divisor)).view(np.int64)
             else:
-                values = (generator.words(count) % np.uint32(divisor)).astype(np.int64)
+                values = (generator._words(count) % np.uint32(divisor)).astype(np.int64)
             flat[part] = _cast_integers(values, dtype)
 
-    with generator.lock:
+    with generator._lock:
         fill(out, filler)
 
 
@@ -239,7 +239,7 @@ def randperm(generator: Generator, n: int, dtype: np.dtype[Any] | type = np.int6
     """A random permutation of 0..n-1, (n,). Raises RuntimeError where n - 1 is too large for the dtype."""
     dtype = np.dtype(dtype)
     _check_count(n, dtype)
-    with generator.lock:
+    with generator._lock:
         if n >= _WIDE:
             result = _permutation_inside_out(generator, n)
         elif n <= _LIST_PERMUTATION:
@@ -252,7 +252,7 @@ def randperm(generator: Generator, n: int, dtype: np.dtype[Any] | type = np.int6
 def _targets(generator: Generator, start: int, stop: int, n: int) -> np.ndarray:
     """What the steps start..stop of the shuffle swap with, int64: somewhere from the step itself to the end."""
     steps = np.arange(start, stop, dtype=np.int64)
-    targets: np.ndarray = generator.words(stop - start).astype(np.int64)
+    targets: np.ndarray = generator._words(stop - start).astype(np.int64)
     targets %= n - steps
     targets += steps
     return targets

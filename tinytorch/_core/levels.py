@@ -87,19 +87,19 @@ class LevelKey(Key):
         """How the tensor prints."""
         raise NotImplementedError
 
+    def refuse_out(self, operator: Operator) -> Exception:
+        """Why `out=` cannot be used."""
+        raise NotImplementedError
+
     def blank(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
         """Zeros of the given geometry at this level."""
         raise NotImplementedError
 
 
 class Shadow(np.ndarray):  # type: ignore[type-arg]
-    """An array that describes a tensor of a layer and remembers its key."""
+    """An array that describes a tensor of a layer and remembers its key: shape, strides and dtype, nothing to compute with."""
 
     key: LevelKey
-
-
-class Phantom(Shadow):
-    """One example's window on a batch: it has a shape, but nobody may compute with it."""
 
     def __array_ufunc__(self, *args: Any, **kwargs: Any) -> Any:
         raise _untouchable()
@@ -108,27 +108,39 @@ class Phantom(Shadow):
         raise _untouchable()
 
     def item(self, *args: Any) -> Any:
-        raise RuntimeError(NO_ITEM)
+        return self.key.data("item").item(*args)
 
     def tolist(self) -> Any:
-        raise RuntimeError(NO_STORAGE)
-
-    def astype(self, *args: Any, **kwargs: Any) -> Any:
-        raise _untouchable()
-
-    def __getitem__(self, key: Any) -> Any:
-        raise _untouchable()
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise _untouchable()
+        return self.key.data("tolist").tolist()
 
     def __bool__(self) -> bool:
-        raise RuntimeError(NO_BRANCH)
+        return bool(self.key.data("bool"))
 
     def __int__(self) -> int:
-        raise RuntimeError(NO_ITEM)
+        return int(self.key.data("item"))
 
-    __float__ = __complex__ = __index__ = __int__  # type: ignore[assignment]
+    def __float__(self) -> float:
+        return float(self.key.data("item"))
+
+    def __complex__(self) -> complex:
+        return complex(self.key.data("item"))
+
+    def __index__(self) -> int:
+        return int(self.key.data("item"))
+
+
+def _refusal(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise _untouchable()
+
+    method.__name__ = name
+    return method
+
+
+for _method in """__getitem__ __setitem__ __iter__ all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy cumprod cumsum
+    diagonal dot fill flatten max mean min nonzero partition prod ptp put ravel repeat reshape resize round searchsorted sort squeeze std sum
+    swapaxes take tobytes trace transpose var""".split():
+    setattr(Shadow, _method, _refusal(_method))
 
 
 NO_ITEM = (
@@ -143,12 +155,12 @@ NO_STORAGE = "Cannot access data pointer of Tensor that doesn't have storage"
 
 
 def _untouchable() -> NotImplementedError:
-    return NotImplementedError("this function reads the elements of a batched tensor directly and has no batching rule yet")
+    return NotImplementedError("this function reads the elements of its argument directly, which batched and dual tensors do not support yet")
 
 
-def dress(array: np.ndarray, key: LevelKey, cls: type) -> Tensor:
+def dress(array: np.ndarray, key: LevelKey) -> Tensor:
     """A tensor with `key`, described by `array`."""
-    shadow = array.view(cls)
+    shadow = array.view(Shadow)
     shadow.key = key
     tensor: Tensor = make(Tensor, shadow, key)
     return tensor

@@ -75,8 +75,8 @@ def _with_replacement(generator: Generator, rows: np.ndarray, num_samples: int) 
     """Each sample is the first category whose cumulative probability reaches a uniform double."""
     wide = rows.astype(np.float32) if name_of(rows.dtype) in SHORT else rows
     tables = [_accumulated(row).astype(np.float64) for row in wide]
-    with generator.lock:
-        draws = [generator.doubles(num_samples) for _ in tables]
+    with generator._lock:
+        draws = [generator._unit_doubles(num_samples) for _ in tables]
     chosen = [np.searchsorted(table, draw, side="left") for table, draw in zip(tables, draws, strict=True)]
     return np.stack(chosen).astype(np.int64)
 

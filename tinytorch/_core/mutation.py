@@ -268,14 +268,15 @@ def _refuse_view(view: Any, indirect: bool) -> NoReturn:
     edge = view._edge
     what = "its base or another view of its base has been" if indirect else "is being"
     function, output = edge if edge.__class__ is tuple else (edge, 0)
+    name = None if function is None else dispatch.operation_name(function)
     if function is None or creation in _MODES:
-        prefix = "A view was created in" if function is None else f"Output {output} of {function.name()} is a view of a view which was created in"
+        prefix = "A view was created in" if function is None else f"Output {output} of {name} is a view of a view which was created in"
         if creation == "inference":
             text = f"{prefix} inference mode and {what} modified inplace in normal mode."
         else:
             text = f"{prefix} no_grad mode and {what} modified inplace with grad mode enabled."
     else:
-        text = f"Output {output} of {function.name()} is a view and {what} modified inplace."
+        text = f"Output {output} of {name} is a view and {what} modified inplace."
     if creation == "multi":
         text += (
             " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified "

@@ -67,7 +67,7 @@ class NodeMeta(type):
 
 
 #: Nodes that torch does not generate from derivative formulas; they give their names with a namespace.
-_QUALIFIED = frozenset(("CopySlices", "NotImplemented"))
+_QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "NotImplemented"))
 
 
 class Node(metaclass=NodeMeta):

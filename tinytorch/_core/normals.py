@@ -191,8 +191,8 @@ def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float
 
     def block(count: int) -> np.ndarray:
         if double:
-            return _blocks64(generator.doubles(count), mean, std)
-        return cast(_blocks32(generator.words(count), mean, std), dtype)
+            return _blocks64(generator._unit_doubles(count), mean, std)
+        return cast(_blocks32(generator._words(count), mean, std), dtype)
 
     full = flat.size // 16 * 16
     for part in slices(full, 16 * _BLOCKS):
@@ -201,7 +201,7 @@ def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float
     if rest:
         # The last 16 values are made anew. The wider types have by then drawn a number for each value of the rest.
         if dtype.itemsize > 2:
-            generator.words(2 * rest if double else rest)
+            generator._words(2 * rest if double else rest)
         flat[-16:] = block(16)
 
 
@@ -210,15 +210,15 @@ def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float
 
 def next_normal(generator: Generator, uniform: Any) -> float:
     """One standard normal double: the cached one, or the first of a new pair. `uniform()` draws a uniform double."""
-    cached = generator.cached_normal
+    cached = generator._cached_normal
     if cached is not None:
-        generator.cached_normal = None
+        generator._cached_normal = None
         return cached
     u1 = uniform()
     u2 = uniform()
     radius = math.sqrt(-2.0 * math.log1p(-u2))
     theta = _TWO_PI * u1
-    generator.cached_normal = radius * math.sin(theta)
+    generator._cached_normal = radius * math.sin(theta)
     return radius * math.cos(theta)
 
 
@@ -226,12 +226,12 @@ def _serial(generator: Generator, count: int, functions: Any) -> tuple[np.ndarra
     """`count` standard normal doubles (count,), the uniform numbers of the new pairs, and how many values were cached."""
     values = np.empty(count)
     start = 0
-    if generator.cached_normal is not None and count:
-        values[0] = generator.cached_normal
-        generator.cached_normal = None
+    if generator._cached_normal is not None and count:
+        values[0] = generator._cached_normal
+        generator._cached_normal = None
         start = 1
     pairs = (count - start + 1) // 2
-    uniform = generator.doubles(2 * pairs)
+    uniform = generator._unit_doubles(2 * pairs)
     both = np.empty((pairs, 2))
     radius = np.sqrt(-2.0 * functions.log1p(-uniform[1::2]))
     theta = _TWO_PI * uniform[0::2]
@@ -240,25 +240,25 @@ def _serial(generator: Generator, count: int, functions: Any) -> tuple[np.ndarra
     values[start:] = both.reshape(-1)[: count - start]
     if (count - start) % 2:
         angle = _TWO_PI * float(uniform[-2])
-        generator.cached_normal = math.sqrt(-2.0 * math.log1p(-float(uniform[-1]))) * math.sin(angle)
+        generator._cached_normal = math.sqrt(-2.0 * math.log1p(-float(uniform[-1]))) * math.sin(angle)
     return values, uniform, start
 
 
 def _few(generator: Generator, count: int) -> list[float]:
     """The same for a handful of values, in plain Python."""
     values: list[float] = []
-    if generator.cached_normal is not None and count:
-        values.append(generator.cached_normal)
-        generator.cached_normal = None
+    if generator._cached_normal is not None and count:
+        values.append(generator._cached_normal)
+        generator._cached_normal = None
     pairs = (count - len(values) + 1) // 2
-    uniform = generator.doubles(2 * pairs).tolist()
+    uniform = generator._unit_doubles(2 * pairs).tolist()
     for pair in range(0, 2 * pairs, 2):
         radius = math.sqrt(-2.0 * math.log1p(-uniform[pair + 1]))
         theta = _TWO_PI * uniform[pair]
         values.append(radius * math.cos(theta))
         values.append(radius * math.sin(theta))
     if len(values) > count:
-        generator.cached_normal = values.pop()
+        generator._cached_normal = values.pop()
     return values
 
 
@@ -323,7 +323,7 @@ def normal_(generator: Generator, out: np.ndarray, mean: float = 0.0, std: float
         return
     if name_of(out.dtype) not in LARGEST:
         refuse("normal_kernel_cpu", out.dtype)
-    with generator.lock, np.errstate(all="ignore"):
+    with generator._lock, np.errstate(all="ignore"):
         if out.size >= 16 and out.flags.c_contiguous:
             _fill_blocks(generator, out.reshape(-1), mean, std)
         else:
@@ -339,5 +339,5 @@ def log_normal_(generator: Generator, out: np.ndarray, mean: float = 1.0, std: f
         return
     if name_of(out.dtype) not in LARGEST:
         refuse("log_normal_cpu", out.dtype)
-    with generator.lock, np.errstate(all="ignore"):
+    with generator._lock, np.errstate(all="ignore"):
         fill(out, lambda flat: _fill_serial(generator, flat, mean, std, True))

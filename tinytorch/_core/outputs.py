@@ -26,6 +26,9 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     check = operator.options.get("out_check")
     if check is not None:  # what is asked before anything is computed, or drawn
         check(targets, args)
+    for tensor in (*dispatch.tensors_of(operator, tuple(args)), *targets):
+        if tensor._key.special not in (None, "strided", "meta"):
+            raise tensor._key.refuse_out(operator)
     if modes.grad:
         if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(t.requires_grad for t in targets):
             raise RuntimeError(

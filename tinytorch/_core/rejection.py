@@ -36,15 +36,15 @@ class Stream:
         self._index = self._count = 0
 
     def __enter__(self) -> Stream:
-        self._generator.lock.acquire()
+        self._generator._lock.acquire()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._index < self._count:
-            self._generator.rewind(self._mark, 2 * self._index)
-        self._generator.lock.release()
+            self._generator._rewind(self._mark, 2 * self._index)
+        self._generator._lock.release()
 
     def __call__(self) -> float:
         index = self._index
@@ -59,8 +59,8 @@ class Stream:
         # First what the current block still has: that is cheap to give back.
         here = (generator._limit - generator._position) // 2
         count = here if not self._count and here else min(max(2 * self._count, 256), _LONGEST)
-        self._mark = generator.mark(2 * count)
-        self._values = generator.doubles(count).tolist()
+        self._mark = generator._mark(2 * count)
+        self._values = generator._unit_doubles(count).tolist()
         self._index, self._count = 0, count
 
 

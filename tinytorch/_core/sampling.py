@@ -179,8 +179,8 @@ def uniform_(generator: Generator, out: np.ndarray, from_: float = 0.0, to: floa
     dtype = out.dtype
     unit = from_ == 0.0 and to == 1.0
     if unit and dtype == _FLOAT32 and out.size <= _FEW and out.flags.c_contiguous:
-        with generator.lock:
-            out.reshape(-1)[...] = generator.unit_floats(out.size)
+        with generator._lock:
+            out.reshape(-1)[...] = generator._unit_floats(out.size)
         return
     if dtype.kind == "c":
         if out.size == 0:
@@ -200,11 +200,11 @@ def uniform_(generator: Generator, out: np.ndarray, from_: float = 0.0, to: floa
         for part in slices(flat.size):
             count = part.stop - part.start
             if double:
-                values = generator.doubles(count)
+                values = generator._unit_doubles(count)
                 if not unit:
                     values = multiply_add64(values, width, from_)
             else:
-                values = generator.unit_floats(count)
+                values = generator._unit_floats(count)
                 if not unit:
                     values = multiply_add32(values, width, from_)
             target = flat[part]
@@ -212,7 +212,7 @@ def uniform_(generator: Generator, out: np.ndarray, from_: float = 0.0, to: floa
             if not unit or dtype.itemsize == 2:
                 target[target == end] = start
 
-    with generator.lock:
+    with generator._lock:
         fill(out, filler)
 
 
@@ -234,9 +234,9 @@ def bernoulli_(generator: Generator, out: np.ndarray, p: float | np.ndarray = 0.
 
     def filler(flat: np.ndarray) -> None:
         for part in slices(flat.size):
-            flat[part] = generator.doubles(part.stop - part.start) < p
+            flat[part] = generator._unit_doubles(part.stop - part.start) < p
 
-    with generator.lock:
+    with generator._lock:
         fill(out, filler)
 
 
@@ -271,10 +271,10 @@ def _bernoulli_each(generator: Generator, out: np.ndarray, p: np.ndarray) -> Non
     def filler(flat: np.ndarray) -> None:
         for part in slices(flat.size):
             count = part.stop - part.start
-            draws = generator.doubles(count) if double else generator.unit_floats(count)
+            draws = generator._unit_doubles(count) if double else generator._unit_floats(count)
             flat[part] = draws < chances[part].astype(draws.dtype, copy=False)
 
-    with generator.lock:
+    with generator._lock:
         fill(out, filler)
 
 
@@ -295,10 +295,10 @@ def _transformed(
 
     def filler(flat: np.ndarray) -> None:
         for part in slices(flat.size):
-            draws = generator.doubles(part.stop - part.start)
+            draws = generator._unit_doubles(part.stop - part.start)
             flat[part] = cast(settled(draws, flat.dtype, formula, error), flat.dtype)
 
-    with generator.lock, np.errstate(all="ignore"):
+    with generator._lock, np.errstate(all="ignore"):
         fill(out, filler)
 
 
@@ -376,7 +376,7 @@ def geometric_(generator: Generator, out: np.ndarray, p: float) -> None:
 
     def filler(flat: np.ndarray) -> None:
         for part in slices(flat.size):
-            draws = generator.doubles(part.stop - part.start)
+            draws = generator._unit_doubles(part.stop - part.start)
             ratio = np.log(draws) / divisor
             # A ratio this close to a whole number could be rounded up to another one.
             doubtful = np.flatnonzero(np.abs(ratio - np.rint(ratio)) <= ratio * 2.0**-50)
@@ -391,5 +391,5 @@ def geometric_(generator: Generator, out: np.ndarray, p: float) -> None:
                 # The smaller integers are converted as 32-bit ones and cut off.
                 flat[part] = values.astype(np.int32).astype(dtype)
 
-    with generator.lock, np.errstate(all="ignore"):
+    with generator._lock, np.errstate(all="ignore"):
         fill(out, filler)

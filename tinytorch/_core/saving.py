@@ -71,7 +71,7 @@ class Packed:
         """The tensor again, with the history it had; `edge` for outputs, whose node is not kept here."""
         data = self.unpack(self.value)
         if not isinstance(data, Tensor):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(data)}")
+            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(data).__name__}")
         result: Tensor = make(Tensor, data._array, data._key)
         edge = edge or self.edge
         if edge is not None:
@@ -93,7 +93,7 @@ def _call_pack(pack: Callable[..., Any], tensor: Any) -> Any:
         modes.grad = before
     if (tensor._counter[-1] if tensor._counter is not None else 0) != version:
         raise RuntimeError(
-            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not be modified by "
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be modified by "
             "in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to perform in-place "
             "operations on the input to a pack hook."
         )
@@ -155,7 +155,7 @@ def saved_value(node: Any, name: str) -> Any:
     if node._released and (name in node._saved_inputs or any(name == n for n, _ in node._saved_results)):
         raise RuntimeError(released_message())
     if name.endswith("_sym_sizes"):
-        return tuple(getattr(node, f"saved_{name[:-10]}"))
+        return tuple(getattr(node, f"saved_{name[:-10]}_shape"))
     value = getattr(node, "saved_" + name)
     for result, position in node._saved_results:
         if result == name and value is not None:

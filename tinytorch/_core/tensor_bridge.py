@@ -22,7 +22,7 @@ class BridgeMembers:
     __array_priority__ = 1000
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        from .construct import legacy_new
+        from .legacy import legacy_new
 
         return legacy_new(cls, args, kwargs)
 
@@ -31,13 +31,13 @@ class BridgeMembers:
 
     def new(self, *args: Any, **kwargs: Any) -> Any:
         """The legacy constructor with this tensor's dtype: sizes give uninitialised memory, a sequence its elements."""
-        from .construct import legacy_tensor
+        from .legacy import legacy_tensor
 
         return legacy_tensor(args, kwargs, self._key.dtype, place=self.device.type)  # type: ignore[attr-defined]
 
     def new_tensor(self, *args: Any, **kwargs: Any) -> Any:
         """new_tensor(data, *, dtype=None, device=None, requires_grad=False): a copy of `data` with this tensor's dtype and device."""
-        from .construct import new_tensor
+        from .legacy import new_tensor
 
         return new_tensor(self, args, kwargs)
 

@@ -27,7 +27,7 @@ def _leading(name: str, overload: str = "") -> Callable[[Any], Any]:
     """Declare a rule for an operator whose only batched argument is the first; it gets (batch, logical rank, *arguments)."""
 
     def decorate(function: Any) -> Any:
-        def rule(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+        def rule(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
             names = list(arguments)
             if in_dims[names[0]] is None or any(in_dims.get(other) is not None for other in names[1:]):
                 return NotImplemented
@@ -378,7 +378,7 @@ _with_sizes("unfold_backward", 0)
 
 
 def _softmax_backward(name: str) -> None:
-    def rule(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+    def rule(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
         names = list(arguments)
         grad, output = (_full(arguments[n], in_dims[n], size) for n in names[:2])
         rank = grad._array.ndim - 1
@@ -401,7 +401,7 @@ _softmax_backward("_log_softmax_backward_data")
 # Several tensors ----------------------------------------------------------------------------------------------------------------------
 
 
-def _cat(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _cat(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     tensors = [_full(t, d, size) for t, d in zip(arguments["tensors"], in_dims["tensors"], strict=True)]
     rank = max(t._array.ndim for t in tensors) - 1
     if any(t._array.ndim - 1 != rank for t in tensors) or not rank:
@@ -409,7 +409,7 @@ def _cat(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return find("cat").call(tensors, _shifted(arguments["dim"], rank)), 0
 
 
-def _stack(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _stack(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     tensors = [_full(t, d, size) for t, d in zip(arguments["tensors"], in_dims["tensors"], strict=True)]
     return find("stack").call(tensors, _shifted(arguments["dim"], tensors[0]._array.ndim)), 0
 
@@ -418,7 +418,7 @@ _declare("cat", "", _cat)
 _declare("stack", "", _stack)
 
 
-def _copy(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _copy(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     target = _full(arguments["self"], in_dims["self"], size)
     source, dim = arguments["src"], in_dims["src"]
     if dim is not None:
@@ -434,7 +434,7 @@ def _copy(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
 _declare("copy", "", _copy)
 
 
-def _fill_tensor(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _fill_tensor(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     target = _full(arguments["self"], in_dims["self"], size)
     value, dim = arguments["value"], in_dims["value"]
     if dim is not None:
@@ -445,7 +445,7 @@ def _fill_tensor(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
 _declare("fill", "Tensor", _fill_tensor)
 
 
-def _masked_fill(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _masked_fill(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     if in_dims.get("value") is not None:
         return NotImplemented
     self, mask = _align(arguments, in_dims, ("self", "mask"))
@@ -476,7 +476,7 @@ _declare("masked_fill", "Tensor", _masked_fill)
 # Products -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _mm(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _mm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     a, b = arguments["self"], arguments["mat2"]
     da, db = in_dims["self"], in_dims["mat2"]
     a_rank, b_rank = a._array.ndim - (da is not None), b._array.ndim - (db is not None)
@@ -493,7 +493,7 @@ def _mm(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return find("bmm").call(to_front(a, da), to_front(b, db)), 0
 
 
-def _bmm(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _bmm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     a = _full(arguments["self"], in_dims["self"], size)
     b = _full(arguments["mat2"], in_dims["mat2"], size)
     if a._array.ndim != 4 or b._array.ndim != 4 or a._array.shape[1] != b._array.shape[1]:
@@ -503,7 +503,7 @@ def _bmm(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return flat.reshape((size, many, *flat._array.shape[1:])), 0
 
 
-def _mv(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _mv(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     a, v = arguments["self"], arguments["vec"]
     da, dv = in_dims["self"], in_dims["vec"]
     if a._array.ndim - (da is not None) != 2 or v._array.ndim - (dv is not None) != 1:
@@ -517,7 +517,7 @@ def _mv(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return find("squeeze", "dim").call(product, 2), 0
 
 
-def _dot(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _dot(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     a = _full(arguments["self"], in_dims["self"], size)
     b = _full(arguments["tensor"], in_dims["tensor"], size)
     if a._array.ndim != 2 or a._array.shape != b._array.shape:
@@ -526,7 +526,7 @@ def _dot(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return product.reshape((size,)), 0
 
 
-def _addmm(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _addmm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     product, dim = _mm({"self": in_dims["mat1"], "mat2": in_dims["mat2"]}, size, self=arguments["mat1"], mat2=arguments["mat2"]) if (
         in_dims["mat1"] is not None or in_dims["mat2"] is not None
     ) else (find("mm").call(arguments["mat1"], arguments["mat2"]), None)
@@ -551,7 +551,7 @@ for _name, _rule in [("mm", _mm), ("bmm", _bmm), ("mv", _mv), ("dot", _dot), ("a
 # Convolution ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _convolution(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _convolution(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     """Batched inputs join the examples (N); batched weights become groups."""
     x, w, bias = arguments["input"], arguments["weight"], arguments["bias"]
     dx, dw, db = in_dims["input"], in_dims["weight"], in_dims["bias"]
@@ -584,7 +584,7 @@ _declare("convolution", "", _convolution)
 # Indexing ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _gather(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _gather(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     x, index = _full(arguments["self"], in_dims["self"], size), _full(arguments["index"], in_dims["index"], size)
     rank = x._array.ndim - 1
     if not rank or index._array.ndim - 1 != rank:
@@ -592,14 +592,14 @@ def _gather(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return find("gather").call(x, _shifted(arguments["dim"], rank), index, arguments["sparse_grad"]), 0
 
 
-def _index_select(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _index_select(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     if in_dims["index"] is not None or arguments["self"]._array.ndim < 2:
         return NotImplemented
     x = to_front(arguments["self"], in_dims["self"])
     return find("index_select").call(x, _shifted(arguments["dim"], x._array.ndim - 1), arguments["index"]), 0
 
 
-def _embedding(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _embedding(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     if in_dims["weight"] is not None:
         return NotImplemented
     names = [name for name in arguments if name not in ("weight", "indices")]
@@ -607,8 +607,13 @@ def _embedding(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
     return find("embedding").call(arguments["weight"], indices, *[arguments[n] for n in names]), 0
 
 
-def _index(in_dims: dict[str, Any], size: int, **arguments: Any) -> Any:
+def _index(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     """Index tensors shared by all examples, led by a full slice for the batch."""
+    pairs = zip(arguments["indices"], in_dims["indices"], strict=True)
+    if any(index is not None and dim is not None and index.dtype.category == "bool" for index, dim in pairs):
+        raise RuntimeError(
+            "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
+        )
     if in_dims["self"] is None or any(dim is not None for dim in in_dims["indices"]):
         return NotImplemented
     indices = list(arguments["indices"])
@@ -623,3 +628,22 @@ _declare("gather", "", _gather)
 _declare("index_select", "", _index_select)
 _declare("embedding", "", _embedding)
 _declare("index", "Tensor", _index)
+
+
+# Results whose shape depends on the values ---------------------------------------------------------------------------------------------
+
+
+def _masked_select(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
+    if in_dims["mask"] is None:
+        return NotImplemented
+    raise RuntimeError(
+        "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would "
+        "return a differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
+    )
+
+
+_declare("masked_select", "", _masked_select)
+for _name in ("nonzero", "_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount", "histogram", "repeat_interleave"):
+    for _operator in registry.get(_name, ()):
+        if _operator.family == "op":
+            _operator.options["dynamic"] = True

@@ -114,13 +114,9 @@ _sampler(f"uniform(Tensor self, float from=0., float to=1., {_G}) -> Tensor", _u
 _sampler(f"random(Tensor self, {_G}) -> Tensor", _random, "RandomBackward2")
 _sampler(f"random.from(Tensor self, int from, int? to, {_G}) -> Tensor", _random_from, "RandomBackward0")
 _sampler(f"random.to(Tensor self, int to, {_G}) -> Tensor", _random_to, "RandomBackward1")
-_sampler(
-    f"exponential(Tensor self, float lambd=1., {_G}) -> Tensor", _exponential, "ExponentialBackward0"
-)
+_sampler(f"exponential(Tensor self, float lambd=1., {_G}) -> Tensor", _exponential, "ExponentialBackward0")
 _sampler(f"geometric(Tensor self, float p, {_G}) -> Tensor", _geometric, "GeometricBackward0")
-_sampler(
-    f"cauchy(Tensor self, float median=0., float sigma=1., {_G}) -> Tensor", _cauchy, "CauchyBackward0"
-)
+_sampler(f"cauchy(Tensor self, float median=0., float sigma=1., {_G}) -> Tensor", _cauchy, "CauchyBackward0")
 _sampler(
     f"log_normal(Tensor self, float mean=1., float std=2., {_G}) -> Tensor", _log_normal, "LogNormalBackward0"
 )
@@ -234,7 +230,12 @@ binomial.vjp(count=_without_derivative("binomial"), prob=_without_derivative("bi
 binomial.meta(lambda count, prob, generator: np.empty(broadcast_shapes(count.shape, prob.shape), count.dtype))
 
 
-@op("_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor", node="NotImplemented", method=False, out=False)
+@op(
+    "_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor",
+    node="NotImplemented",
+    method=False,
+    out=False,
+)
 def _sample_dirichlet(self: np.ndarray, generator: Generator | None) -> np.ndarray:
     """Dirichlet numbers with the concentrations `self` (..., K); same shape and dtype."""
     return rejection.sample_dirichlet(source_of(generator), self)
@@ -249,7 +250,9 @@ def _standard_gamma(self: np.ndarray, generator: Generator | None) -> np.ndarray
     return rejection.standard_gamma(source_of(generator), self)
 
 
-_standard_gamma.vjp(self=lambda grad, self, result: grad * find("_standard_gamma_grad")(self, result)).meta(_same)
+_standard_gamma.vjp(self=lambda grad, self, result: grad * find("_standard_gamma_grad")(self, result)).meta(
+    _same
+)
 
 
 # Normal numbers with tensors for mean or standard deviation -------------------------------------------------------------------------
@@ -270,7 +273,9 @@ def _common(a: np.ndarray, b: np.ndarray) -> np.dtype[Any]:
     return np.dtype(np.float32) if sampling.name_of(kind) in sampling.SHORT else kind
 
 
-def _standard_then(shape: tuple[int, ...], dtype: Any, std: np.ndarray, mean: Any, generator: Any) -> np.ndarray:
+def _standard_then(
+    shape: tuple[int, ...], dtype: Any, std: np.ndarray, mean: Any, generator: Any
+) -> np.ndarray:
     """Standard normal numbers times `std`, then plus `mean`, each rounded to `dtype`."""
     out = np.empty(shape, dtype)
     if out.dtype.kind not in "fc" and sampling.name_of(out.dtype) != "bfloat16":
@@ -301,7 +306,9 @@ def _not_resized(targets: list[Any], arguments: list[Any]) -> None:
     wanted, given = arguments[0]._array.shape, targets[0]._array.shape
     if wanted != given:
         broadcast_shapes(wanted, given)
-        raise NotImplementedError(f"normal(mean, std, out=...): out of shape {list(given)} for means of shape {list(wanted)}")
+        raise NotImplementedError(
+            f"normal(mean, std, out=...): out of shape {list(given)} for means of shape {list(wanted)}"
+        )
 
 
 @op(
@@ -325,7 +332,8 @@ def normal_spread(mean: float, std: np.ndarray, generator: Generator | None) -> 
 
 
 normal_each.vjp(
-    mean=lambda grad, mean_shape: grad.new_zeros(mean_shape), std=lambda grad, std_shape: grad.new_zeros(std_shape)
+    mean=lambda grad, mean_shape: grad.new_zeros(mean_shape),
+    std=lambda grad, std_shape: grad.new_zeros(std_shape),
 ).meta(lambda mean, std, generator: np.empty(broadcast_shapes(mean.shape, std.shape), mean.dtype))
 normal_around.vjp(mean=lambda grad, mean_shape: grad.new_zeros(mean_shape)).meta(_same)
 normal_spread.vjp(std=lambda grad, std_shape: grad.new_zeros(std_shape)).meta(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import declare, integers, layout, layouts, normals, sampling
+from .._core import declare, integers, layouts, normals, sampling
 from .._core.device import device_in_force, refuse_allocation
 from .._core.dispatch import meta_tensor
 from .._core.dtypes import defaults
@@ -65,12 +65,21 @@ def _filled_out(out: Any, shape: tuple[int, ...], fill: Callable[[np.ndarray], N
     return out
 
 
-def _sized(name: str, head: str, fill: Filler, default: Any, options: str, generator: bool, overload: str = "") -> None:
+def _sized(
+    name: str, head: str, fill: Filler, default: Any, options: str, generator: bool, overload: str = ""
+) -> None:
     """Declare `torch.<name>`: a tensor of the shape `size`, which fill(source, array, **numbers) fills."""
 
     def build(
-        size: Any, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
-        pin_memory: Any = None, requires_grad: bool = False, out: Any = None, **numbers: Any,
+        size: Any,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        pin_memory: Any = None,
+        requires_grad: bool = False,
+        out: Any = None,
+        **numbers: Any,
     ) -> Any:
         source = source_of(generator)
         if out is not None:
@@ -108,7 +117,9 @@ def _declare(schema: str, build: Callable[..., Any], **options: Any) -> None:
 
     call.__name__ = build.__name__
     call.__doc__ = build.__doc__
-    options.setdefault("python", schema.replace("dtype=long", "dtype=None"))  # error texts do not show this default
+    options.setdefault(
+        "python", schema.replace("dtype=long", "dtype=None")
+    )  # error texts do not show this default
     operator = declare.factory(schema, call, method=False, **options)
 
 
@@ -158,7 +169,14 @@ for _drawn, _suffix in ((True, "low_generator"), (False, "low")):
 
 
 def _permuted(generator: bool) -> None:
-    def build(n: int, generator: Generator | None = None, out: Any = None, dtype: Any = None, device: Any = None, **options: Any) -> Any:
+    def build(
+        n: int,
+        generator: Generator | None = None,
+        out: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        **options: Any,
+    ) -> Any:
         if n < 0:
             if out is not None:
                 raise RuntimeError(f"n must be non-negative, got{n}")
@@ -192,8 +210,16 @@ _permuted(False)
     method=False,
 )
 def normal_numbers(
-    mean: float, std: float, size: Any, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, pin_memory: Any = None, requires_grad: bool = False, out: Any = None,
+    mean: float,
+    std: float,
+    size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: Any = None,
+    requires_grad: bool = False,
+    out: Any = None,
 ) -> Any:
     """Normal numbers of one mean and one standard deviation."""
     source = source_of(generator)
@@ -217,8 +243,15 @@ def _shaped(name: str, head: str, fill: Filler, generator: bool, overload: str) 
     """Declare `torch.<name>_like`: shape, dtype, device and memory order come from a tensor."""
 
     def build(
-        self: Any, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
-        pin_memory: Any = None, memory_format: Any = None, requires_grad: bool = False, **numbers: Any,
+        self: Any,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        pin_memory: Any = None,
+        memory_format: Any = None,
+        requires_grad: bool = False,
+        **numbers: Any,
     ) -> Any:
         for key, value in numbers.items():
             if not isinstance(value, int):
@@ -257,9 +290,21 @@ for _drawn in (True, False):
     _shaped("rand_like", "Tensor self", _uniform, _drawn, _suffix)
     _shaped("randn_like", "Tensor self", _normal, _drawn, _suffix)
 for _drawn in (True, False):
-    _shaped("randint_like", "Tensor self, SymInt low, SymInt high", _integers, _drawn, "low_generator_dtype" if _drawn else "low_dtype")
+    _shaped(
+        "randint_like",
+        "Tensor self, SymInt low, SymInt high",
+        _integers,
+        _drawn,
+        "low_generator_dtype" if _drawn else "low_dtype",
+    )
 for _drawn in (True, False):
-    _shaped("randint_like", "Tensor self, Tensor high", _integers, _drawn, "Tensor_generator" if _drawn else "Tensor")
+    _shaped(
+        "randint_like",
+        "Tensor self, Tensor high",
+        _integers,
+        _drawn,
+        "Tensor_generator" if _drawn else "Tensor",
+    )
 for _drawn in (True, False):
     _shaped("randint_like", "Tensor self, SymInt high", _integers, _drawn, "generator" if _drawn else "")
 del _drawn, _suffix

@@ -77,10 +77,15 @@ def reshape(self, shape):
     """A view where the memory allows it, else a copy."""
     size = kernels.infer_size(shape, self._array.size)
     array = self._array
-    if array.flags.c_contiguous or kernels.view_strides(array.shape, layout.element_strides(array), size) is not None:
+    if array.flags.c_contiguous:
         return view_size.call(self, size)
+    strides = kernels.view_strides(array.shape, layout.element_strides(array), size)
+    if strides is not None:
+        return reshape_alias.call(self, size, strides)
     from .conversion import clone
 
+    if self._key.special not in (None, "strided", "meta"):  # under a transformation
+        return unsafe_view.call(clone.call(self, _contiguous()), size)
     return unsafe_view_of(clone.call(self, _contiguous()), size)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._core import batching as _batching  # noqa: F401  (factories and random operators ask it)
 from .._core import forward as _forward
 from .._core.declare import find as _find
 from .._core.levels import Layer as _Layer

@@ -15,7 +15,7 @@ from .._core import mutation, saving
 from .._core.dispatch import stale
 from .._core.modes import modes, next_number
 from .._core.node import Node, RemovableHandle, released_message
-from .._core.tensor import Tensor, extra_of, make, wrap
+from .._core.tensor import Tensor, make, wrap
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "InplaceFunction", "NestedIOFunction", "once_differentiable"]
 
@@ -27,6 +27,8 @@ _transforms: dict[str, Callable[[Any, tuple[Any, ...]], Any]] = {}
 
 class FunctionCtx:
     """What `forward` tells `backward`."""
+
+    __module__ = "torch.autograd.function"
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep inputs and outputs for `backward`, where they are `ctx.saved_tensors`; None is kept as None."""
@@ -182,7 +184,7 @@ class _FunctionBase(Node):
         if self.materialize_grads:
             cotangents = tuple(
                 [
-                    wrap(np.zeros(shape, element_type.numpy)) if cotangent is None else cotangent
+                    wrap(np.zeros(shape, element_type.numpy)) if cotangent is None and element_type is not None else cotangent
                     for cotangent, (shape, element_type) in zip(cotangents, self._facts, strict=True)
                 ]
             )
@@ -200,12 +202,12 @@ class _FunctionBase(Node):
             if not is_tensor:
                 if item is not None:
                     raise RuntimeError(
-                        f"function {self.name()} returned a gradient different from None at position {position + 1}, but the corresponding "
+                        f"function {self.name()} returned a gradient different than None at position {position + 1}, but the corresponding "
                         "forward input was not a Variable"
                     )
                 continue
             if item is not None and not isinstance(item, Tensor):
-                raise TypeError(f"expected Variable or None (got {type(item).__name__})")
+                raise RuntimeError(f"expected Variable or None (got {type(item).__name__})")
             kept.append(item)
         return tuple(kept)
 
@@ -274,7 +276,9 @@ class FunctionMeta(type):
         super().__init__(name, bases, attributes)
 
 
-class _SingleLevelFunction(metaclass=FunctionMeta):
+class _SingleLevelFunction(FunctionCtx, _HookMixin, metaclass=FunctionMeta):
+    __module__ = "torch.autograd.function"
+
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """What the function computes: `forward(ctx, *args)`, or `forward(*args)` together with `setup_context`."""
@@ -305,6 +309,8 @@ class Function(_SingleLevelFunction):
 
     Source: torch's documentation, torch.autograd.Function.
     """
+
+    __module__ = "torch.autograd.function"
 
     generate_vmap_rule = False
 
@@ -409,12 +415,9 @@ def _wrap_outputs(ctx: Any, inputs: list[Any], outputs: tuple[Any, ...], recorde
         (tuple(item._array.shape), item._key.dtype) if isinstance(item, Tensor) else ((), None) for item in outputs
     ]
     results: list[Any] = []
-    seen: list[Any] = []
     differentiable = 0
     for number, item in enumerate(outputs):
         if not isinstance(item, Tensor):
-            if not (item is None or not recorded) and False:
-                raise TypeError
             results.append(item)
             continue
         is_input = _contains(inputs, item)
@@ -432,8 +435,7 @@ def _wrap_outputs(ctx: Any, inputs: list[Any], outputs: tuple[Any, ...], recorde
                 item._edge = None
         else:
             differentiable += 1
-            result = _with_history(ctx, item, number, is_input, modified, len(outputs), seen)
-        seen.append(item)
+            result = _with_history(ctx, item, number, is_input, modified, len(outputs))
         results.append(result)
     if differentiable > 1:
         for result in results:
@@ -452,11 +454,12 @@ def _alias(item: Any) -> Any:
         modes.grad = before
 
 
-def _with_history(ctx: Any, item: Any, number: int, is_input: bool, modified: bool, count: int, seen: list[Any]) -> Any:
+def _with_history(ctx: Any, item: Any, number: int, is_input: bool, modified: bool, count: int) -> Any:
     edge = (ctx, number)
     if modified:
-        if item.is_leaf and item.requires_grad:
+        if item.is_leaf and item.requires_grad and item._base is None:
             raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+        mutation.check_writable(item, True)
         if not is_input:
             warnings.warn(
                 "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need to pass it to mark_dirty().",
@@ -474,10 +477,6 @@ def _with_history(ctx: Any, item: Any, number: int, is_input: bool, modified: bo
         mutation.rebase(item, ctx, number)
         return item
     if is_input:
-        result = _alias(item)
-        _set_edge(result, edge)
-        return result
-    if _contains(seen, item):
         result = _alias(item)
         _set_edge(result, edge)
         return result
@@ -571,24 +570,14 @@ DelayedError.__name__ = "Error"
 class InplaceFunction(Function):
     """Here only for old code; a Function that may work in place."""
 
+    __module__ = "torch.autograd.function"
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
 
-def _tensors_in(value: Any) -> list[Any]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, list | tuple):
-        return [tensor for item in value for tensor in _tensors_in(item)]
-    if value is None:
-        return []
-    raise ValueError(f"Auto nesting doesn't know how to process an input object of type {type(value)}. Accepted types: Tensors, or lists/tuples of them")
-
-
 class NestedIOFunction(Function):
     """Here only for old code: arguments and results may be nested lists of tensors. Legacy functions cannot run in torch either."""
 
-
-_keep = (RemovableHandle, extra_of)
-del _keep
+    __module__ = "torch.autograd.function"

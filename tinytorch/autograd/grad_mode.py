@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.modes import interpose, modes, release
+from .._core.tensor import counter_of
 
 
 class _Decorating:
@@ -160,3 +161,58 @@ class inference_mode(_Decorating):
 
     def clone(self) -> inference_mode:
         return inference_mode(self.mode)
+
+
+class set_multithreading_enabled(_Decorating):
+    """Keeps the switch that torch has for several threads in backward; passes here always run in the calling thread."""
+
+    __module__ = "torch.autograd.grad_mode"
+
+    def __init__(self, mode: bool) -> None:
+        self.prev = modes.multithreading
+        modes.multithreading = mode
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        modes.multithreading = self.prev
+
+    def clone(self) -> set_multithreading_enabled:
+        return set_multithreading_enabled(self.mode)
+
+
+class _force_original_view_tracking(_Decorating):
+    """Views are tracked in one way only; the switch changes nothing."""
+
+    __module__ = "torch.autograd.grad_mode"
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def clone(self) -> _force_original_view_tracking:
+        return _force_original_view_tracking(self.mode)
+
+
+class _unsafe_preserve_version_counter(_Decorating):
+    """Writing inside leaves the version counters of the given tensors as they were."""
+
+    __module__ = "torch.autograd.grad_mode"
+
+    def __init__(self, tensors: Any) -> None:
+        self.tensors = tensors if isinstance(tensors, tuple) else (tensors,)
+        self.prev_versions = tuple([tensor._version for tensor in self.tensors])
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        for tensor, version in zip(self.tensors, self.prev_versions, strict=True):
+            counter_of(tensor)[0] = version

@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .._core.declare import find
-from .._core.generator import Generator
-from .._core.overrides import dispatch_function, has_override
-from .._core.tensor import wrap
-from ..autograd.grad_mode import no_grad
+from .._core.declare import find as _find
+from .._core.generator import Generator as _Generator
+from .._core.overrides import dispatch_function as _dispatch_function
+from .._core.overrides import has_override as _has_override
+from .._core.tensor import wrap as _wrap
+from ..autograd.grad_mode import no_grad as _no_grad
 
 __all__ = [
     "calculate_gain",
@@ -43,7 +44,16 @@ __all__ = [
 ]
 
 _NO_GAIN = frozenset(
-    "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid".split()
+    [
+        "linear",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "sigmoid",
+    ]
 )
 _GAINS = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
 
@@ -66,32 +76,32 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return math.sqrt(2.0 / (1 + param**2))
 
 
-def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Any:
+def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: _Generator | None = None) -> Any:
     """Uniform numbers of [a, b)."""
-    if has_override((tensor,), {}):
+    if _has_override((tensor,), {}):
         return _overridden(uniform_, tensor=tensor, a=a, b=b, generator=generator)
     return _draw_uniform(tensor, a, b, generator)
 
 
-def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Any:
+def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: _Generator | None = None) -> Any:
     """Normal numbers."""
-    if has_override((tensor,), {}):
+    if _has_override((tensor,), {}):
         return _overridden(normal_, tensor=tensor, mean=mean, std=std, generator=generator)
     return _draw_normal(tensor, mean, std, generator)
 
 
 def _overridden(function: Callable[..., Any], **arguments: Any) -> Any:
     """Let a subclass or mode answer for `function`."""
-    return dispatch_function(function, (), arguments, f"nn.init.{function.__name__}")
+    return _dispatch_function(function, (), arguments, f"nn.init.{function.__name__}")
 
 
-def _draw_uniform(tensor: Any, a: float, b: float, generator: Generator | None) -> Any:
-    with no_grad():
+def _draw_uniform(tensor: Any, a: float, b: float, generator: _Generator | None) -> Any:
+    with _no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
-def _draw_normal(tensor: Any, mean: float, std: float, generator: Generator | None) -> Any:
-    with no_grad():
+def _draw_normal(tensor: Any, mean: float, std: float, generator: _Generator | None) -> Any:
+    with _no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
 
@@ -106,7 +116,7 @@ def trunc_normal_(
     std: float = 1.0,
     a: float = -2.0,
     b: float = 2.0,
-    generator: Generator | None = None,
+    generator: _Generator | None = None,
 ) -> Any:
     """Normal numbers inside [a, b]: redrawn until they are, or in the tails drawn uniformly and accepted by density.
 
@@ -119,7 +129,7 @@ def trunc_normal_(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=3,
         )
-    with no_grad():
+    with _no_grad():
         if _below((b - mean) / std) - _below((a - mean) / std) > 0.3:
             _redraw_outside(tensor, mean, std, a, b, generator)
         else:
@@ -127,20 +137,24 @@ def trunc_normal_(
     return tensor
 
 
-def _redraw_outside(tensor: Any, mean: float, std: float, a: float, b: float, generator: Generator | None) -> None:
+def _redraw_outside(
+    tensor: Any, mean: float, std: float, a: float, b: float, generator: _Generator | None
+) -> None:
     """Whole tensors of new numbers are drawn as long as one element lies outside."""
     low, high = (tensor.new_tensor(bound, device="cpu").item() for bound in (a, b))
     result = tensor.normal_(mean, std, generator=generator)
     outside = (result < low) | (result > high)
     while outside.any():
         fresh = _like(result).normal_(mean, std, generator=generator)
-        result = find("where", "self")(outside, fresh, result)
+        result = _find("where", "self")(outside, fresh, result)
         outside = (result < low) | (result > high)
     if result is not tensor:
         tensor.copy_(result)
 
 
-def _accept_by_density(tensor: Any, mean: float, std: float, a: float, b: float, generator: Generator | None) -> None:
+def _accept_by_density(
+    tensor: Any, mean: float, std: float, a: float, b: float, generator: _Generator | None
+) -> None:
     """Uniform proposals, each accepted with its density relative to the highest in [a, b]."""
     mode = max(a, min(mean, b))
     peak = -0.5 * ((mode - mean) / std) ** 2
@@ -157,7 +171,7 @@ def _accept_by_density(tensor: Any, mean: float, std: float, a: float, b: float,
     pending = rejected()
     if not pending.any():
         return
-    where = find("where", "self")
+    where = _find("where", "self")
     result = tensor
     while True:
         proposals.uniform_(a, b, generator=generator)
@@ -169,26 +183,26 @@ def _accept_by_density(tensor: Any, mean: float, std: float, a: float, b: float,
 
 
 def _like(tensor: Any) -> Any:
-    return find("empty_like")(tensor)
+    return _find("empty_like")(tensor)
 
 
 def constant_(tensor: Any, val: float) -> Any:
     """The number `val` everywhere."""
-    if has_override((tensor,), {}):
+    if _has_override((tensor,), {}):
         return _overridden(constant_, tensor=tensor, val=val)
-    with no_grad():
+    with _no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor: Any) -> Any:
     """Ones everywhere."""
-    with no_grad():
+    with _no_grad():
         return tensor.fill_(1.0)
 
 
 def zeros_(tensor: Any) -> Any:
     """Zeros everywhere."""
-    with no_grad():
+    with _no_grad():
         return tensor.zero_()
 
 
@@ -196,7 +210,7 @@ def eye_(tensor: Any) -> Any:
     """Ones on the diagonal of a matrix, zeros elsewhere. Raises ValueError for other ranks."""
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    with no_grad():
+    with _no_grad():
         if tensor.is_meta:
             return tensor
         tensor.zero_()
@@ -219,7 +233,7 @@ def dirac_(tensor: Any, groups: int = 1) -> Any:
         return tensor
     per_group = sizes[0] // groups
     centre = tuple(size // 2 for size in sizes[2:])
-    with no_grad():
+    with _no_grad():
         tensor.zero_()
         for group in range(groups):
             for channel in range(min(per_group, sizes[1])):
@@ -243,7 +257,7 @@ def _calculate_correct_fan(tensor: Any, mode: str) -> int:
     return _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
 
 
-def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: _Generator | None = None) -> Any:
     """Uniform numbers whose variance is gain^2 * 2 / (fan in + fan out). Source: Glorot and Bengio (2010)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
@@ -251,7 +265,7 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None 
     return _draw_uniform(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+def xavier_normal_(tensor: Any, gain: float = 1.0, generator: _Generator | None = None) -> Any:
     """Normal numbers of variance gain^2 * 2 / (fan in + fan out). Source: Glorot and Bengio (2010)."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
@@ -272,10 +286,10 @@ def kaiming_uniform_(
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
+    generator: _Generator | None = None,
 ) -> Any:
     """Uniform numbers whose variance is gain^2 / fan. Source: He et al. (2015)."""
-    if has_override((tensor,), {}):
+    if _has_override((tensor,), {}):
         return _overridden(
             kaiming_uniform_, tensor=tensor, a=a, mode=mode, nonlinearity=nonlinearity, generator=generator
         )
@@ -291,14 +305,14 @@ def kaiming_normal_(
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
+    generator: _Generator | None = None,
 ) -> Any:
     """Normal numbers of variance gain^2 / fan. Source: He et al. (2015)."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     return tensor if std is None else _draw_normal(tensor, 0, std, generator)
 
 
-def orthogonal_(tensor: Any, gain: float = 1, generator: Generator | None = None) -> Any:
+def orthogonal_(tensor: Any, gain: float = 1, generator: _Generator | None = None) -> Any:
     """A (semi-)orthogonal matrix times `gain`; trailing dimensions count as one. Source: Saxe et al. (2013).
 
     Raises ValueError for fewer than two dimensions. Made by NumPy's QR decomposition: the last bits may differ from torch's.
@@ -314,7 +328,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Generator | None = None
     q = q * diagonal.sign()
     if rows < columns:
         q = q.t()
-    with no_grad():
+    with _no_grad():
         tensor.view_as(q).copy_(q)
         tensor.mul_(gain)
     return tensor
@@ -330,10 +344,10 @@ def _orthogonal(matrix: Any) -> tuple[Any, Any]:
     if array.dtype.name not in ("float32", "float64", "complex64", "complex128"):
         raise NotImplementedError(f"\"geqrf_cpu\" not implemented for '{scalar_type_name(array.dtype)}'")
     q, r = np.linalg.qr(array)
-    return wrap(q), wrap(np.diagonal(r).copy())
+    return _wrap(q), _wrap(np.diagonal(r).copy())
 
 
-def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Any:
+def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: _Generator | None = None) -> Any:
     """Normal numbers in a matrix, of which a fraction of each column is set to zero. Source: Martens (2010).
 
     Raises ValueError unless there are two dimensions. Which elements become zero is drawn from the default generator always.
@@ -344,10 +358,10 @@ def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generato
         return tensor
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
-    with no_grad():
+    with _no_grad():
         tensor.normal_(0, std, generator=generator)
         for column in range(columns):
-            tensor[find("randperm")(rows)[:zeros], column] = 0
+            tensor[_find("randperm")(rows)[:zeros], column] = 0
     return tensor
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections import OrderedDict
 from typing import Any
 
 from .._core import layouts
+from .._core.construct import _class_reference
 from .._core.modes import register_plain
 from .._core.tensor import Tensor, TensorMeta, counter_of, make
 
@@ -35,6 +37,10 @@ class _BufferMeta(TensorMeta):
         if type.__instancecheck__(cls, instance):
             return True
         return cls is Buffer and isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False)
+
+
+copyreg.pickle(_ParameterMeta, _class_reference)  # type: ignore[arg-type]
+copyreg.pickle(_BufferMeta, _class_reference)  # type: ignore[arg-type]
 
 
 def _nothing(kind: Any = None, device: Any = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections import abc as container_abcs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..._core.tensor import Tensor
@@ -13,16 +13,14 @@ from ..parameter import Parameter, is_lazy
 from .module import Module
 
 
-def _lines(items: Iterable[tuple[Any, Any]]) -> str:
-    import tinytorch
-
+def _lines(items: Iterable[tuple[Any, Any]], type_of: Callable[[Any], Any]) -> str:
     lines = []
     for key, value in items:
         if isinstance(value, Tensor):
             size = "x".join(str(n) for n in value.size()) if not is_lazy(value) else ""
             where = f" ({value.device})" if not is_lazy(value) and value.device.type not in ("cpu",) else ""
             kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-            lines.append(f"  ({key}): {kind} containing: [{tinytorch.typename(value)} of size {size}{where}]")
+            lines.append(f"  ({key}): {kind} containing: [{type_of(value)} of size {size}{where}]")
         else:
             lines.append(f"  ({key}): Object of type: {type(value).__name__}")
     return "\n".join(lines)
@@ -89,7 +87,7 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return _lines(enumerate(self))
+        return _lines(enumerate(self), lambda value: value.dtype)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -206,7 +204,9 @@ class ParameterDict(Module):
                 self[pair[0]] = pair[1]  # type: ignore[index]
 
     def extra_repr(self) -> str:
-        return _lines(self.items())
+        import tinytorch
+
+        return _lines(self.items(), tinytorch.typename)
 
     def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

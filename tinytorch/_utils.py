@@ -1,0 +1,104 @@
+"""How tensors come back from torch's files: the functions that the pickles inside name (`torch._utils._rebuild_tensor_v2` and so on)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._core.dispatch import meta_tensor
+from ._core.dtypes import dtype
+from ._core.tensor import Tensor, key_of, make
+
+
+def _over(storage: Any, offset: int, size: Any, stride: Any, kind: dtype) -> Any:
+    """A window of a storage: offset and strides in elements. Raises RuntimeError where it reaches outside."""
+    untyped = getattr(storage, "_untyped_storage", storage)
+    shape, strides = tuple(size), tuple(stride)
+    if untyped._meta:
+        return meta_tensor(shape, kind, strides)
+    if len(shape) != len(strides) or offset < 0 or min((*shape, *strides), default=0) < 0:
+        raise RuntimeError("the file describes a tensor with impossible sizes")
+    itemsize = kind.itemsize
+    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if 0 not in shape else -1
+    if (last + 1) * itemsize > untyped.nbytes():
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset}, and itemsize {itemsize} requiring a "
+            f"storage size of {(last + 1) * itemsize} are out of bounds for storage of size {untyped.nbytes()}"
+        )
+    scaled = tuple([step * itemsize for step in strides])
+    start = offset * itemsize if 0 not in shape else 0
+    array = np.ndarray(shape, kind.numpy, untyped._root, start, scaled)
+    return make(Tensor, array, key_of(array))
+
+
+def _rebuild_tensor(storage: Any, storage_offset: int, size: Any, stride: Any) -> Any:
+    return _over(storage, storage_offset, size, stride, storage.dtype)
+
+
+def _rebuild_tensor_v2(
+    storage: Any,
+    storage_offset: int,
+    size: Any,
+    stride: Any,
+    requires_grad: bool,
+    backward_hooks: Any,
+    metadata: Any = None,
+) -> Any:
+    tensor = _rebuild_tensor(storage, storage_offset, size, stride)
+    tensor._requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_tensor_v3(
+    storage: Any,
+    storage_offset: int,
+    size: Any,
+    stride: Any,
+    requires_grad: bool,
+    backward_hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> Any:
+    tensor = _over(storage, storage_offset, size, stride, dtype)
+    tensor._requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires_grad: bool) -> Any:
+    tensor: Any = meta_tensor(tuple(size), dtype, tuple(stride))
+    tensor._requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_parameter(data: Any, requires_grad: bool, backward_hooks: Any) -> Any:
+    from .nn.parameter import Parameter
+
+    return Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(data: Any, requires_grad: bool, backward_hooks: Any, state: Any) -> Any:
+    return _set_obj_state(_rebuild_parameter(data, requires_grad, backward_hooks), state)
+
+
+def _rebuild_from_type_v2(func: Any, new_type: type, args: tuple[Any, ...], state: Any) -> Any:
+    """A tensor of another class, or with attributes."""
+    tensor = func(*args)
+    if type(tensor) is not new_type:
+        twin = make(new_type, tensor._array, tensor._key)
+        twin._requires_grad = tensor._requires_grad
+        tensor = twin
+    if new_type.__setstate__ is not Tensor.__setstate__:  # type: ignore[attr-defined]
+        tensor.__setstate__(state)
+        return tensor
+    return _set_obj_state(tensor, state)
+
+
+def _set_obj_state(target: Any, state: Any) -> Any:
+    """Give an object the attributes of a pickle: a dict, or a dict and a dict of slots."""
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    if attributes:
+        target.__dict__.update(attributes)
+    for name, value in (slots or {}).items():
+        setattr(target, name, value)
+    return target
