@@ -130,7 +130,7 @@ class safe_globals:
 
 
 # Layouts have no pickled form of their own in torch: it names this function.
-_LAYOUTS = {str(value): value for value in vars(layouts).values() if isinstance(value, _layouts.layout)}
+_LAYOUTS = {str(value): value for value in vars(_layouts).values() if isinstance(value, _layouts.layout)}
 
 
 def _get_layout(name: str) -> Any:

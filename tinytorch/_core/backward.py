@@ -245,17 +245,20 @@ class Task:
         received = self.buffers.pop(node, None)
         extra = node._extra
         multiple = received.__class__ is dict
-        if extra is not None and received is not None:
+        runs = needed is None or self._runs(node)
+        if needed is not None and runs:
+            self._capture(node, received)  # what runs anyway is captured before its hooks
+        if extra is not None:
             received = self._before(extra, received)
-        if needed is not None:
+            multiple = received.__class__ is dict
+        if not runs:
             self._capture(node, received)
-            if not self._runs(node):
-                return
+            return
         arity = node._arity
         if extra is not None and extra.pre:
-            outputs = _prehooks(extra.pre, tuple([received.get(i) if multiple else received for i in range(arity)]) if received is not None else (None,) * arity)
-            received = dict(enumerate(outputs))
-            multiple = True
+            outputs = _prehooks(extra.pre, _outputs_of(node, received))
+            received = {number: value for number, value in enumerate(outputs) if value is not None} or None
+            multiple = received is not None
         if received is None and not node._accepts_nothing:
             cotangents: Any = (None,) * len(node._edges)
         elif multiple:
@@ -269,8 +272,7 @@ class Task:
                 None if edge is None or cotangent is None else conform(cotangent, *facts_of(edge), node, index)
                 for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False))
             ]
-            outputs = tuple([received.get(i) for i in range(arity)]) if multiple else (received,)
-            cotangents = _posthooks(extra.post, tuple(cotangents), outputs)
+            cotangents = _posthooks(extra.post, tuple(cotangents), _outputs_of(node, received))
         if not self.keep:
             node._release()
         if modes.anomaly:
@@ -304,8 +306,7 @@ class Task:
         multiple = received.__class__ is dict
         values = received if multiple else {0: received}
         for number, hooks in extra.tensor_pre or ():
-            if values.get(number) is not None:
-                values[number] = run_hooks(hooks, values[number])
+            values[number] = run_hooks(hooks, values.get(number))
         for number, reference in (extra.retained or {}).items():
             tensor = reference()
             cotangent = values.get(number)
@@ -315,20 +316,18 @@ class Task:
                     tensor._grad = held + cotangent
                 else:
                     tensor._grad = cotangent.clone() if cotangent._requires_grad and self.create else contiguous_copy(cotangent)
-        return values if multiple else values[0]
+        if multiple or len(values) > 1:
+            return values
+        return values[0]
 
     def _leaf(self, leaf: Any, cotangent: Any) -> None:
         """All contributions to a leaf's gradient have arrived: its hooks, then the sum, then hooks on the result."""
         extra = leaf._extra
         node_hooks = None
         if extra is not None:
-            if cotangent is None:
-                return
             if extra.hooks:
                 cotangent = run_hooks(extra.hooks, cotangent)
             node_hooks = extra.node_hooks
-        elif cotangent is None:
-            return
         if self.needed is not None:
             if self.captures is not None:
                 if (leaf, 0) in self.captures:
@@ -338,17 +337,29 @@ class Task:
                 return
         if node_hooks is not None and node_hooks.pre:
             (cotangent,) = _prehooks(node_hooks.pre, (cotangent,))
-        with _accumulating:
-            if leaf._grad is None and not self.create and getrefcount(cotangent) <= _UNSHARED and _owns(cotangent, leaf):
-                leaf._grad = cotangent
-            else:
-                accumulate(leaf, cotangent, self.create)
-        if extra is not None and extra.post_accumulate:
-            for hook in list(extra.post_accumulate.values()):
-                if hook(leaf) is not None:
-                    raise RuntimeError("Tensor post accumulate grad hooks should return None.")
+        if cotangent is not None and leaf._requires_grad:
+            with _accumulating:
+                if leaf._grad is None and not self.create and getrefcount(cotangent) <= _UNSHARED and _owns(cotangent, leaf):
+                    leaf._grad = cotangent
+                else:
+                    accumulate(leaf, cotangent, self.create)
+            if extra is not None and extra.post_accumulate:
+                for hook in list(extra.post_accumulate.values()):
+                    changed = hook(leaf)
+                    if changed is not None:
+                        raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
         if node_hooks is not None and node_hooks.post:
             _posthooks(node_hooks.post, (), (cotangent,))
+
+
+def _outputs_of(node: Any, received: Any) -> tuple[Any, ...]:
+    """Cotangents of all outputs that can have one, as hooks see them."""
+    if received.__class__ is not dict:
+        received = {0: received}
+    count = node._arity
+    while count > 1 and node._output(count - 1)[1] is not None and node._output(count - 1)[1].category not in ("float", "complex"):
+        count -= 1
+    return tuple([received.get(number) for number in range(count)])
 
 
 def queue_order(leaves: list[Any]) -> list[Any]:
@@ -388,12 +399,10 @@ def _hook_name(hook: Any) -> str:
 
 def _check_replacement(before: Any, changed: Any, hook: Any) -> None:
     """What a hook returns must fit what it was given. Raises TypeError, RuntimeError with torch's texts."""
-    if before is None:
-        if changed is not None:
-            raise RuntimeError("can't replace a None gradient with a non-None value")
-        return
     if changed is None:
-        raise RuntimeError("can't replace a non-None gradient with a None value") if False else TypeError("expected Variable, but hook returned 'NoneType'")
+        return
+    if before is None:
+        raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(changed, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
     if changed._key.dtype is not before._key.dtype:
@@ -420,7 +429,7 @@ def _replace(values: tuple[Any, ...], changed: Any, hook: Any) -> tuple[Any, ...
     if changed is None:
         return values
     if not isinstance(changed, tuple):
-        changed = (changed,)
+        raise TypeError(f"expected tuple, but hook returned '{type(changed).__name__}'")
     if len(changed) != len(values):
         raise RuntimeError(
             f"hook '{_hook_name(hook)}' has returned an incorrect number of values (got {len(changed)}, but expected {len(values)})"

@@ -64,6 +64,12 @@ class BatchedKey(LevelKey):
         inner = textwrap.indent(repr(self.inner), "    ")
         return f"BatchedTensor(lvl={self.layer.number}, bdim={self.dim}, value=\n{inner}\n)"
 
+    def parts(self) -> tuple[Any, ...]:
+        return (self.inner,)
+
+    def with_parts(self, parts: tuple[Any, ...]) -> Tensor:
+        return batched(parts[0], self.dim, self.layer)
+
     def refuse_out(self, operator: Operator) -> Exception:
         name = f"{operator.name}.{operator.overload + '_' if operator.overload else ''}out"
         return RuntimeError(f"Batching rule not implemented for aten::{name}; the fallback path doesn't work on out= or view ops.")

@@ -395,7 +395,7 @@ def _return_lines(plan: Plan) -> list[str]:
     if operator.joint is not None:
         arguments = ", ".join(f"{n}={n}" for n in parameters_of(operator.joint))
         lines.append(f"joint = vjp_joint({arguments})")
-    parts = []
+    parts: list[str] = []
     for argument in plan.active:
         n = argument.name
         formula = operator.formulas[n]
@@ -414,7 +414,7 @@ def _return_lines(plan: Plan) -> list[str]:
 
 def signature_text(operator: Operator) -> str:
     """The parameters of the compiled call: schema order, all positional, schema defaults."""
-    parts = []
+    parts: list[str] = []
     for argument in operator.arguments:
         default = argument.default
         if default is REQUIRED:
@@ -490,7 +490,7 @@ def compile_operator(operator: Operator) -> Compiled:
         "attach": mutation.attach,
         "bool_": dtypes.bool_,
         "missing_formula": lambda name: dispatch.missing_formula(operator, name),
-        "no_formulas": lambda: dispatch.no_formulas(operator),
+        "unimplemented": mutation.unimplemented,
     }
     for name, formula in operator.formulas.items():
         namespace[f"vjp_{name}"] = formula

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, layout
-from .device import device_of, refuse_allocation
 from .dtypes import defaults, dtype
-from .storage import TypedStorage, UntypedStorage, anchored, bytes_of, storage_of
+from .storage import anchored, bytes_of, storage_of
 from .tensor import Tensor, TensorMeta, key_of, make, wrap
 
 _NEGATIVE = (
@@ -93,7 +92,7 @@ def _flatten(data: Any, shape: list[int], depth: int, flat: list[Any]) -> None:
         flat.append(data)
         return
     if not hasattr(data, "__len__") or isinstance(data, str):
-        raise TypeError(f"not a sequence")
+        raise TypeError("not a sequence")
     if len(data) != shape[depth]:
         raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
     if depth == len(shape) - 1:
@@ -107,7 +106,7 @@ def _fill(flat: list[Any], shape: list[int], kind: dtype) -> np.ndarray:
     values = [item.item() if isinstance(item, Tensor | np.generic | np.ndarray) else item for item in flat]
     for value in values:
         if isinstance(value, list | tuple):
-            raise ValueError(f"only one element tensors can be converted to Python scalars") if not value else TypeError(
+            raise ValueError("only one element tensors can be converted to Python scalars") if not value else TypeError(
                 f"must be real number, not {type(value).__name__}"
             )
     return fill_array(values, kind).reshape(shape)
@@ -133,7 +132,7 @@ def fill_array(values: list[Any], kind: dtype) -> np.ndarray:
 
 def _no_complex(value: complex) -> Any:
     raise RuntimeError("value cannot be converted to type double without overflow") if value.imag else TypeError(
-        f"must be real number, not complex"
+        "must be real number, not complex"
     )
 
 

@@ -16,7 +16,7 @@ from . import dtypes, layout
 from .declare import Operator, find, registry
 from .dtypes import defaults
 from .modes import modes
-from .promotion import SCALAR_TYPE_NAMES, can_cast, result_type_of
+from .promotion import SCALAR_TYPE_NAMES, Standing, can_cast, result_type_of
 from .quiet import hush, unhush
 from .schema import REQUIRED
 from .tensor import Tensor, key_of, make, wrap
@@ -161,7 +161,7 @@ def finish(operator: Operator, outputs: Any, args: tuple[Any, ...]) -> Any:
     return results
 
 
-def _tensor(output: Any) -> Tensor:
+def _tensor(output: Any) -> Any:
     return output if isinstance(output, Tensor) else wrap(np.asarray(output))
 
 
@@ -198,7 +198,7 @@ def uses_ufunc(operator: Operator) -> bool:
 def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtype, list[int]]:
     """The common element type of a pointwise call, and which arguments take part."""
     chosen = operator.options.get("promote")
-    operands: list[tuple[dtypes.dtype, str]] = []
+    operands: list[tuple[dtypes.dtype, Standing]] = []
     positions: list[int] = []
     for position, (argument, value) in enumerate(zip(operator.arguments, args, strict=True)):
         if value is None:
@@ -293,10 +293,10 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         values[position] = array
         arrays.append(value._array)
     shape = layout.broadcast_shapes(*[array.shape for array in arrays])
-    ufunc = operator.options.get("ufunc")
+    ufunc: Any = operator.options.get("ufunc")
     tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
     if uses_ufunc(operator) and all(values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor):
-        out = ufunc(*tensors, out=...)
+        out: np.ndarray = ufunc(*tensors, out=...)
     else:
         out = np.asarray(operator.kernel(*values))
     wanted = dtypes.bool_ if rule == "bool" else common
@@ -628,7 +628,3 @@ def zeros_for(node: Any, position: int) -> Tensor | None:
 
 def missing_formula(operator: Operator, name: str) -> None:
     raise RuntimeError(f"the derivative for '{name}' is not implemented.")
-
-
-def no_formulas(operator: Operator) -> None:
-    raise NotImplementedError(f"derivative for aten::{operator.qualified} is not implemented")

@@ -59,7 +59,7 @@ class dtype:
 
     alias: str
     category: Category
-    dtype: dtype
+    dtype: Any  # itself: a key answers for its dtype, and a plain tensor's key is the dtype
     is_complex: bool
     is_floating_point: bool
     is_signed: bool
@@ -72,7 +72,7 @@ class dtype:
     strided: Key
     zero: np.ndarray
 
-    def __new__(cls, *args: object, **kwargs: object) -> dtype:
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         raise TypeError("cannot create 'torch.dtype' instances")
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -84,17 +84,17 @@ class dtype:
     def __reduce__(self) -> tuple[Any, ...]:
         return (dtype_by_name, (self.name,))
 
-    def __copy__(self) -> dtype:
+    def __copy__(self) -> Any:
         return self
 
-    def __deepcopy__(self, memo: object) -> dtype:
+    def __deepcopy__(self, memo: object) -> Any:
         return self
 
-    def to_complex(self) -> dtype:
+    def to_complex(self) -> Any:
         """The complex type whose parts have this type's precision."""
         return {float16: complex64, float32: complex64, float64: complex128, bfloat16: complex64}.get(self, self)
 
-    def to_real(self) -> dtype:
+    def to_real(self) -> Any:
         """The type of the real and imaginary parts."""
         return {complex64: float32, complex128: float64}.get(self, self)
 

@@ -67,6 +67,12 @@ class DualKey(LevelKey):
         tangent = tangent_of(tensor, self.layer) if self.layer.open else None
         return tensor_text(tensor, tensor_contents=contents, array=np.asarray(tensor._array), tangent=tangent)
 
+    def parts(self) -> tuple[Any, ...]:
+        return self.primal, self.tangent
+
+    def with_parts(self, parts: tuple[Any, ...]) -> Tensor:
+        return dual(parts[0], parts[1], self.layer)
+
     def refuse_out(self, operator: Operator) -> Exception:
         return NotImplementedError(
             f"Trying to use forward AD with {operator.name}_out that does not support it because it is an out= function"

@@ -14,6 +14,7 @@ from .compiler import execute
 from .declare import Operator, registry
 from .modes import PLAIN, modes, plain_classes
 from .mutation import mark_results
+from .overload_order import ordered
 from .signature import Mismatch, Parameter, PythonSignature, report
 from .tensor import Tensor, TensorMeta, method_lister, method_provider
 
@@ -30,9 +31,9 @@ class Front:
         method = mode != _FUNCTION
         shown = name + "_" if mode == _INPLACE and not name.endswith("_") else name
         self.shown = operators[0].options.get("published", shown) if mode == _FUNCTION else shown
-        self.signatures = [
-            PythonSignature(operator, self.shown, method, out=mode == _FUNCTION and operator.has_out) for operator in operators
-        ]
+        self.signatures = ordered(
+            [PythonSignature(operator, self.shown, method, out=mode == _FUNCTION and operator.has_out) for operator in operators]
+        )
         self.plans: dict[Any, Callable[..., Any]] = {}
         self.function = _make_function(self)
 

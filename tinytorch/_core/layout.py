@@ -7,6 +7,7 @@ are ordered by the strides of the first operand that tells them apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def preserved_strides(array: np.ndarray) -> Shape:
     return _strides_in_order(array.shape, result_order(array.shape, [strides]))
 
 
-def empty(shape: Sequence[int], strides: Sequence[int], numpy_dtype: np.dtype) -> np.ndarray:  # type: ignore[type-arg]
+def empty(shape: Sequence[int], strides: Sequence[int], numpy_dtype: np.dtype[Any]) -> np.ndarray:
     """An uninitialised array of dense `strides` (in elements)."""
     shape = tuple(shape)
     if tuple(strides) == contiguous_strides(shape):

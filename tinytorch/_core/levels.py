@@ -87,6 +87,14 @@ class LevelKey(Key):
         """How the tensor prints."""
         raise NotImplementedError
 
+    def parts(self) -> tuple[Any, ...]:
+        """The tensors below; None for one that is absent."""
+        raise NotImplementedError
+
+    def with_parts(self, parts: tuple[Any, ...]) -> Tensor:
+        """A tensor like this one over other tensors."""
+        raise NotImplementedError
+
     def refuse_out(self, operator: Operator) -> Exception:
         """Why `out=` cannot be used."""
         raise NotImplementedError
@@ -349,6 +357,31 @@ def stripped(tensor: Any) -> Tensor:
     twin: Tensor = make(Tensor, tensor._array, tensor._key)
     twin._counter = tensor._counter
     return twin
+
+
+def with_below(tensor: Any, function: Callable[[Any], Any]) -> Any:
+    """`tensor` with `function` applied to what lies below it, its place in the graph of its own level kept; itself if nothing changed."""
+    key = tensor._key
+    if not isinstance(key, LevelKey):
+        return tensor
+    before = key.parts()
+    after = tuple([None if part is None else function(part) for part in before])
+    if all(new is old for new, old in zip(after, before, strict=True)):
+        return tensor
+    twin = key.with_parts(after)
+    twin._counter = tensor._counter
+    if requires(tensor):
+        twin._requires_grad = True
+        twin._edge = tensor._edge or tensor
+    return twin
+
+
+def requires_anywhere(tensor: Any) -> bool:
+    """Whether `tensor` wants a gradient at its level or below."""
+    if requires(tensor):
+        return True
+    key = tensor._key
+    return isinstance(key, LevelKey) and any(part is not None and requires_anywhere(part) for part in key.parts())
 
 
 def copy_into(target: Any, source: Any) -> None:

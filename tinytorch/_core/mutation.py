@@ -383,3 +383,25 @@ def renamed(node: Node, name: str) -> None:
     if found is None:
         found = _renamed[(cls, name)] = type(cls)(name, (cls,), {"__slots__": (), "__module__": cls.__module__})
     node.__class__ = found  # type: ignore[assignment]
+
+
+class NotImplementedNode(Node):
+    """History of an operator without a derivative: going back through it raises NotImplementedError."""
+
+    __slots__ = ("_operator",)
+
+    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+        raise NotImplementedError(f"derivative for aten::{self._operator} is not implemented")
+
+
+NotImplementedNode.__name__ = "NotImplemented"
+
+
+def unimplemented(operator: Operator, results: tuple[Any, ...], inputs: list[Any]) -> None:
+    """Give `results` a history that cannot be followed."""
+    edges = tuple((t._edge or t) if t is not None and t.requires_grad else None for t in inputs)
+    for result in results:
+        if result is not None and result._key.dtype.category in ("float", "complex"):
+            node = NotImplementedNode(edges, result._array.shape, result._key.dtype)
+            node._operator = operator.name
+            attach(result, node, None)

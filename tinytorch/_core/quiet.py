@@ -16,8 +16,8 @@ import numpy as np
 def _error_state() -> tuple[ContextVar[Any], Any]:
     from numpy._core import umath
 
-    variable: ContextVar[Any] = umath._extobj_contextvar  # type: ignore[attr-defined]
-    return variable, umath._make_extobj(all="ignore")  # type: ignore[attr-defined]
+    variable: ContextVar[Any] = umath._extobj_contextvar
+    return variable, umath._make_extobj(all="ignore")
 
 
 def _portable() -> tuple[Callable[[], Any], Callable[[Any], None]]:

@@ -92,6 +92,8 @@ class Parameter:
         if kind in ("Scalar", "float"):
             if isinstance(value, complex) and kind == "float" and not isinstance(value, float):
                 return False
+            if isinstance(value, Tensor) and kind == "Scalar" and value._key.special not in (None, "strided", "meta"):
+                return False  # under a transformation it is more than a number
             return _is_number(value) or (isinstance(value, Tensor) and not value._array.ndim and not value.requires_grad)
         if kind == "int":
             return _is_integer(value) or (
@@ -270,7 +272,9 @@ class PythonSignature:
         """Values by schema name as (value, where from, parameter); None (or, if `strict`, torch's TypeError) when they do not fit."""
         nargs = len(args)
         if nargs > len(self.positional) and not self.variadic:
-            return self._extra_args(nargs) if strict else None
+            if strict:
+                self._extra_args(nargs)
+            return None
         bound: dict[str, tuple[Any, Any, Parameter]] = {}
         position = 0
         remaining = len(kwargs)
@@ -281,7 +285,9 @@ class PythonSignature:
             value: Any = None
             if position < nargs:
                 if parameter.keyword_only:
-                    return self._extra_args(nargs) if strict else None
+                    if strict:
+                        self._extra_args(nargs)
+                    return None
                 value, source, present = args[position], position, True
             else:
                 for name in (parameter.name, *parameter.aliases):
@@ -293,13 +299,17 @@ class PythonSignature:
             if value is None and present and parameter.allow_none:
                 bound[parameter.target] = (None, source, parameter)
             elif not present:
-                return self._missing(index, args, kwargs) if strict else None
+                if strict:
+                    self._missing(index, args, kwargs)
+                return None
             elif parameter.check(value, index):
                 bound[parameter.target] = (value, source, parameter)
             elif self.variadic and position == 0 and not by_keyword and parameter._check_list(tuple(args), index):
                 bound[parameter.target] = (tuple(args), slice(0, None), parameter)
                 position = nargs
                 continue
+            elif strict and self.variadic and nargs > len(self.positional) and not by_keyword:
+                return self._extra_args(nargs)
             elif strict:
                 self._wrong(parameter, value, by_keyword, position)
             else:
@@ -309,7 +319,9 @@ class PythonSignature:
             else:
                 position += 1
         if remaining > 0:
-            return self._extra_kwargs(kwargs, nargs) if strict else None
+            if strict:
+                self._extra_kwargs(kwargs, nargs)
+            return None
         return bound
 
     def _wrong(self, parameter: Parameter, value: Any, by_keyword: bool, position: int) -> None:
@@ -369,6 +381,9 @@ def report(name: str, signatures: list[PythonSignature], args: tuple[Any, ...], 
     described = _describe(args, kwargs)
     if len(signatures) == 1:
         only = signatures[0]
+        unknown = _unknown_keywords(only, kwargs)
+        if unknown:
+            raise TypeError(f"{name}() received an invalid combination of arguments - got unrecognized keyword arguments: {', '.join(unknown)}")
         if _count_matches(only, args, kwargs):
             described = _marked(only, args, kwargs)
         raise TypeError(f"{name}() received an invalid combination of arguments - got {described}, but expected {only}")
@@ -376,7 +391,7 @@ def report(name: str, signatures: list[PythonSignature], args: tuple[Any, ...], 
     for signature in signatures:
         lines.append(f" * {signature}")
         if _count_matches(signature, args, kwargs):
-            unmatched = [key for key in kwargs if key not in [p.name for p in signature.parameters]]
+            unmatched = _unknown_keywords(signature, kwargs)
             if unmatched:
                 lines.append(f"      didn't match because some of the keywords were incorrect: {', '.join(unmatched)}")
             else:
@@ -400,11 +415,13 @@ def _typed(value: Any) -> str:
     return name
 
 
+def _unknown_keywords(signature: PythonSignature, kwargs: dict[str, Any]) -> list[str]:
+    return [key for key in kwargs if key not in [p.name for p in signature.parameters]]
+
+
 def _count_matches(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    expected = len(signature.pieces())
-    if any(p.name == "out" for p in signature.parameters) and "out" not in kwargs:
-        expected -= 1
-    return len(args) + len(kwargs) == expected
+    """Whether as many arguments are given as the signature's text has pieces; its star counts as one, as in torch."""
+    return len(args) + len(kwargs) == len(signature.pieces())
 
 
 def _marked(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

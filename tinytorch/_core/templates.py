@@ -39,7 +39,9 @@ def record_source(plan: Plan) -> str:
     if single:
         body += [f"if {plan.outputs[0]}._key.dtype.category not in ('float', 'complex'):", "    return"]
     if not plan.active:
-        body.append("no_formulas()")
+        results = "results" if plan.many else f"({_outputs(plan)},)"
+        inputs = ", ".join(f"*{a.name}" if a.is_list else a.name for a in plan.tensors)
+        body.append(f"unimplemented(operator, {results}, [{inputs}])")
     else:
         first = "results[0]" if plan.many else plan.outputs[0]
         body += record_lines(plan, f"{first}._array.shape", f"{first}._key.dtype")

@@ -116,7 +116,7 @@ def key_of(array: np.ndarray) -> dtype | Key:
 
 def make(cls: type, array: np.ndarray, key: dtype | Key) -> Any:
     """A tensor of class `cls` without history."""
-    tensor = object.__new__(cls)
+    tensor: Any = object.__new__(cls)
     tensor._array = array
     tensor._key = key
     tensor._requires_grad = False
@@ -130,7 +130,7 @@ def make(cls: type, array: np.ndarray, key: dtype | Key) -> Any:
 
 def counter_of(tensor: Any) -> list[int]:
     """The version counter of `tensor`, made now if it was not yet needed."""
-    counter = tensor._counter
+    counter: list[int] | None = tensor._counter
     if counter is None:
         counter = tensor._counter = [0]
     return counter
@@ -138,7 +138,7 @@ def counter_of(tensor: Any) -> list[int]:
 
 def extra_of(tensor: Any) -> Extra:
     """The rarities of `tensor`, made now if it had none."""
-    extra = tensor._extra
+    extra: Extra | None = tensor._extra
     if extra is None:
         extra = tensor._extra = Extra()
     return extra

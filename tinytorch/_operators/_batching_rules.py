@@ -6,12 +6,14 @@ returns the result below and its batch dimension, or NotImplemented for what it 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 from .._core.batching import to_front
 from .._core.declare import find, registry
 from .._core.dispatch import wrap_dim, wrap_dims
+from .._core.layouts import contiguous_format
 
 Rule = Callable[..., tuple[Any, Any]]
 
@@ -222,7 +224,12 @@ for _name, _overload in [
 
 @_leading("clone")
 def _clone(x: Any, rank: int, memory_format: Any) -> Any:
-    return find("clone").call(x, memory_format) if _is_dense_order(memory_format) else NotImplemented
+    if not _is_dense_order(memory_format):
+        return NotImplemented
+    strides = x.stride()[1:]
+    if any(later > earlier for earlier, later in itertools.pairwise(strides)) and 0 not in strides:
+        return find("clone").call(x, memory_format)
+    return find("clone").call(x, contiguous_format)  # every example is laid out in order
 
 
 @_leading("_to_copy")
@@ -607,13 +614,16 @@ def _embedding(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     return find("embedding").call(arguments["weight"], indices, *[arguments[n] for n in names]), 0
 
 
-def _index(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
-    """Index tensors shared by all examples, led by a full slice for the batch."""
-    pairs = zip(arguments["indices"], in_dims["indices"], strict=True)
-    if any(index is not None and dim is not None and index.dtype.category == "bool" for index, dim in pairs):
+def _refuse_masks(indices: Any, dims: Any) -> None:
+    if any(index is not None and dim is not None and index.dtype.category == "bool" for index, dim in zip(indices, dims, strict=True)):
         raise RuntimeError(
             "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
         )
+
+
+def _index(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
+    """Index tensors shared by all examples, led by a full slice for the batch."""
+    _refuse_masks(arguments["indices"], in_dims["indices"])
     if in_dims["self"] is None or any(dim is not None for dim in in_dims["indices"]):
         return NotImplemented
     indices = list(arguments["indices"])
@@ -647,3 +657,11 @@ for _name in ("nonzero", "_unique", "_unique2", "unique_dim", "unique_consecutiv
     for _operator in registry.get(_name, ()):
         if _operator.family == "op":
             _operator.options["dynamic"] = True
+
+
+def _index_put(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
+    _refuse_masks(arguments["indices"], in_dims["indices"])
+    return NotImplemented
+
+
+_declare("index_put", "", _index_put)

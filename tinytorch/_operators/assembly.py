@@ -226,7 +226,7 @@ tril.vjp(self=lambda grad, diagonal: tril(grad, diagonal))
 triu.vjp(self=lambda grad, diagonal: triu(grad, diagonal))
 
 _INDICES = (
-    "(int row, int col, int offset=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
+    "(int row, int col, int offset=0, *, ScalarType? dtype=long, Layout? layout=None, Device? device=None, "
     "bool? pin_memory=None) -> Tensor"
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinytorch._core.declare import composite
+from tinytorch._core.declare import composite, find
+from tinytorch._core.modes import modes
 
 ALPHA = 1.7580993408473766
 
@@ -23,7 +24,10 @@ def _dropped(input: Any, p: float, train: bool, feature: bool, alpha: bool, inpl
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = [input.shape[0], input.shape[1], *[1] * (input.dim() - 2)] if feature else None
     noise = input.new_empty(shape) if shape else _like(input)
-    noise.bernoulli_(1 - p)
+    if modes.layers and noise._key.special in (None, "strided"):  # under vmap every example may have noise of its own
+        noise = find("bernoulli", "p").call(noise, 1 - p)
+    else:
+        noise.bernoulli_(1 - p)
     shift = None
     if alpha:
         scale = 1.0 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
@@ -37,8 +41,6 @@ def _dropped(input: Any, p: float, train: bool, feature: bool, alpha: bool, inpl
 
 
 def _like(input: Any) -> Any:
-    from tinytorch._core.declare import find
-
     return find("empty_like")(input)
 
 

@@ -11,7 +11,7 @@ softmax_backward_data = op(
     "_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
     kernels.softmax_backward,
     wrap=("dim",),
-    node="SoftmaxBackwardBackward0",
+    node="SoftmaxBackwardDataBackward0",
 )
 softmax_backward_data.vjp(
     grad_output=lambda grad, output, dim, input_dtype: softmax_backward_data(grad, output, dim, input_dtype),
@@ -34,7 +34,7 @@ log_softmax_backward_data = op(
     "_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
     kernels.log_softmax_backward,
     wrap=("dim",),
-    node="LogSoftmaxBackwardBackward0",
+    node="LogSoftmaxBackwardDataBackward0",
 )
 log_softmax_backward_data.vjp(
     grad_output=lambda grad, output, dim: grad - (grad * output.exp()).sum(dim, keepdim=True),

@@ -468,22 +468,18 @@ def view_as_complex(self):
 view_as_complex.vjp(self=lambda grad: view_as_real(grad))
 
 
-@view("real(Tensor(a) self) -> Tensor(a)")
+@composite("real(Tensor(a) self) -> Tensor(a)", out=False)
 def real(self):
-    return self.real if self.dtype.kind == "c" else self[...]
+    """The real parts, sharing memory; a real tensor itself."""
+    return select.call(view_as_real.call(self), -1, 0) if self.is_complex() else self
 
 
-real.vjp(self=lambda grad, self_dtype: grad.to(self_dtype))
-
-
-@view("imag(Tensor(a) self) -> Tensor(a)")
+@composite("imag(Tensor(a) self) -> Tensor(a)", out=False)
 def imag(self):
-    if self.dtype.kind != "c":
+    """The imaginary parts, sharing memory. Raises RuntimeError for real tensors."""
+    if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return self.imag
-
-
-imag.vjp(self=lambda grad: grad * 1j)
+    return select.call(view_as_real.call(self), -1, 1)
 
 
 @view("alias(Tensor(a) self) -> Tensor(a)", function=False, method=False)

@@ -60,7 +60,7 @@ class _Described:
 def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: bool) -> list[Any]:
     """The cotangents to start from: ones for scalars where none are given. Raises RuntimeError, TypeError with torch's texts."""
     starts: list[Any] = []
-    for index, (output, grad) in enumerate(zip(outputs, grads, strict=True)):
+    for index, (output, grad) in enumerate(zip(outputs, grads, strict=False)):
         if _is_edge(output):
             output = _Described(output)
         if isinstance(grad, Tensor):
@@ -71,7 +71,7 @@ def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: b
                     raise RuntimeError(
                         f"If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of "
                         f"the remaining dimensions are expected to match the shape of corresponding output, but a mismatch was detected: "
-                        f"grad_output[{index}] has a shape of {grad.shape} and output[{index}] has a shape of {output.shape}. If you only want "
+                        f"grad_output[{index}] has a shape of {Size(grad.shape[2:])} and output[{index}] has a shape of {output.shape}. If you only want "
                         "some tensors in `grad_output` to be considered batched, consider using vmap."
                     )
                 del what
@@ -120,6 +120,10 @@ def _ports(targets: Sequence[Any]) -> list[tuple[Any, int]]:
     return ports
 
 
+#: Filled when torch's warning about create_graph has been given: it comes once.
+_warned: list[bool] = []
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -132,6 +136,24 @@ def backward(
 
     Source: torch's documentation, torch.autograd.backward.
     """
+    if create_graph and not _warned:
+        _warned.append(True)
+        import warnings
+
+        warnings.warn(
+            "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which can cause a memory "
+            "leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use this function, make sure to reset "
+            "the .grad fields of your parameters to None after use to break the cycle and avoid the leak.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if grad_variables is not None:
+        import warnings
+
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`.")
+        grad_tensors = grad_variables
     outputs = _as_tuple(tensors)
     targets = _as_tuple(inputs) if inputs is not None else ()
     if inputs is not None and not targets:
@@ -145,10 +167,10 @@ def backward(
     if not targets:
         engine.run(roots, keep, create_graph)
         return
-    ports = _ports(targets)
     for target in targets:
-        if not _is_edge(target) and not target.is_leaf:
+        if not _is_edge(target):
             target.retain_grad()
+    ports = _ports(targets)
     engine.run(roots, keep, create_graph, ports)
 
 
@@ -177,6 +199,8 @@ def grad(
         warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use torch.autograd.backward.", FutureWarning, stacklevel=2)
     sources = _as_tuple(outputs)
     targets = _as_tuple(inputs)
+    if not targets:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     grads = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(sources)
     keep = create_graph if retain_graph is None else retain_graph
     starts = make_grads(sources, grads, is_grads_batched)

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._core import backward as engine
 from .._core.declare import find
-from .._core.levels import Layer, at, handlers, layer, lift, requires, stripped, zeros_like
+from .._core.levels import Layer, layer, lift, requires, requires_anywhere, stripped, with_below, zeros_like
 from .._core.modes import modes
 from .._core.tensor import Tensor, counter_of, make
 from ..utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten, treespec_pprint
@@ -72,8 +72,7 @@ class Level:
         """A result as the outside sees it."""
         if not isinstance(value, Tensor):
             return value
-        if at(value, self.current):
-            value = handlers[self.current.kind][3](value)
+        value = with_below(value, self.finish)
         if not requires(value):
             return value
         if id(value) in self.leaves or not modes.grad or not self.foreign([value]):
@@ -232,7 +231,7 @@ def vjp_arguments(function: Any, args: tuple[Any, ...], argnums: Any, has_aux: b
         from ..autograd._functions import make_grads
 
         starts = make_grads(flat, values, False)
-        shared = create and (level.nested or bool(modes.layers) or level.foreign(flat) or any(requires(v) for v in values))
+        shared = create and (level.nested or level.foreign(flat) or any(requires_anywhere(value) for value in values))
         found = level.gradients(flat, inputs, starts, shared, retain_graph)
         return tree_unflatten([level.finish(value) for value in found], input_spec)
 
