@@ -32,7 +32,9 @@ SINGLE_THREADED = {
 
 def environment() -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, **SINGLE_THREADED, "PYTHONPATH": path}
+    # An installed package is compiled to bytecode once; a source tree must be allowed the same.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **SINGLE_THREADED, "PYTHONPATH": path}
 
 
 def run_python(*arguments: str) -> str:
