@@ -174,6 +174,7 @@ class Task:
     def _run_plain(self) -> None:
         """The same for passes that capture nothing: nodes with one output and no hooks run in a straight line, the rest by `_step`."""
         heap, waiting, buffers, keep = self.heap, self.waiting, self.buffers, self.keep
+        summed: set[Any] = set()
         while heap:
             node = heapq.heappop(heap)[1]
             received = buffers.get(node)
@@ -210,7 +211,14 @@ class Task:
                             received = cotangent if held is None else held + cotangent
                             continue
                         held = buffers.get(edge)
-                        buffers[edge] = cotangent if held is None else held + cotangent
+                        if held is None:
+                            buffers[edge] = cotangent
+                        elif edge in summed and held._key is cotangent._key and held._key.special is None:
+                            np.add(held._array, cotangent._array, held._array)
+                        else:
+                            buffers[edge] = held + cotangent
+                            if not modes.grad:
+                                summed.add(edge)  # a sum of our own making: the next contribution is added in place
                     if left == 1:
                         self._ready(edge)
                     else:
@@ -565,7 +573,7 @@ def run(
 
 def edge_of(tensor: Any) -> Any:
     """What a graph would refer to `tensor` by; None if it wants no gradient."""
-    if not tensor.requires_grad:
+    if not tensor._current():
         return None
     return tensor._edge or tensor
 

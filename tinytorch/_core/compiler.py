@@ -40,6 +40,8 @@ _GLOBALS: dict[str, Any] = {
     "next_number": next_number,
     "refresh": mutation.refresh,
     "released_message": released_message,
+    "NATIVE_KEYS": frozenset((dtypes.float32, dtypes.float64)),
+    "plain": dispatch.plain,
     "raise_stale": dispatch.raise_stale,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,
@@ -78,7 +80,11 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
     if callable(rule) or scalars_promote or operator.options.get("promote"):
         return frozenset((dtypes.float32, dtypes.float64))
     keys = _UFUNC_KEYS[rule]
-    return keys & _REAL_KEYS if operator.options.get("check") is not None else keys
+    check = operator.options.get("check")
+    refused = getattr(check, "refuses", None)
+    if refused is not None:  # a check that looks at the element type alone
+        return frozenset([key for key in keys if key.category not in refused])
+    return keys & _REAL_KEYS if check is not None else keys
 
 
 #: Python numbers as 0-dim tensors, per element type; zeros are never kept, because 0.0 and -0.0 are equal as keys.
@@ -321,7 +327,7 @@ def node_source(plan: Plan) -> str:
     if holds:
         body += ["if node._released:", "    raise RuntimeError(released_message())"]
     body += _unpack_edges(plan)
-    for argument in plan.saved_tensors():
+    for argument in sorted(plan.saved_tensors(), key=lambda a: a.name):  # torch's order: of several stale tensors it names the first
         n = argument.name
         body.append(f"{n} = node.saved_{n}")
         if argument.is_list:
@@ -330,6 +336,7 @@ def node_source(plan: Plan) -> str:
             body.append(f"if {n} is not None and {n}._counter is not None and {n}._counter[0] != node.version_{n}:")
         body.append(f"    stale(node, {n}, node.version_{n})")
     body += [f"{name} = node.saved_{name}" for name in plan.saved_values()]
+    body += _native_lines(plan)
     body += [f"{name} = node.saved_{name}" for name, _, _ in plan.saved_facts()]
     for position, name in plan.saved_outputs():
         number = position if multiple else None
@@ -343,7 +350,7 @@ def node_source(plan: Plan) -> str:
         ]
     if multiple and not plan.many:
         for position, name in enumerate(plan.outputs):
-            if f"grad_{name}" in plan.needed:
+            if f"grad_{name}" in plan.needed and not operator.options.get("undefined_grads"):
                 body.append(f"if grad_{name} is None:")
                 body.append(f"    grad_{name} = zeros_for(node, {position})")
         if "grad" in plan.needed:  # the first output's, where a formula does not say which
@@ -367,6 +374,30 @@ def node_source(plan: Plan) -> str:
         lines.append("    @property\n    def _arity(node):\n        return len(node._outputs)\n")
         lines.append("    def _output(node, number):\n        return node._outputs[number]\n")
     return "\n".join(lines)
+
+
+def _native_lines(plan: Plan) -> list[str]:
+    """Lines that compute all cotangents on arrays, if there are rules for that and everything is plain."""
+    rules = plan.operator.native_rules
+    if not rules or set(rules) != set(plan.operator.formulas):
+        return []
+    named = {name for rule in rules.values() for name in parameters_of(rule)}
+    tensors = [argument.name for argument in plan.saved_tensors()]
+    outputs = [name for _, name in plan.saved_outputs()]
+    tests = ["grad._key in NATIVE_KEYS", "not modes.grad"]
+    tests += [f"({n} is None or {n}._key is grad._key)" for n in tensors if n in named]
+    tests += [f"(node.saved_{n} is None or node.key_{n} is grad._key and node.counter_{n}[0] == node.version_{n})" for n in outputs if n in named]
+    parts = []
+    for argument in plan.active:
+        rule = rules[argument.name]
+        values = []
+        for name in parameters_of(rule):
+            if name == "grad" or name in tensors:
+                values.append(f"{name}._array")
+            else:
+                values.append(f"node.saved_{name}")
+        parts.append(f"plain(native_{argument.name}({', '.join(values)}), grad._key) if e_{argument.name} is not None else None")
+    return [f"if {' and '.join(tests)}:", f"    return ({', '.join(parts)},)"]
 
 
 def _wants(argument: Argument) -> str:
@@ -494,6 +525,8 @@ def compile_operator(operator: Operator) -> Compiled:
     }
     for name, formula in operator.formulas.items():
         namespace[f"vjp_{name}"] = formula
+    for name, rule in operator.native_rules.items():
+        namespace[f"native_{name}"] = rule
     if operator.joint is not None:
         namespace["vjp_joint"] = operator.joint
     source = node_source(plan) + "\n" if plan.active else ""

@@ -94,6 +94,9 @@ def relaxed(operator: Operator, args: tuple[Any, ...]) -> Any:
             if key is not element_type and key is not element_type.strided:
                 return slow(operator, args)
             arrays.append(tensor._array)
+        for position in operator.scalar_positions:
+            if args[position].__class__ is complex:
+                return slow(operator, args)
     except AttributeError:
         return slow(operator, args)
     if element_type not in operator.compiled.fast_keys or modes.layers:
@@ -474,6 +477,10 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         if special not in (None, "strided", "meta"):
             return transforms[special + "_inplace"](operator, args)
     mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
+    if "inplace_check" in operator.options:
+        operator.options["inplace_check"](*args)
+    if self._key.special == "strided" and not operator.options.get("overlaps"):
+        _check_overlap(self._array)
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
         _check_promotion(operator, self, args)
@@ -498,6 +505,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         names = {name for formula in operator.formulas.values() for name in formula.__code__.co_varnames}
         first = operator.arguments[0].name
         before = mutation.stand_in(self, first in names)
+        args = tuple([mutation.as_was(value, self) for value in args])
     if out is not None:
         token = hush()
         try:
@@ -509,6 +517,15 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         others = tuple([before if value is self else value for value in args])
         mutation.write_history(operator, self, before, others)
     return self
+
+
+def _check_overlap(array: np.ndarray) -> None:
+    """Raises RuntimeError with torch's text if an expanded tensor is to be overwritten element by element."""
+    if 0 in array.strides and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
+            "tensor before performing the operation."
+        )
 
 
 def inplace_composite(operator: Operator, *args: Any, **kwargs: Any) -> Any:
@@ -576,6 +593,7 @@ def stale(node: Any, tensor: Any, version: Any) -> None:
     """A saved tensor was overwritten: raises torch's RuntimeError."""
     if isinstance(tensor, list):
         tensor, version = next((t, v) for t, v in zip(tensor, version, strict=True) if t is not None and t._counter is not None and t._counter[0] != v)
+    tensor._current()
     raise_stale(tensor._array, tensor._key.dtype, tensor._edge, tensor._counter[0], version)
 
 
@@ -615,6 +633,20 @@ def revive(array: np.ndarray, key: Any, counter: list[int], edge: Any) -> Tensor
     inexact = key.dtype.category in ("float", "complex")
     tensor._requires_grad = inexact
     tensor._edge = edge if inexact else None
+    return tensor
+
+
+def plain(array: np.ndarray, key: Any) -> Tensor:
+    """A tensor over a fresh contiguous array whose key is known."""
+    tensor: Tensor = object.__new__(Tensor)
+    tensor._array = array
+    tensor._key = key
+    tensor._requires_grad = False
+    tensor._edge = None
+    tensor._grad = None
+    tensor._counter = None
+    tensor._base = None
+    tensor._extra = None
     return tensor
 
 

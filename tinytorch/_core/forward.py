@@ -256,7 +256,9 @@ def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any]
     returns = operator.schema.returns
     many = len(returns) == 1 and returns[0].is_list
     outputs = list(result) if many or len(returns) > 1 else [result]
-    if not tangents or operator.nondifferentiable or not any(_differentiable(output) for output in outputs):
+    if not tangents or not any(_differentiable(output) for output in outputs):
+        return [None] * len(outputs)
+    if operator.nondifferentiable and operator.forward_rule is None:
         return [None] * len(outputs)
     if operator.forward_rule is not None:
         arguments = {argument.name: value for argument, value in zip(operator.arguments, primals, strict=True)}
@@ -269,6 +271,8 @@ def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any]
     if operator.family == "pointwise" and not any(isinstance(p, Tensor) and p._key.dtype.is_complex for p in (*primals, *outputs)):
         return [_pointwise(operator, primals, tangents, result)]
     if not operator.formulas:
+        if dispatch.draws(operator):
+            return [None] * len(outputs)
         raise unsupported(operator)
     results = (tuple(result),) if many else tuple(outputs)
     return _transposed(operator, primals, tangents, results)
@@ -290,21 +294,38 @@ def _tangents(operator: Operator, args: tuple[Any, ...], layer: Layer) -> dict[s
     return found
 
 
+def _regularise(value: Any, layer: Layer) -> None:
+    """Give a tangent the strides of its tensor, so that whatever is a view of the one is a view of the other."""
+    tangent = tangent_of(value, layer)
+    if tangent is None:
+        return
+    strides = layout.element_strides(value._array)
+    if layout.element_strides(tangent._array) != strides:
+        regular = blank(tangent, value._array.shape, strides)
+        copy_into(regular, tangent)
+        value._key.tangent = regular
+
+
 def _run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     """Run `operator` on dual tensors of `layer`."""
     primals = map_tensors(operator, args, lambda tensor: primal_of(tensor, layer))
     result = call_number(operator, primals)
+    view = operator.family == "view"
+    if view:
+        _regularise(args[0], layer)
     tangents = _tangents(operator, args, layer) if modes.forward_grad else {}
     wants = wants_history(operator, args, layer)
     returns = operator.schema.returns
     many = len(returns) == 1 and returns[0].is_list
     if returns[0].kind != "Tensor":
         return result
-    view = operator.family == "view"
     if not tangents and not wants and not view:
         return result
     outputs = list(result) if many or len(returns) > 1 else [result]
     pushed = _push(operator, primals, tangents, result)
+    if tangents and len(outputs) == 1 and (not operator.nondifferentiable or dispatch.draws(operator)):
+        # torch gives zeros where nothing depends on the tangent
+        pushed = [zeros_like(o) if t is None and _differentiable(o) else t for o, t in zip(outputs, pushed, strict=True)]
     shown = [
         dual(output, None if tangent is None else _fit(tangent, output), layer) if _differentiable(output) else output
         for output, tangent in zip(outputs, pushed, strict=True)

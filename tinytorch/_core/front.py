@@ -79,15 +79,18 @@ class Front:
         """Run one overload on converted values by schema name."""
         if self.mode == _INPLACE:
             arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
-            if operator.family != "composite" and any(a.is_tensor and v.__class__ in _NUMBERS for a, v in zip(operator.arguments, arguments, strict=True)):
-                return dispatch.inplace(operator, arguments)
+            if any(a.is_tensor and v.__class__ in _NUMBERS for a, v in zip(operator.arguments, arguments, strict=True)):
+                if operator.family not in ("composite", "update"):
+                    return dispatch.inplace(operator, arguments)
+                arguments = _wrapped(operator, arguments)
             return operator.inplace(*arguments)
         if operator.family == "factory":
             return operator.call(out=out, **values) if out is not None else operator.call(**values)
         if out is not None:
             from .outputs import run_out
 
-            return run_out(operator, [_value(a, values) for a in operator.arguments], out)
+            given = tuple([_number(_value(a, values), a) for a in operator.arguments])
+            return run_out(operator, list(_wrapped(operator, given) if operator.family == "composite" else given), out)
         wraps = any(a.is_tensor and not a.is_list and values.get(a.name).__class__ in (int, float, bool, complex) for a in operator.arguments)
         if wraps or _is_numpy_number(operator, values):
             arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
@@ -97,12 +100,18 @@ class Front:
 
 def _call_with_numbers(operator: Operator, arguments: tuple[Any, ...]) -> Any:
     if operator.family == "composite":
-        wrapped = [
-            dispatch.wrapped_number(v) if a.is_tensor and v.__class__ in (int, float, bool, complex) else v
+        return operator.call(*_wrapped(operator, arguments))
+    return dispatch.slow(operator, arguments)
+
+
+def _wrapped(operator: Operator, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`arguments`, the numbers given for tensors as 0-dim tensors that promote like numbers."""
+    return tuple(
+        [
+            dispatch.wrapped_number(v) if a.is_tensor and v.__class__ in _NUMBERS else v
             for a, v in zip(operator.arguments, arguments, strict=True)
         ]
-        return operator.call(*wrapped)
-    return dispatch.slow(operator, arguments)
+    )
 
 
 def _is_numpy_number(operator: Operator, values: dict[str, Any]) -> bool:
@@ -224,8 +233,16 @@ def eval_plan(front: Front, text: str, namespace: dict[str, Any]) -> Callable[..
 
 def _make_function(front: Front) -> Callable[..., Any]:
     plans, run = front.plans, front.run
+    calls = {count: _tensors_only(front, count) for count in (1, 2)}
+    unary, binary = calls[1], calls[2]
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            if len(args) == 1:
+                if unary is not None and args[0].__class__ in PLAIN:
+                    return unary(args[0])
+            elif binary is not None and len(args) == 2 and args[1].__class__ in PLAIN and args[0].__class__ in PLAIN:
+                return binary(args[0], args[1])
         if kwargs:
             key: Any = (*map(type, args), *kwargs, *map(type, kwargs.values()))
         else:
@@ -244,6 +261,24 @@ def _make_function(front: Front) -> Callable[..., Any]:
     function.front = front  # type: ignore[attr-defined]
     function.__doc__ = _documentation(front)
     return function
+
+
+def _tensors_only(front: Front, count: int) -> Callable[..., Any] | None:
+    """What to call when exactly `count` plain tensors are given and no overload leaves a doubt; None otherwise."""
+    given = count if front.mode == _FUNCTION else count - 1
+    for signature in front.signatures:
+        operator = signature.operator
+        names = [argument.name for argument in operator.arguments[:count]]
+        if signature.min_args > given or len(signature.positional) < given:
+            continue
+        fits = all(p.kind == "Tensor" and not p.is_list for p in signature.positional[:given])
+        in_order = all(a.is_tensor and not a.is_list for a in operator.arguments[:count]) and len(names) == count
+        if not (fits and in_order) or len(operator.schema.returns) != 1 or operator.family in ("composite", "factory"):
+            return None
+        if any(argument.kind == "Generator" for argument in operator.arguments):
+            return None
+        return operator.inplace if front.mode == _INPLACE else operator.call
+    return None
 
 
 def _documentation(front: Front) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import dispatch, dtypes, layout
 from .declare import Operator, find
-from .modes import modes
+from .modes import modes, next_number
 from .node import Node
 from .tensor import VIEW, Tensor, counter_of, extra_of, key_of, make
 
@@ -116,6 +116,14 @@ def attach(tensor: Any, node: Node, position: int | None) -> None:
     tensor._edge = node if position is None else (node, position)
     if tensor._base is None:
         tensor._requires_grad = True
+
+
+def wants(tensor: Any) -> bool:
+    """Whether `tensor` wants a gradient; its history may be out of date."""
+    flag = tensor._requires_grad
+    if flag is VIEW:
+        return tensor._edge is not None or tensor._base._requires_grad is True
+    return flag  # type: ignore[no-any-return]
 
 
 def refresh(view: Any) -> bool:
@@ -221,7 +229,7 @@ class CopySlices(Node):
         whole = strided_zeros(self.base_shape, self.base_strides, grad._key.dtype, grad)
         find("copy").inplace(whole, grad)
         window = window_of(whole, self.view_dtype, self.view_shape, self.view_strides, self.offset)
-        inner = self.inner._backward(find("clone").call(window))
+        inner = self._inner_cotangents(find("clone").call(window))
         if self._edges[0] is None:
             return (None, *inner[1:])
         if inner[0] is None:
@@ -230,8 +238,47 @@ class CopySlices(Node):
             find("copy").inplace(window, conform(inner[0], self.view_shape, self.view_dtype, self.inner, 0))
         return (whole, *inner[1:])
 
+    def _inner_cotangents(self, grad: Any) -> tuple[Any, ...]:
+        """The operator's own derivative. Where it is to be differentiated again, a saved result is a window on what this node made."""
+        inner = self.inner
+        if not modes.grad or not inner._saved_results:
+            return inner._backward(grad)
+        stand_in_node = _copy_of(inner)
+        cotangents = stand_in_node._backward(grad)
+        window = AsStridedBackward0.__new__(AsStridedBackward0)
+        Node.__init__(window, (self,), self.view_shape, self.view_dtype)
+        window.base_dtype, window.base_shape, window.base_strides = self._dtype, self.base_shape, self.base_strides
+        window.strides, window.offset = self.view_strides, self.offset
+        stand_in_node._edges = (window,)
+        stand_in_node.__class__ = _passing(type(stand_in_node))
+        return cotangents
+
     def _release(self) -> None:
         self.inner._release()
+
+
+def _copy_of(node: Any) -> Any:
+    """Another node that holds the same."""
+    cls = type(node)
+    twin = object.__new__(cls)
+    for owner in cls.__mro__:
+        for slot in getattr(owner, "__slots__", ()):
+            if slot != "__weakref__" and hasattr(node, slot):
+                setattr(twin, slot, getattr(node, slot))
+    twin._number = next_number()
+    return twin
+
+
+_passing_classes: dict[type, Any] = {}
+
+
+def _passing(cls: Any) -> Any:
+    """`cls` turned into a node that hands its cotangent on."""
+    found = _passing_classes.get(cls)
+    if found is None:
+        members = {"__slots__": (), "_backward": lambda node, grad: (grad,), "_release": lambda node: None, "__module__": cls.__module__}
+        found = _passing_classes[cls] = type(cls)(cls.__name__, (cls,), members)
+    return found
 
 
 def check_writable(tensor: Any, recording: bool | None = None) -> None:
@@ -241,14 +288,15 @@ def check_writable(tensor: Any, recording: bool | None = None) -> None:
     """
     if modes.grad:
         view = tensor._requires_grad is VIEW
-        wants = refresh(tensor) if view else tensor._requires_grad
-        if wants or recording:
+        own = wants(tensor)
+        if own or recording:
             if view:
                 if tensor._creation is not None:
                     _refuse_view(tensor, indirect=False)
-                if wants and tensor._base._edge is None:
+                if own and tensor._base._edge is None:
                     raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-            if wants and tensor._edge is None:
+                refresh(tensor)
+            if own and tensor._edge is None:
                 raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     extra = tensor._extra
     if extra is not None and extra.inference and not modes.inference:
@@ -304,6 +352,15 @@ def stand_in(tensor: Any, copy: bool) -> Tensor:
     twin: Tensor = make(Tensor, array, tensor._key)
     twin._requires_grad = bool(refresh(tensor) if tensor._requires_grad is VIEW else tensor._requires_grad)
     twin._edge = tensor._edge
+    return twin
+
+
+def as_was(value: Any, written: Any) -> Any:
+    """An operand whose history is to be what it is now: views of the memory that is about to be `written` would derive theirs anew."""
+    if value is written or not isinstance(value, Tensor) or value._requires_grad is not VIEW or value._counter is not written._counter:
+        return value
+    twin = stand_in(value, False)
+    twin._counter = value._counter
     return twin
 
 

@@ -29,8 +29,8 @@ def restructure(operator: Operator, args: tuple[Any, ...]) -> Any:
     if meta:
         self._key = self._key.dtype.meta
     mutation.bump(self)
-    if self._base is not None:
-        self._origin = self._counter[0]
+    if self._base is not None and before is not None:
+        self._origin = self._counter[0]  # without recording the history is derived anew, with this geometry
     if before is not None and before._requires_grad:
         probe = make(Tensor, array, key_of(array))
         operator.compiled.record(probe, before, *args[1:])

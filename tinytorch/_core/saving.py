@@ -63,7 +63,7 @@ class Packed:
 
     def __init__(self, tensor: Any, hooks: tuple[Callable[..., Any], Callable[..., Any]], shown: Any = None) -> None:
         pack, self.unpack = hooks
-        self.requires_grad = tensor.requires_grad
+        self.requires_grad = tensor._current()
         self.edge = (tensor._edge or (tensor, 0)) if self.requires_grad else None
         self.value = _call_pack(pack, tensor if shown is None else shown)
 
@@ -77,7 +77,7 @@ class Packed:
         if edge is not None:
             result._requires_grad = True
             result._edge = edge
-        elif data.requires_grad:
+        elif data._current():
             result._requires_grad = True
             result._edge = data._edge or (data, 0)
         return result

@@ -41,8 +41,7 @@ _NAMES = {
 #: Operators whose Tensor arguments may be given as Python numbers.
 NUMBERS_AS_TENSORS = frozenset(
     """add add_ sub sub_ subtract subtract_ mul mul_ multiply multiply_ div div_ divide divide_ true_divide true_divide_ floor_divide
-    floor_divide_ rsub remainder remainder_ fmod fmod_ copysign copysign_ float_power float_power_ xlogy special_xlogy special_xlog1py
-    logaddexp logical_and logical_or eq ne""".split()
+    floor_divide_ copy_ special_xlogy special_xlog1py""".split()
 )
 
 #: Operators that torch once accepted with another order of arguments; the old order still counts as a second signature.
@@ -246,13 +245,13 @@ class PythonSignature:
         options = {"dtype", "layout", "device", "pin_memory"}
         is_factory = options <= {a.name for a in arguments}
         ordinary = [a for a in arguments if not (is_factory and a.name in options)]
-        for index, argument in enumerate(ordinary):
+        for argument in ordinary:
             if argument.name == "self" and method:
                 continue
             shown = python_names.get(argument.name) or ("input" if argument.name == "self" and argument.is_tensor else argument.name)
             if keyword.iskeyword(shown[:-1]):
                 shown = shown[:-1]
-            self.parameters.append(Parameter(argument, shown, allow_number and index > 0))
+            self.parameters.append(Parameter(argument, shown, allow_number))
         if out:
             self.parameters.append(Parameter(_Out(len(operator.schema.returns) > 1), "out", False))  # type: ignore[arg-type]
         if is_factory:

@@ -70,6 +70,12 @@ def inplace_source(plan: Plan) -> str:
     return source
 
 
+def _check_lines(plan: Plan) -> list[str]:
+    """The declared check's call; none where the straight line's element types already decide."""
+    check = plan.operator.options.get("check")
+    return [] if check is None or hasattr(check, "refuses") else [f"check(key, {_names(plan)})"]
+
+
 def _straight(plan: Plan) -> bool:
     return plan.operator.family == "pointwise" and bool(plan.tensors) and not any(a.optional or a.is_list for a in plan.tensors)
 
@@ -78,12 +84,12 @@ def _overwrite(plan: Plan, first: str, tests: list[str]) -> list[str]:
     """Lines that write into `first` when nothing is recorded; they fall through otherwise."""
     operator = plan.operator
     requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
-    conditions = ["key in UFUNC_KEYS", *tests, f"{first}._extra is None", f"not (({requires}) and modes.grad)"]
+    conditions = ["key in UFUNC_KEYS", *tests, *_real_numbers(operator), f"{first}._extra is None", f"not (({requires}) and modes.grad)"]
     again = f"return slow_inplace(operator, ({_names(plan)},))"
     if uses_ufunc(operator):
         write = ["try:", f"    {_compute(operator).replace('out=...', f'out={first}._array')}", "except ValueError:", f"    {again}"]
     else:
-        check = [f"check(key, {_names(plan)})"] if operator.options.get("check") is not None else []
+        check = _check_lines(plan)
         write = [
             *check, "token = hush()", "try:", f"    array = {_compute(operator)}", "except ValueError:", f"    {again}", "finally:", "    unhush(token)",
             f"if array.shape != {first}._array.shape:", f"    {again}", f"{first}._array[...] = array",
@@ -221,7 +227,7 @@ def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> l
     body = [f"key = {first}._key", f"if {' and '.join(['key in UFUNC_KEYS', *tests])}:"]
     inner = ["try:", f"    array = {compute}", "except ValueError:", f"    {_slow(plan)}"]
     if not uses_ufunc(operator):
-        check = [f"check(key, {_names(plan)})"] if operator.options.get("check") is not None else []
+        check = _check_lines(plan)
         inner = [*check, "token = hush()", *inner, "finally:", "    unhush(token)", "if array.__class__ is not ndarray:", "    array = asarray(array)"]
     inner += [line.format(key=key) for line in _RESULT]
     if not operator.nondifferentiable and key == "key":
@@ -247,13 +253,17 @@ def _pointwise(plan: Plan) -> str:
     if _straight(plan):
         first = tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
-        real = [f"{a.name}.__class__ is not complex" for a in operator.arguments if a.kind == "Scalar" and a.name in PROMOTED_SCALARS]
-        body += _pointwise_body(plan, first, [*tests, *_default_tests(operator), *real], _compute(operator))
+        body += _pointwise_body(plan, first, [*tests, *_default_tests(operator), *_real_numbers(operator)], _compute(operator))
     body.append(_slow(plan).replace("slow(", "relaxed(") if _straight(plan) else _slow(plan))
     source = "\n".join(lines) + "\n" + _indent(body, 1)
     if operator.options.get("infix") and len(tensors) == 2:
         source += "\n" + _infix(plan)
     return source
+
+
+def _real_numbers(operator: Operator) -> list[str]:
+    """A complex number changes the type of what is computed."""
+    return [f"{a.name}.__class__ is not complex" for a in operator.arguments if a.kind == "Scalar" and a.name in PROMOTED_SCALARS]
 
 
 def _default_tests(operator: Operator) -> list[str]:

@@ -26,6 +26,15 @@ class AutogradMembers:
         flag = self._requires_grad
         if flag is True or flag is False:
             return flag  # type: ignore[no-any-return]
+        from .mutation import wants
+
+        return wants(self)
+
+    def _current(self) -> bool:
+        """Whether a gradient is wanted; a view's history is up to date afterwards."""
+        flag = self._requires_grad
+        if flag is True or flag is False:
+            return flag  # type: ignore[no-any-return]
         from .mutation import refresh
 
         return refresh(self)
@@ -48,9 +57,12 @@ class AutogradMembers:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if value and self._extra is not None and self._extra.inference and not modes.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
-        self._requires_grad = value
-        if not value:
-            self._edge = None
+        if value or self._base is None:
+            self._requires_grad = value
+        else:
+            from .tensor import VIEW
+
+            self._requires_grad = VIEW  # its base may still want one
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Change whether operations on this leaf are recorded; returns the tensor."""
@@ -69,14 +81,14 @@ class AutogradMembers:
 
     @property
     def is_leaf(self) -> bool:
-        if not self.requires_grad or self._edge is None:
+        if not self._current() or self._edge is None:
             return True
         edge = self._edge
         return edge.__class__ is tuple and not edge[0]._arity  # a saved leaf that hooks brought back refers to the leaf itself
 
     @property
     def grad_fn(self) -> Any:
-        if not self.requires_grad:
+        if not self._current():
             return None
         edge = self._edge
         if edge.__class__ is tuple:
@@ -85,7 +97,7 @@ class AutogradMembers:
 
     @property
     def output_nr(self) -> int:
-        edge = self._edge if self.requires_grad else None
+        edge = self._edge if self._current() else None
         return edge[1] if edge.__class__ is tuple else 0
 
     @property
@@ -165,7 +177,7 @@ class AutogradMembers:
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor although it is not a leaf."""
-        if not self.requires_grad:
+        if not self._current():
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if not self.is_leaf and not self.retains_grad:
             from .backward import retain
@@ -177,7 +189,7 @@ class AutogradMembers:
         from .node import Hooks, RemovableHandle
         from .tensor import extra_of
 
-        if not self.requires_grad:
+        if not self._current():
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         extra = extra_of(self)
         if self.is_leaf:
@@ -202,7 +214,7 @@ class AutogradMembers:
         from .node import Hooks, RemovableHandle
         from .tensor import extra_of
 
-        if not self.requires_grad:
+        if not self._current():
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if not self.is_leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")

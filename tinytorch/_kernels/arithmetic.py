@@ -190,3 +190,34 @@ def add_number(a: np.ndarray, b: Any, alpha: Any) -> np.ndarray:
 def sub_number(a: np.ndarray, b: Any, alpha: Any) -> np.ndarray:
     """a - alpha * b for a number b."""
     return np.subtract(a, like(alpha * b, a))
+
+
+def copysign_number(a: np.ndarray, b: Any) -> np.ndarray:
+    """The magnitude of a with the sign of a number b."""
+    return np.copysign(a, like(b, a))
+
+
+def xlogy_number(x: Any, y: Any) -> np.ndarray:
+    """x * log(y) where one of them is a number."""
+    array = x if isinstance(x, np.ndarray) else y
+    return xlogy(x if x is array else like(x, array), y if y is array else like(y, array))
+
+
+def of_number(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """`function` for a number and an array, instead of two arrays."""
+
+    def kernel(a: Any, b: np.ndarray) -> np.ndarray:
+        return function(like(a, b), b)
+
+    return kernel
+
+
+def logaddexp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """log(exp(a) + exp(b)); of complex numbers, with the larger real part taken out first."""
+    if a.dtype.kind != "c":
+        return np.logaddexp(a, b)
+    larger = np.where(a.real >= b.real, a, b)
+    smaller = np.where(a.real >= b.real, b, a)
+    infinite = np.isinf(larger.real) & (larger.real == smaller.real)
+    out = larger + np.log1p(np.exp(np.where(infinite, 0, smaller - larger)))
+    return np.where(infinite & (larger.real < 0), a, np.where(infinite, np.log(np.exp(a) + np.exp(b)), out)).astype(a.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .indexing import wrap_dim
+from .memory_order import channels_last_like
 from .scalar_types import checked_scalar, empty_like, not_implemented, promote_pair, shape_text
 
 
@@ -157,7 +158,8 @@ def roll(self: np.ndarray, shifts: Sequence[int] | int, dims: Sequence[int] | in
         return np.roll(self.reshape(-1), shifts[0]).reshape(self.shape)
     if self.ndim == 0:
         raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
-    return np.ascontiguousarray(np.roll(self, shifts, tuple(wrap_dim(dim, self.ndim) for dim in dims)))
+    rolled = np.roll(self, shifts, tuple(wrap_dim(dim, self.ndim) for dim in dims))
+    return channels_last_like(np.ascontiguousarray(rolled), self)
 
 
 def rot90(self: np.ndarray, k: int, dims: Sequence[int]) -> np.ndarray:
@@ -295,7 +297,7 @@ def constant_pad(self: np.ndarray, pad: Sequence[int], value: Any) -> np.ndarray
         shape[dim] = size + before + after
         source[dim] = slice(max(-before, 0), size - max(-after, 0))
         target[dim] = slice(max(before, 0), shape[dim] - max(after, 0))
-    result = np.empty(shape, self.dtype)
+    result = channels_last_like(np.empty(shape, self.dtype), self)
     result[...] = checked_scalar(value, self.dtype)
     result[tuple(target)] = self[tuple(source)]
     return result
@@ -381,7 +383,12 @@ def pixel_shuffle(self: np.ndarray, factor: int) -> np.ndarray:
     blocks = self.reshape(*lead, out, factor, factor, height, width)
     rank = len(lead)
     order = (*range(rank), rank, rank + 3, rank + 1, rank + 4, rank + 2)
-    return blocks.transpose(order).reshape(*lead, out, height * factor, width * factor)
+    return _repacked(blocks.transpose(order), (*lead, out, height * factor, width * factor), self)
+
+
+def _repacked(blocks: np.ndarray, shape: tuple[int, ...], source: np.ndarray) -> np.ndarray:
+    """A copy of `blocks` in row-major order of another shape, or channels last where `source` is."""
+    return channels_last_like(np.array(blocks, order="C", copy=True).reshape(shape), source)
 
 
 def pixel_unshuffle(self: np.ndarray, factor: int) -> np.ndarray:
@@ -390,7 +397,7 @@ def pixel_unshuffle(self: np.ndarray, factor: int) -> np.ndarray:
     blocks = self.reshape(*lead, channels, height // factor, factor, width // factor, factor)
     rank = len(lead)
     order = (*range(rank), rank, rank + 2, rank + 4, rank + 1, rank + 3)
-    return blocks.transpose(order).reshape(*lead, channels * factor**2, height // factor, width // factor)
+    return _repacked(blocks.transpose(order), (*lead, channels * factor**2, height // factor, width // factor), self)
 
 
 def channel_shuffle(self: np.ndarray, groups: int) -> np.ndarray:

@@ -53,6 +53,24 @@ def tanh_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
     return np.multiply(grad_output, out, out=out) if out.shape == grad_output.shape else grad_output * out
 
 
+def tanh_gradient(grad: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """grad * (1 - result ** 2), for arrays of one shape."""
+    out = np.multiply(result, result, out=...)
+    np.subtract(_ONE[out.dtype.char], out, out)
+    return np.multiply(grad, out, out=...)
+
+
+def sigmoid_gradient(grad: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """grad * (1 - result) * result, for arrays of one shape."""
+    out = np.subtract(_ONE[result.dtype.char], result, out=...)
+    np.multiply(grad, out, out)
+    return np.multiply(out, result, out)
+
+
+#: 1 as a 0-d array: NumPy converts a Python number anew at every call.
+_ONE = {"f": np.ones((), np.float32), "d": np.ones((), np.float64)}
+
+
 def floor(x: np.ndarray) -> np.ndarray:
     return np.floor(x) if x.dtype.kind == "f" else x.copy()
 
@@ -202,3 +220,8 @@ def angle(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "c":
         return np.angle(x)
     return np.where(np.isnan(x), x, np.where(x < 0, math.pi, 0.0)).astype(x.dtype)
+
+
+def conjugate_inplace(x: np.ndarray) -> None:
+    """The imaginary parts change sign."""
+    np.conjugate(x, out=x)

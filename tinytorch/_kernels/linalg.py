@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._kernels.dtype_names import not_implemented
+from tinytorch._kernels.scalar_types import not_implemented, scalar_type_name
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -410,9 +410,7 @@ def eig(A: np.ndarray) -> Arrays:
 def require_complex_partner(A: np.ndarray) -> None:
     """Raise torch's error for element types that have no complex counterpart."""
     if A.dtype.kind not in "fc":
-        from tinytorch._kernels.dtype_names import scalar_name
-
-        raise RuntimeError(f"Unknown Complex ScalarType for {scalar_name(A.dtype)}")
+        raise RuntimeError(f"Unknown Complex ScalarType for {scalar_type_name(A.dtype)}")
     require_lapack("linalg_eig_cpu", A)
 
 

@@ -47,6 +47,8 @@ def sum(
     self: np.ndarray, dim: Dims = None, keepdim: bool = False, dtype: np.dtype | None = None
 ) -> np.ndarray:
     """The sum over dim."""
+    if dim is None and dtype is None and self.size <= 512 and self.dtype.char in "fd":
+        return np.add.reduce(self, axis=None, keepdims=keepdim, out=...)
     axes = axes_of(self, dim)
     target = dtype if dtype is not None else self.dtype
     if dtype is None and target.kind in "biu":

@@ -43,6 +43,8 @@ check_rsub = check_sub
 def check_mode(common, self, other, rounding_mode):
     if rounding_mode not in (None, "floor", "trunc"):
         raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+    if rounding_mode is not None and common.category in ("bool", "complex"):
+        raise NotImplementedError(f'"div_{rounding_mode}_cpu" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
 
 
 def mode_result(common, self, other, rounding_mode):
@@ -74,7 +76,15 @@ def kernel_refuses(kernel, *categories):
         if common.category in categories:
             raise NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
 
+    check.refuses = categories
     return check
+
+
+def check_heaviside(common, self, values):
+    if self.is_complex() or values.is_complex():
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    if self.dtype is not values.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
 def no_complex(name):
@@ -108,7 +118,30 @@ def check_negative(common, self):
 
 
 def absolute_result(common, self):
+    if common.category == "bool":  # asked here, not in a check: the straight line does without
+        raise _refused("abs_cpu", common)
     return common
+
+
+def check_absolute_inplace(self):
+    if self.is_complex():
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+
+
+def no_complex_input(name):
+    def check(common, *args):
+        if common.category == "complex":
+            raise RuntimeError(f"{name} does not support complex inputs.")
+
+    return check
+
+
+def check_degrees(name):
+    def check(common, *args):
+        if common.category == "complex":
+            raise RuntimeError(f"{name} is not supported for complex tensors.")
+
+    return check
 
 
 def angle_result(common, self):
@@ -129,15 +162,48 @@ def rounding(name):
 
     def check(common, *args):
         if common.category == "complex":
-            raise RuntimeError(f"{name} is not supported for complex inputs")
+            raise NotImplementedError(f"{name} is not supported for complex inputs")
         if common is dtypes.bool_:
             raise NotImplementedError(f'"{name}_vml_cpu" not implemented for \'Bool\'')
 
     return check
 
 
+def _refused(kernel, common):
+    return NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
+
+
 def check_clamp(common, self, min, max):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if common.category == "complex" and self.dtype.category == "float":
+        raise RuntimeError("value cannot be converted to type double without overflow")
     if common.category == "complex":
-        raise RuntimeError("clamp is not supported for complex types")
+        raise NotImplementedError("clamp is not supported for complex types")
+    if common.category == "bool":
+        raise _refused("clamp_min_scalar_cpu" if max is None else "clamp_max_scalar_cpu" if min is None else "clamp_scalar_cpu", common)
+
+
+def check_clamp_tensor(common, self, min, max):
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if self.dtype.category == "complex":
+        raise NotImplementedError("clamp is not supported for complex types")
+    if min is not None and max is not None:
+        if common.category in ("bool", "complex"):
+            raise _refused("clamp_cpu", common)
+    elif common.category == "complex":
+        raise _refused("maximum_cpu" if max is None else "minimum_cpu", common)
+
+
+def check_bound(name):
+    """clamp_min and clamp_max with a number."""
+
+    def check(common, self, bound):
+        if common.category == "complex":
+            raise NotImplementedError("clamp is not supported for complex types")
+        if common.category == "bool":
+            raise _refused(f"{name}_scalar_cpu", common)
+
+    return check
+

@@ -93,3 +93,87 @@ def _cast(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
 _to_copy = _find("_to_copy", "")
 if _to_copy is not None:
     _to_copy.jvp(_cast)
+
+
+_linear("max_unpool2d")
+_linear("max_unpool3d")
+
+
+def _rule(name: str, overload: str = "") -> Any:
+    """Declare the decorated function as the rule of an operator, if there is such an operator."""
+
+    def decorate(function: Any) -> Any:
+        operator = _find(name, overload)
+        if operator is not None:
+            operator.jvp(function)
+        return function
+
+    return decorate
+
+
+@_rule("nextafter")
+def _nextafter(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    push = tangents.get("self")
+    if push is None:
+        return None
+    return find("where", "self").call(arguments["self"] == arguments["other"], push.new_zeros(()), push)
+
+
+@_rule("logcumsumexp")
+def _logcumsumexp(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    """sum of exp(x_j) t_j over sum of exp(x_j), both taken relative to the largest x."""
+    x, dim = arguments["self"], arguments["dim"]
+    if not x.dim():
+        return tangents["self"]
+    largest = (x.real if x.dtype.is_complex else x).detach().amax(dim, True)
+    weights = (x - largest.nan_to_num(neginf=0.0, posinf=0.0)).exp()
+    return (weights * tangents["self"]).cumsum(dim) / weights.cumsum(dim)
+
+
+@_rule("as_strided")
+def _as_strided(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    """The tangent, brought into the memory layout of the value first if it has another."""
+    from .._core.levels import blank, copy_into
+
+    x, tangent = arguments["self"], tangents["self"]
+    place = arguments.get("storage_offset")
+    operator = find("as_strided")
+    size, stride = arguments["size"], arguments["stride"]
+    start = x.storage_offset() if place is None else place
+    if x.stride() != tangent.stride() or x.storage_offset() != tangent.storage_offset() or _extent(x) > _extent(tangent):
+        memory = blank(tangent, (_extent(x),), (1,))
+        copy_into(operator.call(memory, tuple(x.shape), x.stride(), x.storage_offset()), tangent)
+        tangent = memory
+    return operator.call(tangent, size, stride, start)
+
+
+def _extent(tensor: Any) -> int:
+    """Elements of the tensor's storage."""
+    return int(tensor.untyped_storage().nbytes() // tensor.element_size())
+
+
+@_rule("native_group_norm")
+def _native_group_norm(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    x, weight, groups, samples = arguments["input"], arguments["weight"], arguments["group"], arguments["N"]
+    _, mean, rstd = result  # (N, group)
+    channels = arguments["C"]
+    spread = (samples, groups, channels // groups * arguments["HxW"])
+    wide = (samples, channels, *[1] * (x.dim() - 2))
+    centred = x.reshape(spread) - mean.unsqueeze(-1)
+    pushed = mean_push = rstd_push = None
+    push = tangents.get("input")
+    if push is not None:
+        push = push.reshape(spread)
+        mean_push = push.mean(-1)
+        moved = push - mean_push.unsqueeze(-1)
+        rstd_push = -(rstd**3) * (centred * moved).mean(-1)
+        pushed = (moved * rstd.unsqueeze(-1) + centred * rstd_push.unsqueeze(-1)).reshape(x.shape)
+        if weight is not None:
+            pushed = pushed * weight.reshape((1, *wide[1:]))
+    if "weight" in tangents:
+        part = (centred * rstd.unsqueeze(-1)).reshape(x.shape) * tangents["weight"].reshape((1, *wide[1:]))
+        pushed = part if pushed is None else pushed + part
+    if "bias" in tangents:
+        part = tangents["bias"].reshape((1, *wide[1:])).expand(x.shape)
+        pushed = part if pushed is None else pushed + part
+    return pushed, mean_push, rstd_push

@@ -7,11 +7,13 @@ from typing import Any
 from .._core import backward, dispatch
 from .._core.declare import find, registry
 from .._core.front import front_of, install_symbols
+from .._core.modes import PLAIN
 from .._core.overrides import dispatch_function, has_override
 from .._core.tensor import Tensor
 from .conversion import _back_to, cast
 
 _NUMBERS = (bool, int, float, complex)
+_mm = find("mm")
 
 #: In-place symbols whose operators have no straight line of their own.
 _KERNELLED = frozenset(("bitwise_and_", "bitwise_or_", "bitwise_xor_"))
@@ -117,6 +119,8 @@ def _pow(self, other, modulo=None):
 
 
 def _matmul(self, other):
+    if self.__class__ in PLAIN and other.__class__ in PLAIN and self._array.ndim == 2 == other._array.ndim:
+        return _mm.call(self, other)
     if not isinstance(other, Tensor) and not hasattr(type(other), "__torch_function__"):
         return NotImplemented
     return self.matmul(other)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.declare import composite, pointwise
+from .._core.dispatch import legacy_name
+from .._core.tensor import Tensor
 from .._kernels import arithmetic as kernels
 from . import _checks
 from ._shared import conj, masked
@@ -29,6 +31,10 @@ rsub.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha), 
 
 mul = pointwise("mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, infix="__mul__")
 mul.vjp(self=lambda grad, other: grad * conj(other), other=lambda grad, self: grad * conj(self))
+mul.native(
+    self=lambda grad, other: np.multiply(grad, other, out=...),
+    other=lambda grad, self: np.multiply(grad, self, out=...),
+)
 
 div = pointwise("div.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, result="float", infix="__truediv__")
 div.vjp(
@@ -45,8 +51,17 @@ div_mode.vjp(
 )
 
 floor_divide = pointwise(
-    "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", nondifferentiable=True
-)
+    "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", node="NotImplemented",
+    check=_checks.kernel_refuses("div_floor_cpu", "bool", "complex"),
+)  # fmt: skip
+floor_divide.vjp(self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide"))
+
+
+def _no_derivative(name):
+    """torch lets such an operator run on what requires grad, and refuses in the backward pass."""
+    raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+
 
 remainder = pointwise(
     "remainder.Tensor(Tensor self, Tensor other) -> Tensor", kernels.remainder, infix="__mod__", node="RemainderBackward1"
@@ -61,9 +76,9 @@ remainder_reflected = pointwise(
 )
 remainder_reflected.vjp(other=lambda grad, self, other: -grad * div_mode(wrap_like(self, other), other, "floor"))
 
-fmod_scalar = pointwise("fmod.Scalar(Tensor self, Scalar other) -> Tensor", kernels.fmod)
+fmod_scalar = pointwise("fmod.Scalar(Tensor self, Scalar other) -> Tensor", kernels.fmod, check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"))
 fmod_scalar.vjp(self=lambda grad: grad)
-fmod = pointwise("fmod.Tensor(Tensor self, Tensor other) -> Tensor", kernels.fmod, node="FmodBackward1")
+fmod = pointwise("fmod.Tensor(Tensor self, Tensor other) -> Tensor", kernels.fmod, node="FmodBackward1", check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"))
 fmod.vjp(self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="trunc"))
 
 pow_tensor = pointwise(
@@ -127,45 +142,67 @@ minimum.vjp(
     self=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self > other, 0),
     other=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self < other, 0),
 )
-fmax = pointwise("fmax(Tensor self, Tensor other) -> Tensor", np.fmax, inplace=False)
+fmax = pointwise("fmax(Tensor self, Tensor other) -> Tensor", np.fmax, inplace=False, check=_checks.no_complex("fmax"))
 fmax.vjp(
     self=lambda grad, self, other: grad.masked_fill((self >= other).logical_or(other.isnan()).logical_not(), 0),
     other=lambda grad, self, other: grad.masked_fill((self >= other).logical_or(other.isnan()), 0),
 )
-fmin = pointwise("fmin(Tensor self, Tensor other) -> Tensor", np.fmin, inplace=False)
+fmin = pointwise("fmin(Tensor self, Tensor other) -> Tensor", np.fmin, inplace=False, check=_checks.no_complex("fmin"))
 fmin.vjp(
     self=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()).logical_not(), 0),
     other=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()), 0),
 )
 
-atan2 = pointwise("atan2(Tensor self, Tensor other) -> Tensor", np.arctan2, result="float")
+atan2 = pointwise("atan2(Tensor self, Tensor other) -> Tensor", np.arctan2, result="float", check=_checks.kernel_refuses("atan2_cpu", "complex"))
 atan2.vjp(
     self=lambda grad, self, other: grad * other / (self * self + other * other),
     other=lambda grad, self, other: grad * -self / (self * self + other * other),
 )
-hypot = pointwise("hypot(Tensor self, Tensor other) -> Tensor", np.hypot)
+hypot = pointwise("hypot(Tensor self, Tensor other) -> Tensor", np.hypot, check=_checks.kernel_refuses("hypot_cpu", "bool", "int", "complex"))
 hypot.vjp(self=lambda grad, self, result: grad * (self / result), other=lambda grad, other, result: grad * (other / result))
-logaddexp = pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", np.logaddexp, inplace=False)
+logaddexp = pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kernels.logaddexp, inplace=False, check=_checks.kernel_refuses("logaddexp_cpu", "bool", "int"))
 logaddexp.vjp(
     self=lambda grad, self, other: grad / (1 + (other - self).exp()),
     other=lambda grad, self, other: grad / (1 + (self - other).exp()),
 )
-logaddexp2 = pointwise("logaddexp2(Tensor self, Tensor other) -> Tensor", np.logaddexp2, inplace=False)
+logaddexp2 = pointwise("logaddexp2(Tensor self, Tensor other) -> Tensor", np.logaddexp2, inplace=False, check=_checks.kernel_refuses("logaddexp2_cpu", "bool", "int", "complex"))
 logaddexp2.vjp(
     self=lambda grad, self, other: grad / (1 + 2 ** (other - self)),
     other=lambda grad, self, other: grad / (1 + 2 ** (self - other)),
 )
-copysign = pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", np.copysign, result="float", node="CopysignBackward0")
+copysign = pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", np.copysign, result="float", node="CopysignBackward0", check=_checks.kernel_refuses("copysign_cpu", "complex"))
 copysign.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())), other=lambda grad, other_shape: grad.new_zeros(other_shape))
+copysign_scalar = pointwise(
+    "copysign.Scalar(Tensor self, Scalar other) -> Tensor", kernels.copysign_number, result="float", node="CopysignBackward1",
+    check=_checks.kernel_refuses("copysign_cpu", "complex"),
+)  # fmt: skip
+copysign_scalar.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())))
 nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False)
-heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", np.heaviside)
-gcd = pointwise("gcd(Tensor self, Tensor other) -> Tensor", np.gcd, nondifferentiable=True)
-lcm = pointwise("lcm(Tensor self, Tensor other) -> Tensor", np.lcm, nondifferentiable=True)
+nextafter.vjp(self=lambda grad: grad, other=lambda grad, other_shape: grad.new_zeros(other_shape))
+heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", np.heaviside, upcast=False, check=_checks.check_heaviside, fast_keys=_checks.float_keys)
+gcd = pointwise("gcd(Tensor self, Tensor other) -> Tensor", np.gcd, nondifferentiable=True, check=_checks.kernel_refuses("gcd_cpu", "bool", "float", "complex"))
+lcm = pointwise("lcm(Tensor self, Tensor other) -> Tensor", np.lcm, nondifferentiable=True, check=_checks.kernel_refuses("lcm_cpu", "bool", "float", "complex"))
 xlogy = pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", kernels.xlogy, result="float")
 xlogy.vjp(
     self=lambda grad, self, other: grad * masked((self == 0) & (other <= 0), grad.new_zeros(()), other.log()),
     other=lambda grad, self, other: grad * self / other,
 )
+
+xlogy_number = pointwise(
+    "xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", kernels.xlogy_number, result="float", promote=("self", "other"),
+    node="XlogyBackward1", method=False, inplace=False,
+)  # fmt: skip
+xlogy_number.vjp(other=lambda grad, self, other: grad * self / other)
+xlogy_of_number = pointwise("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", kernels.xlogy_number, result="float", node="XlogyBackward2")
+xlogy_of_number.vjp(self=lambda grad, self, other: _xlogy_slope(grad, self, other))
+
+
+def _xlogy_slope(grad, self, other):
+    import math
+
+    logarithm = math.log(other) if other > 0 else float("-inf") if other == 0 else float("nan")
+    return masked(self == 0, grad.new_zeros(()), grad * logarithm) if other <= 0 else grad * logarithm
+
 
 for _name, _function in (("eq", np.equal), ("ne", np.not_equal), ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal)):
     _check = _checks.no_complex(_name) if _name not in ("eq", "ne") else None
@@ -192,6 +229,10 @@ for _name, _function in (("and", np.bitwise_and), ("or", np.bitwise_or), ("xor",
         f"bitwise_{_name}.Scalar(Tensor self, Scalar other) -> Tensor", _function, nondifferentiable=True, check=_checks.bits_only(f"bitwise_{_name}"), ufunc=None
     )
     pointwise(
+        f"bitwise_{_name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.of_number(_function), nondifferentiable=True,
+        check=_checks.bits_only(f"bitwise_{_name}"), promote=("self", "other"), method=False, inplace=False, out=False,
+    )  # fmt: skip
+    pointwise(
         f"logical_{_name}(Tensor self, Tensor other) -> Tensor", kernels.logical(_name), result="bool", nondifferentiable=True
     )
 
@@ -209,15 +250,22 @@ for _name, _kernel in (("left", kernels.left_shift), ("right", kernels.right_shi
         check=_checks.bits_only("lshift" if _name == "left" else "rshift"),
     )
 
-lerp_scalar = pointwise("lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", kernels.lerp)
+    pointwise(
+        f"bitwise_{_name}_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.of_number(_kernel), nondifferentiable=True,
+        check=_checks.bits_only("lshift" if _name == "left" else "rshift"), promote=("self", "other"), method=False, inplace=False, out=False,
+    )  # fmt: skip
+
+lerp_scalar = pointwise(
+    "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", kernels.lerp, check=_checks.kernel_refuses("lerp_kernel_scalar", "bool", "int")
+)
 lerp_scalar.vjp(self=lambda grad, weight: grad * conj(1 - weight), end=lambda grad, weight: grad * conj(weight))
-lerp_tensor = pointwise("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", kernels.lerp, node="LerpBackward1")
+lerp_tensor = pointwise("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", kernels.lerp, node="LerpBackward1", check=_checks.kernel_refuses("lerp_kernel_tensor", "bool", "int"))
 lerp_tensor.vjp(
     self=lambda grad, weight: grad * conj(1 - weight),
     end=lambda grad, weight: grad * conj(weight),
     weight=lambda grad, self, end: grad * conj(end - self),
 )
-addcmul = pointwise("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kernels.addcmul)
+addcmul = pointwise("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kernels.addcmul, check=_checks.kernel_refuses("addcmul_cpu_out", "bool"))
 addcmul.vjp(
     self=lambda grad: grad,
     tensor1=lambda grad, tensor2, value: grad * conj(tensor2 * value),
@@ -254,17 +302,45 @@ for _long, _short in (("greater", "gt"), ("greater_equal", "ge"), ("less", "lt")
     _alias(f"{_long}.Tensor", _find(_short, "Tensor"), "(Tensor self, Tensor other) -> Tensor")
 
 
-@composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", inplace=True)
+def _float_power_out(targets, args):
+    wide = _wide(*args)
+    if targets[0].dtype is not wide:
+        raise RuntimeError(
+            f"the output given to float_power has dtype {legacy_name(targets[0].dtype)} but the operation's result requires dtype {legacy_name(wide)}"
+        )
+
+
+def _float_power_inplace(self, exponent):
+    wide = _wide(self, exponent)
+    if self.dtype is not wide:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {legacy_name(self.dtype)} but the operation's result requires dtype {legacy_name(wide)}"
+        )
+    if isinstance(exponent, Tensor):
+        return pow_tensor.inplace(self, exponent.to(wide))
+    return pow_scalar.inplace(self, exponent)
+
+
+_POWER = {"inplace": True, "inplace_rule": _float_power_inplace, "out_check": _float_power_out}
+
+
+@composite("float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", **_POWER)
 def float_power(self, exponent):
     """Powers in double precision."""
     wide = _wide(self, exponent)
-    return self.to(wide).pow(exponent.to(wide))
+    return pow_tensor.call(self.to(wide), exponent.to(wide))
 
 
-@composite("float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", inplace=True)
+@composite("float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", method=False, out_check=_float_power_out)
+def float_power_number(self, exponent):
+    """Powers in double precision."""
+    return pow_reflected.call(self, exponent.to(_wide(self, exponent)))
+
+
+@composite("float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", **_POWER)
 def float_power_scalar(self, exponent):
     """Powers in double precision."""
-    return self.to(_wide(self, exponent)).pow(exponent)
+    return pow_scalar.call(self.to(_wide(self, exponent)), exponent)
 
 
 def _wide(*operands):

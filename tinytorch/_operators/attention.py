@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import composite, op
+from tinytorch._core.declare import composite, find, op
 from tinytorch._core.modes import modes
 from tinytorch._kernels.dtype_names import widen
 from tinytorch._kernels.scalar_types import c_type_name
@@ -233,24 +233,27 @@ def _math(
     scale: float | None,
     enable_gqa: bool,
 ) -> Any:
-    """The composed form: the scale's root on both factors keeps the products small."""
+    """The composed form: the scale's root on both factors keeps the products small; 16-bit types are computed in float32."""
+    given = query.dtype
+    if given.reduced:
+        query, key, value = query.float(), key.float(), value.float()
     factor = math.sqrt(1 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))
     negative = scale is not None and scale < 0
-    query = query * (-factor if negative else factor)
+    times = find("mul", "Scalar").call
+    query = times(query, -factor if negative else factor)
     mask = attn_mask
     if is_causal:
         shape = [query.shape[-2], key.shape[-2]]
         mask = query.new_ones(shape).bool().tril()
     if mask is not None and mask.dtype.category == "bool":
-        mask = mask.new_zeros(mask.shape).to(query.dtype).masked_fill(mask.logical_not(), -math.inf)
+        mask = mask.new_zeros(mask.shape).to(given).masked_fill(mask.logical_not(), -math.inf)
     if enable_gqa:
         key, value = _repeated_heads(query, key, value)
-    scores = matmul.kernel(query, key.transpose(-2, -1) * factor)
+    scores = matmul.kernel(query, times(key.transpose(-2, -1), factor))
     if mask is not None:
         scores = scores + mask if mask.dim() > scores.dim() else scores.add_(mask)
     weights = safe_softmax(scores, -1, None)
     if dropout_p > 0:
-        from tinytorch._core.declare import find
-
         weights = find("dropout").kernel(weights, dropout_p, True)
-    return matmul.kernel(weights, value)
+    result = matmul.kernel(weights, value)
+    return result.to(given) if given.reduced else result

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import convolution as kernels
+from tinytorch._kernels.memory_order import channels_last_like
 
 Ints = Sequence[int]
 _GEOMETRY = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
 
+
+
+def _kernel(input: np.ndarray, weight: np.ndarray, *rest: Any) -> np.ndarray:
+    """The convolution; in channels_last memory if the input or the weight is."""
+    out = kernels.convolution(input, weight, *rest)
+    for array in (input, weight):
+        out = channels_last_like(out, array)
+    return out
+
+
 convolution = op(
     f"convolution(Tensor input, Tensor weight, Tensor? bias, {_GEOMETRY}) -> Tensor",
-    kernels.convolution,
+    _kernel,
     out=False,
 )
 convolution_backward = op(
@@ -134,6 +147,19 @@ def _check_weight(name: str, input: Any, weight: Any, values: Any, given: str) -
         )
 
 
+def _convolve(input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> Any:
+    """The convolution; of complex tensors by three real ones, as torch composes it."""
+    if not (input.dtype.is_complex and weight.dtype is input.dtype and (bias is None or bias.dtype is input.dtype)):
+        return convolution(input, weight, bias, *geometry)
+    real, imaginary = input.real, input.imag
+    weight_real, weight_imaginary = weight.real, weight.imag
+    bias_real, bias_sum = (None, None) if bias is None else (bias.real, bias.real + bias.imag)
+    first = convolution(real, weight_real, bias_real, *geometry)
+    second = convolution(imaginary, weight_imaginary, None, *geometry)
+    third = convolution(real + imaginary, weight_real + weight_imaginary, bias_sum, *geometry)
+    return first - second + (third - first - second) * 1j
+
+
 def _plain(
     name: str,
     rank: int,
@@ -148,7 +174,7 @@ def _plain(
     x, batched = _batched(name, input, rank)
     stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
     _check_weight(name, x, weight, stride, "stride")
-    result = convolution(x, weight, bias, stride, padding, dilation, False, [0] * rank, groups)
+    result = _convolve(x, weight, bias, (stride, padding, dilation, False, [0] * rank, groups))
     return result if batched else result.squeeze(0)
 
 
@@ -167,7 +193,7 @@ def _padded(
     x, batched = _batched(name, input, rank)
     stride, dilation = _expand(stride, rank), _expand(dilation, rank)
     if padding == "valid":
-        result = convolution(x, weight, bias, stride, [0] * rank, dilation, False, [0] * rank, groups)
+        result = _convolve(x, weight, bias, (stride, [0] * rank, dilation, False, [0] * rank, groups))
     elif padding == "same":
         if any(s != 1 for s in stride):
             raise RuntimeError("padding='same' is not supported for strided convolutions")
@@ -178,7 +204,7 @@ def _padded(
             from tinytorch._operators.assembly import constant_pad_nd
 
             x = constant_pad_nd(x, [n for e in reversed(extra) for n in (0, e)], 0)
-        result = convolution(x, weight, bias, stride, before, dilation, False, [0] * rank, groups)
+        result = _convolve(x, weight, bias, (stride, before, dilation, False, [0] * rank, groups))
     else:
         raise RuntimeError(f"Invalid padding string: '{padding}'")
     return result if batched else result.squeeze(0)
@@ -223,7 +249,7 @@ def _named(rank: int) -> None:
     ) -> Any:
         x, batched = _batched(transposed_name, input, rank)
         lists = [_expand(values, rank) for values in (stride, padding, dilation, output_padding)]
-        result = convolution(x, weight, bias, lists[0], lists[1], lists[2], True, lists[3], groups)
+        result = _convolve(x, weight, bias, (lists[0], lists[1], lists[2], True, lists[3], groups))
         return result if batched else result.squeeze(0)
 
     conv.__doc__ = f"Cross-correlation over {rank} spatial dimension(s), bias and groups as torch has them."

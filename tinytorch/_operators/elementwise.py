@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from .._core.declare import composite, pointwise
+from .._core.declare import composite, pointwise, update
 from .._kernels import elementwise as kernels
 from . import _checks
 from ._shared import conj, masked
 
 neg = pointwise("neg(Tensor self) -> Tensor", np.negative, check=_checks.check_negative, fast_keys=_checks.no_bool_keys)
 neg.vjp(self=lambda grad: -grad)
-abs_ = pointwise("abs(Tensor self) -> Tensor", np.absolute, fast_keys=_checks.real_keys, result=_checks.absolute_result)
+abs_ = pointwise("abs(Tensor self) -> Tensor", np.absolute, fast_keys=_checks.real_keys, result=_checks.absolute_result, inplace_check=_checks.check_absolute_inplace)
 abs_.vjp(self=lambda grad, self: grad * self.sgn())
 sign = pointwise("sign(Tensor self) -> Tensor", kernels.sign, check=_checks.no_complex_unary("sign"))
 sign.vjp(self=lambda grad: grad.new_zeros(grad.shape))
@@ -31,6 +31,7 @@ def _sgn(grad, self, result):
 
 exp = pointwise("exp(Tensor self) -> Tensor", np.exp, result="float")
 exp.vjp(self=lambda grad, result: grad * conj(result))
+exp.native(self=lambda grad, result: np.multiply(grad, result, out=...))
 exp2 = pointwise("exp2(Tensor self) -> Tensor", np.exp2, result="float")
 exp2.vjp(self=lambda grad, result: grad * conj(result) * math.log(2))
 expm1 = pointwise("expm1(Tensor self) -> Tensor", np.expm1, result="float")
@@ -74,6 +75,7 @@ tanh_backward.vjp(
     output=lambda grad, grad_output, output: grad * conj(-2 * output * grad_output),
 )
 tanh.vjp(self=lambda grad, result: tanh_backward(grad, conj(result)))
+tanh.native(self=kernels.tanh_gradient)
 asinh = pointwise("asinh(Tensor self) -> Tensor", np.arcsinh, result="float")
 asinh.vjp(self=lambda grad, self: grad * conj((self.pow(2) + 1).rsqrt()))
 acosh = pointwise("acosh(Tensor self) -> Tensor", np.arccosh, result="float")
@@ -90,6 +92,7 @@ sigmoid_backward.vjp(
     output=lambda grad, grad_output, output: grad * grad_output * (-2 * output + 1),
 )
 sigmoid.vjp(self=lambda grad, result: sigmoid_backward(grad, conj(result)))
+sigmoid.native(self=kernels.sigmoid_gradient)
 
 for _name, _function in (("floor", kernels.floor), ("ceil", kernels.ceil), ("trunc", kernels.trunc), ("round", kernels.rint)):
     pointwise(f"{_name}(Tensor self) -> Tensor", _function, check=_checks.rounding(_name)).vjp(self=lambda grad: grad.new_zeros(grad.shape))
@@ -101,8 +104,8 @@ frac.vjp(self=lambda grad: grad)
 isnan = pointwise("isnan(Tensor self) -> Tensor", kernels.isnan, result="bool", nondifferentiable=True, inplace=False, out=False)
 isinf = pointwise("isinf(Tensor self) -> Tensor", kernels.isinf, result="bool", nondifferentiable=True, inplace=False, out=False)
 isfinite = pointwise("isfinite(Tensor self) -> Tensor", kernels.isfinite, result="bool", nondifferentiable=True, inplace=False, out=False)
-isposinf = pointwise("isposinf(Tensor self) -> Tensor", kernels.isposinf, result="bool", nondifferentiable=True, inplace=False)
-isneginf = pointwise("isneginf(Tensor self) -> Tensor", kernels.isneginf, result="bool", nondifferentiable=True, inplace=False)
+isposinf = pointwise("isposinf(Tensor self) -> Tensor", kernels.isposinf, result="bool", nondifferentiable=True, inplace=False, check=_checks.no_complex_input("isposinf"))
+isneginf = pointwise("isneginf(Tensor self) -> Tensor", kernels.isneginf, result="bool", nondifferentiable=True, inplace=False, check=_checks.no_complex_input("isneginf"))
 isreal = pointwise("isreal(Tensor self) -> Tensor", np.isreal, result="bool", nondifferentiable=True, inplace=False, out=False)
 signbit = pointwise("signbit(Tensor self) -> Tensor", kernels.signbit, result="bool", nondifferentiable=True, inplace=False)
 logical_not = pointwise("logical_not(Tensor self) -> Tensor", np.logical_not, result="bool", nondifferentiable=True)
@@ -118,25 +121,25 @@ def _positive(self):
     return self
 
 
-erf = pointwise("erf(Tensor self) -> Tensor", kernels.special("erf"), result="float")
+erf = pointwise("erf(Tensor self) -> Tensor", kernels.special("erf"), result="float", check=_checks.kernel_refuses("erf_vml_cpu", "complex"))
 erf.vjp(self=lambda grad, self: 2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
-erfc = pointwise("erfc(Tensor self) -> Tensor", kernels.special("erfc"), result="float")
+erfc = pointwise("erfc(Tensor self) -> Tensor", kernels.special("erfc"), result="float", check=_checks.kernel_refuses("erfc_vml_cpu", "complex"))
 erfc.vjp(self=lambda grad, self: -2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
-erfinv = pointwise("erfinv(Tensor self) -> Tensor", kernels.special("erfinv"), result="float")
+erfinv = pointwise("erfinv(Tensor self) -> Tensor", kernels.special("erfinv"), result="float", check=_checks.kernel_refuses("erfinv_vml_cpu", "complex"))
 erfinv.vjp(self=lambda grad, self: 0.5 * math.sqrt(math.pi) * (self.erfinv().pow(2)).exp() * grad)
-lgamma = pointwise("lgamma(Tensor self) -> Tensor", kernels.special("gammaln"), result="float")
+lgamma = pointwise("lgamma(Tensor self) -> Tensor", kernels.special("gammaln"), result="float", check=_checks.kernel_refuses("lgamma_vml_cpu", "complex"))
 lgamma.vjp(self=lambda grad, self: grad * self.digamma())
-digamma = pointwise("digamma(Tensor self) -> Tensor", kernels.digamma, result="float")
+digamma = pointwise("digamma(Tensor self) -> Tensor", kernels.digamma, result="float", check=_checks.kernel_refuses("digamma", "complex"))
 digamma.vjp(self=lambda grad, self: grad * polygamma(1, self))
 polygamma = pointwise("polygamma(int n, Tensor self) -> Tensor", kernels.polygamma, result="float", method=False, inplace=False)
 polygamma.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
-i0 = pointwise("i0(Tensor self) -> Tensor", kernels.special("i0"), result="float")
+i0 = pointwise("i0(Tensor self) -> Tensor", kernels.special("i0"), result="float", check=_checks.kernel_refuses("i0_vml_cpu", "complex"))
 i0.vjp(self=lambda grad, self: grad * special_i1(self))
 special_i1 = pointwise("special_i1(Tensor self) -> Tensor", kernels.special("i1"), result="float", module="special", inplace=False)
 special_i1.vjp(self=lambda grad, self, result: grad * masked(self == 0, grad.new_full((), 0.5), self.i0() - result / self))
 sinc = pointwise("sinc(Tensor self) -> Tensor", kernels.sinc, result="float")
 sinc.vjp(self=lambda grad, self: _sinc(grad, self))
-deg2rad = pointwise("deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float")
+deg2rad = pointwise("deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float", check=_checks.check_degrees("deg2rad"))
 deg2rad.vjp(self=lambda grad: grad * (math.pi / 180))
 rad2deg = pointwise("rad2deg(Tensor self) -> Tensor", kernels.rad2deg, result="float")
 rad2deg.vjp(self=lambda grad: grad * (180 / math.pi))
@@ -148,7 +151,7 @@ def _sinc(grad, self):
     return masked(angle * angle == 0, grad.new_zeros(()), slope)
 
 
-logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", kernels.logit, result="float")
+logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", kernels.logit, result="float", check=_checks.kernel_refuses("logit_cpu", "complex"))
 logit.vjp(self=lambda grad, self, eps: _logit(grad, self, eps))
 
 
@@ -167,7 +170,7 @@ nan_to_num.vjp(self=lambda grad, self: grad * self.isfinite())
 clamp = pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kernels.clamp, node="ClampBackward1", check=_checks.check_clamp)
 clamp.vjp(self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())))
 clamp_tensor = pointwise(
-    "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kernels.clamp, node="ClampBackward0", check=_checks.check_clamp
+    "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kernels.clamp, node="ClampBackward0", check=_checks.check_clamp_tensor
 )
 clamp_tensor.vjp(
     self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())),
@@ -186,17 +189,29 @@ def _inside(self, low, high):
 
 for _kind, _type in (("", "Scalar"), (".Tensor", "Tensor")):
     _suffix = "Backward1" if _kind else "Backward0"
-    pointwise(f"clamp_min{_kind}(Tensor self, {_type} min) -> Tensor", kernels.clamp_min, node=f"ClampMin{_suffix}").vjp(
+    _check = _checks.kernel_refuses("maximum_cpu", "complex") if _kind else _checks.check_bound("clamp_min")
+    pointwise(f"clamp_min{_kind}(Tensor self, {_type} min) -> Tensor", kernels.clamp_min, node=f"ClampMin{_suffix}", check=_check).vjp(
         self=lambda grad, self, min: masked(self >= min, grad, grad.new_zeros(())),
         **({"min": lambda grad, self, min: masked(self < min, grad, grad.new_zeros(()))} if _kind else {}),
     )
-    pointwise(f"clamp_max{_kind}(Tensor self, {_type} max) -> Tensor", kernels.clamp_max, node=f"ClampMax{_suffix}").vjp(
+    _check = _checks.kernel_refuses("minimum_cpu", "complex") if _kind else _checks.check_bound("clamp_max")
+    pointwise(f"clamp_max{_kind}(Tensor self, {_type} max) -> Tensor", kernels.clamp_max, node=f"ClampMax{_suffix}", check=_check).vjp(
         self=lambda grad, self, max: masked(self <= max, grad, grad.new_zeros(())),
         **({"max": lambda grad, self, max: masked(self > max, grad, grad.new_zeros(()))} if _kind else {}),
     )
 
-conj_physical = pointwise("conj_physical(Tensor self) -> Tensor", np.conjugate)
-conj_physical.vjp(self=lambda grad: conj(grad))
+conj_physical_complex = pointwise(
+    "_conj_physical(Tensor self) -> Tensor", np.conjugate, node="ConjPhysicalBackward0", method=False, inplace=False, out=False
+)
+conj_physical_complex.vjp(self=lambda grad: conj(grad))
+conj_physical_inplace = update("_conj_physical_inplace(Tensor self) -> Tensor", kernels.conjugate_inplace, node="ConjPhysicalBackward1", function=False, method=False)
+conj_physical_inplace.vjp(self=lambda grad: conj(grad))
+composite(
+    "conj_physical(Tensor self) -> Tensor",
+    lambda self: conj_physical_complex(self) if self.is_complex() else self,
+    inplace=True,
+    inplace_rule=lambda self: conj_physical_inplace.inplace(self) if self.is_complex() else self,
+)
 angle = pointwise("angle(Tensor self) -> Tensor", kernels.angle, result=_checks.angle_result, inplace=False)
 angle.vjp(self=lambda grad, self: _angle(grad, self))
 

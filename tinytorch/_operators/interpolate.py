@@ -7,6 +7,7 @@ from typing import Any
 
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import interpolation as kernels
+from tinytorch._kernels.memory_order import keeps_channels_last
 
 _SCALES = {
     1: ("scales",),
@@ -31,7 +32,9 @@ def _nearest(rank: int, exact: bool) -> Any:
     )
     forward = op(
         f"{name}(Tensor self, SymInt[{rank}] output_size, {optional}) -> Tensor",
-        lambda self, output_size, *scales: kernels.upsample(mode, self, output_size, False, scales),
+        keeps_channels_last(
+            lambda self, output_size, *scales: kernels.upsample(mode, self, output_size, False, scales)
+        ),
         node=node,
         module="nn",
     )
@@ -120,8 +123,10 @@ def _smooth(name: str, rank: int, mode: str) -> Any:
     )
     forward = op(
         f"{name}(Tensor self, SymInt[{rank}] output_size, bool align_corners, {optional}) -> Tensor",
-        lambda self, output_size, align_corners, *scales: kernels.upsample(
-            mode, self, output_size, align_corners, scales
+        keeps_channels_last(
+            lambda self, output_size, align_corners, *scales: kernels.upsample(
+                mode, self, output_size, align_corners, scales
+            )
         ),
         node=node + "Backward0",
         module="nn",

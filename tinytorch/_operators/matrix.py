@@ -387,9 +387,11 @@ def tensordot_operator(self: Any, other: Any, dims_self: Sequence[int], dims_oth
     kept2 = [d for d in range(other.dim()) if d not in second]
     shape = [*[self.shape[d] for d in kept1], *[other.shape[d] for d in kept2]]
     left, right = self.permute([*kept1, *first]), other.permute([*second, *kept2])
-    if not shape:
+    if all(length == 1 for length in shape):
         if left.dim() != 1:
-            left, right = left.reshape(size), right.reshape(size)
+            left = left.reshape(size)
+        if right.dim() != 1:
+            right = right.reshape(size)
         return dot(left, right).reshape(shape)
     rows, columns = _prod([self.shape[d] for d in kept1]), _prod([other.shape[d] for d in kept2])
     return mm(left.reshape(rows, size), right.reshape(size, columns)).reshape(shape)

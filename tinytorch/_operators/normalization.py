@@ -13,6 +13,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._core.modes import modes
 from tinytorch._kernels import normalization as kernels
+from tinytorch._kernels.memory_order import keeps_channels_last, suggests_channels_last
 from tinytorch._operators.adjoint import plus
 
 Ints = Sequence[int]
@@ -63,6 +64,7 @@ native_layer_norm = op(
     kernels.layer_norm,
     method=False,
     out=False,
+    nondifferentiable_outputs=("result1", "result2"),
 )
 
 
@@ -134,7 +136,7 @@ native_group_norm_backward = op(
 )
 native_group_norm = op(
     f"native_group_norm(Tensor input, Tensor? weight, Tensor? bias, {_GROUPS}, float eps) -> (Tensor, Tensor, Tensor)",
-    kernels.group_norm,
+    keeps_channels_last(kernels.group_norm),
     method=False,
     out=False,
 )
@@ -142,6 +144,7 @@ native_group_norm = op(
 
 def _group_vjp(
     grad: Any,
+    of_statistics: tuple[Any, Any],
     input: Any,
     weight: Any,
     mean: Any,
@@ -150,7 +153,8 @@ def _group_vjp(
     eps: float,
     needs: frozenset[str],
 ) -> Results:
-    if not modes.grad:
+    unused = not any(part._array.any() for part in of_statistics)
+    if not modes.grad and unused:
         results = native_group_norm_backward(grad, input, mean, rate, weight, *sizes, _mask(needs))
         return dict(zip(_PARAMETERS, results, strict=True))
     count, channels, area, group = sizes
@@ -159,6 +163,8 @@ def _group_vjp(
     rows = input.reshape([count * group, channels // group * area])
     first, normal = _elementary(grad, input, scale, rows, None, [1], eps)
     axes = [0, *range(2, input.dim())]
+    if not unused or modes.grad:
+        first = first + _through_statistics(*of_statistics, rows, eps).reshape(input.shape)
     return {
         "input": first,
         "weight": (grad * normal).sum(axes) if "weight" in needs else None,
@@ -166,9 +172,17 @@ def _group_vjp(
     }
 
 
+def _through_statistics(of_mean: Any, of_rate: Any, rows: Any, eps: float) -> Any:
+    """What cotangents of the rows' means and reciprocal deviations, (N, group) each, give the rows, (N group, D)."""
+    width = rows.shape[1]
+    centred = rows - rows.mean([1], True)
+    rate = ((centred * centred).mean([1], True) + eps).rsqrt()
+    return (of_mean.reshape(-1, 1) - of_rate.reshape(-1, 1) * rate.pow(3) * centred) / width
+
+
 native_group_norm.vjp_all(
-    lambda grad_result0, input, weight, result1, result2, N, C, HxW, group, eps, needs: _group_vjp(
-        grad_result0, input, weight, result1, result2, (N, C, HxW, group), eps, needs
+    lambda grad_result0, grad_result1, grad_result2, input, weight, result1, result2, N, C, HxW, group, eps, needs: _group_vjp(
+        grad_result0, (grad_result1, grad_result2), input, weight, result1, result2, (N, C, HxW, group), eps, needs
     )
 )
 
@@ -206,7 +220,9 @@ def group_norm(
                 f"shape {list(parameter.shape)} and input of shape {shape}"
             )
     area = math.prod(shape[2:])
-    return native_group_norm(input.contiguous(), weight, bias, shape[0], channels, area, num_groups, eps)[0]
+    if not suggests_channels_last(input._array):
+        input = input.contiguous()
+    return native_group_norm(input, weight, bias, shape[0], channels, area, num_groups, eps)[0]
 
 
 # Batch and instance --------------------------------------------------------------------------------------------------
@@ -225,6 +241,7 @@ native_batch_norm = op(
     kernels.batch_norm,
     method=False,
     out=False,
+    nondifferentiable_outputs=("result1", "result2"),
 )
 
 

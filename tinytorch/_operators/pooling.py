@@ -8,6 +8,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import pooling as kernels
 from tinytorch._kernels import windows
+from tinytorch._kernels.memory_order import keeps_channels_last
 from tinytorch._operators.adjoint import flat
 
 Ints = Sequence[int]
@@ -67,13 +68,13 @@ def _max_pool(rank: int) -> tuple[Any, Any]:
 
     backward = op(
         f"{name}_with_indices_backward(Tensor grad_output, Tensor self, {geometry}, Tensor indices) -> Tensor",
-        backward_kernel,
+        keeps_channels_last(backward_kernel, 1),
         module="nn",
     )
     forward = op(
         f"{name}_with_indices(Tensor self, int[{rank}] kernel_size, int[{rank}] stride=[], int[{rank}] padding=0, "
         f"int[{rank}] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)",
-        forward_kernel,
+        keeps_channels_last(forward_kernel),
         node=f"MaxPool{rank}DWithIndicesBackward0",
         module="nn",
     )
@@ -241,13 +242,13 @@ def _avg_pool(rank: int) -> Any:
     backward = op(
         f"{name}_backward(Tensor grad_output, Tensor self, int[{rank}] kernel_size, int[{rank}] stride, "
         f"int[{rank}] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor",
-        backward_kernel,
+        keeps_channels_last(backward_kernel, 1),
         module="nn",
     )
     forward = op(
         f"{name}(Tensor self, int[{rank}] kernel_size, int[{rank}] stride=[], int[{rank}] padding=0, "
         "bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
-        forward_kernel,
+        keeps_channels_last(forward_kernel),
         node=f"AvgPool{rank}DBackward0",
         module="nn",
     )
@@ -302,7 +303,7 @@ def _adaptive_avg(rank: int) -> Any:
     )
     forward = op(
         f"_{name}(Tensor self, SymInt[{rank}] output_size) -> Tensor",
-        lambda self, output_size: kernels.adaptive_avg_pool(name, self, output_size),
+        keeps_channels_last(lambda self, output_size: kernels.adaptive_avg_pool(name, self, output_size)),
         node=f"AdaptiveAvgPool{rank}DBackward0",
         method=False,
         out=False,
@@ -357,7 +358,7 @@ def _adaptive_max(rank: int) -> Any:
     )
     forward = op(
         f"{name}(Tensor self, int[{rank}] output_size) -> (Tensor, Tensor)",
-        lambda self, output_size: kernels.adaptive_max_pool(name, self, output_size),
+        keeps_channels_last(lambda self, output_size: kernels.adaptive_max_pool(name, self, output_size)),
         node=f"AdaptiveMaxPool{rank}DBackward0",
         module="nn",
     )
@@ -383,7 +384,7 @@ def adaptive_max_pool1d(self: Any, output_size: Any) -> Any:
 
 max_unpool2d = op(
     "max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor",
-    lambda self, indices, output_size: kernels.max_unpool(self, indices, output_size),
+    keeps_channels_last(lambda self, indices, output_size: kernels.max_unpool(self, indices, output_size)),
     node="MaxUnpool2DBackward0",
     module="nn",
 )

@@ -13,6 +13,11 @@ from .._kernels import restriding as kernels
 
 @view("view(Tensor(a) self, SymInt[] size) -> Tensor(a)")
 def view_size(self, size):
+    if self.flags.c_contiguous and (not size or min(size) >= -1):
+        try:
+            return self.reshape(size)
+        except ValueError:
+            pass  # the text is torch's
     shape = kernels.infer_size(size, self.size)
     if self.flags.c_contiguous:
         return self.reshape(shape)
@@ -75,10 +80,10 @@ reshape_alias.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 @composite("reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)", out=False)
 def reshape(self, shape):
     """A view where the memory allows it, else a copy."""
-    size = kernels.infer_size(shape, self._array.size)
     array = self._array
     if array.flags.c_contiguous:
-        return view_size.call(self, size)
+        return view_size.call(self, shape)
+    size = kernels.infer_size(shape, array.size)
     strides = kernels.view_strides(array.shape, layout.element_strides(array), size)
     if strides is not None:
         return reshape_alias.call(self, size, strides)
@@ -439,7 +444,7 @@ def view_as_real(self):
     if self.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
     part = self.real.dtype
-    if self.flags.c_contiguous:
+    if self.ndim and self.flags.c_contiguous:
         return self.view(part).reshape((*self.shape, 2))
     return restride(self.real, (*self.shape, 2), (*self.strides, part.itemsize))
 

@@ -361,7 +361,7 @@ def _apply(cls: Any, args: tuple[Any, ...], has_setup: bool) -> Any:
     ctx.needs_input_grad = wants
     ctx._tensor_inputs = tuple([isinstance(item, Tensor) for item in args])
     if recorded:
-        ctx._edges = tuple([(item._edge or item) if item.requires_grad else None for item in tensors])
+        ctx._edges = tuple([(item._edge or item) if item._current() else None for item in tensors])
     before = modes.grad
     modes.grad = False
     try:

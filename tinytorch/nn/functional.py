@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._functional.activation import *  # noqa: F403
+from ._functional.attention import *  # noqa: F403
 from ._functional.loss import *  # noqa: F403
 from ._functional.normalization import *  # noqa: F403
 from ._functional.pooling import *  # noqa: F403

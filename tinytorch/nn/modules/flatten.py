@@ -33,8 +33,6 @@ class Unflatten(Module):
 
     def __init__(self, dim: int | str, unflattened_size: Any) -> None:
         super().__init__()
-        if not isinstance(dim, int):
-            raise NotImplementedError("named dimensions are not implemented: Unflatten needs an int for dim")
         self._require_tuple_int(unflattened_size)
         self.dim = dim
         self.unflattened_size = unflattened_size

@@ -1,0 +1,55 @@
+"""torch.nn.utils: gradients, parameters and packed sequences."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from . import rnn
+from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from .convert_parameters import parameters_to_vector, vector_to_parameters
+from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
+from .init import skip_init
+from .memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
+
+__all__ = [
+    "clip_grad_norm",
+    "clip_grad_norm_",
+    "clip_grads_with_norm_",
+    "clip_grad_value_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
+    "get_total_norm",
+    "parameters_to_vector",
+    "parametrizations",
+    "remove_spectral_norm",
+    "remove_weight_norm",
+    "rnn",
+    "skip_init",
+    "spectral_norm",
+    "stateless",
+    "vector_to_parameters",
+    "weight_norm",
+]
+
+_LAZY = {
+    "spectral_norm": "spectral_norm",
+    "remove_spectral_norm": "spectral_norm",
+    "weight_norm": "weight_norm",
+    "remove_weight_norm": "weight_norm",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module("." + _LAZY[name], __name__), name)
+    elif name in ("parametrizations", "parametrize", "stateless", "prune"):
+        value = importlib.import_module("." + name, __name__)
+    else:
+        raise AttributeError(f"module 'torch.nn.utils' has no attribute '{name}' (tinytorch lacks it)")
+    globals()[name] = value
+    return value
