@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,181 +19,72 @@ _NEGATIVE = (
 )
 
 
+#: torch warns of memory it must not write to once per process.
+_told_read_only: list[bool] = []
+
+
 def from_numpy(array: Any) -> Tensor:
     """A tensor over the memory of `array`. Raises TypeError for other objects and types, ValueError for negative strides."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
-    dtypes.from_numpy(array.dtype)
-    if not array.dtype.isnative:
-        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.")
-    if any(stride < 0 for stride in array.strides):
-        raise ValueError(_NEGATIVE)
-    if any(stride % array.itemsize for stride in array.strides):
-        raise ValueError("given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.")
-    if not array.flags.writeable:
-        import warnings
+    return wrap(shared_array(array))
 
+
+def shared_array(array: Any, warn: bool = True) -> np.ndarray:
+    """`array` as the memory of a tensor, checked as torch checks it; with `warn`, read-only memory is remarked upon once."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type_name(array)})")
+    dtypes.from_numpy(array.dtype)
+    if not array.flags.writeable and warn and not _told_read_only:
+        _told_read_only.append(True)
         warnings.warn(
             "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to this tensor "
             "will result in undefined behavior. You may want to copy the array to protect its data or make it writable before converting "
             "it to a tensor. This type of warning will be suppressed for the rest of this program.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=4,
         )
-    return wrap(anchored(np.asarray(array)))
-
-
-def infer(data: Any) -> tuple[np.ndarray, dtype]:
-    """Nested Python data as an array and the dtype torch infers for it."""
-    shape: list[int] = []
-    probe = data
-    while isinstance(probe, list | tuple) or (hasattr(probe, "__len__") and hasattr(probe, "__getitem__") and not isinstance(probe, str | bytes | dict | Tensor | np.generic)):
-        shape.append(len(probe))
-        if not len(probe):
-            break
-        probe = probe[0]
-        if len(shape) > 128:
-            raise ValueError("too many dimensions 'list'")
-    if isinstance(probe, str):
-        if shape:
-            raise ValueError(f"too many dimensions '{type(probe).__name__}'")
-        raise TypeError(f"new(): invalid data type '{type(probe).__name__}'")
-    flat: list[Any] = []
-    _flatten(data, shape, 0, flat)
-    category = -1
-    found: dtype | None = None
-    for item in flat:
-        if isinstance(item, bool | np.bool_):
-            rank, kind = 0, dtypes.bool_
-        elif isinstance(item, int):
-            rank, kind = 1, dtypes.int64
-        elif isinstance(item, float):
-            rank, kind = 2, (dtypes.float64 if isinstance(item, np.floating) else defaults.dtype)
-        elif isinstance(item, complex):
-            rank, kind = 3, (dtypes.complex128 if isinstance(item, np.complexfloating) else defaults.complex)
-        elif isinstance(item, Tensor | np.generic | np.ndarray):
-            kind = item._key.dtype if isinstance(item, Tensor) else dtypes.from_numpy(item.dtype)
-            rank = ("bool", "int", "float", "complex").index(kind.category)
-        else:
-            if isinstance(item, str):
-                raise TypeError(f"new(): invalid data type '{type(item).__name__}'")
-            raise RuntimeError(f"Could not infer dtype of {type(item).__name__}")
-        if found is None or rank > category:
-            found, category = kind, rank
-        elif rank == category and kind is not found:
-            from .promotion import promote_types
-
-            found = promote_types(found, kind)
-    chosen = found or defaults.dtype
-    return _fill(flat, shape, chosen), chosen
-
-
-def _flatten(data: Any, shape: list[int], depth: int, flat: list[Any]) -> None:
-    if depth == len(shape):
-        flat.append(data)
-        return
-    if not hasattr(data, "__len__") or isinstance(data, str):
-        raise TypeError("not a sequence")
-    if len(data) != shape[depth]:
-        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
-    if depth == len(shape) - 1:
-        flat.extend(data)
-        return
-    for item in data:
-        _flatten(item, shape, depth + 1, flat)
-
-
-def _fill(flat: list[Any], shape: list[int], kind: dtype) -> np.ndarray:
-    values = [item.item() if isinstance(item, Tensor | np.generic | np.ndarray) else item for item in flat]
-    for value in values:
-        if isinstance(value, list | tuple):
-            raise ValueError("only one element tensors can be converted to Python scalars") if not value else TypeError(
-                f"must be real number, not {type(value).__name__}"
-            )
-    return fill_array(values, kind).reshape(shape)
-
-
-def fill_array(values: list[Any], kind: dtype) -> np.ndarray:
-    """Python numbers as a one-dimensional array. Raises TypeError or RuntimeError with torch's texts."""
-    try:
-        if kind.category == "bool":
-            return np.array([bool(value) for value in values], np.bool_)
-        if kind.category == "int":
-            whole = [int(value) if not isinstance(value, complex) else _no_complex(value) for value in values]
-            limits = np.iinfo(kind.numpy)
-            if any(not limits.min <= value <= limits.max for value in whole):
-                return _wrapped_integers(whole, kind)
-            return np.array(whole, kind.numpy)
-        if kind.category == "float":
-            return np.array([_no_complex(v) if isinstance(v, complex) else float(v) for v in values], np.float64).astype(kind.numpy)
-        return np.array(values, np.complex128).astype(kind.numpy)
-    except OverflowError:
-        raise RuntimeError("Overflow when unpacking long long") from None
-
-
-def _no_complex(value: complex) -> Any:
-    raise RuntimeError("value cannot be converted to type double without overflow") if value.imag else TypeError(
-        "must be real number, not complex"
-    )
-
-
-def _wrapped_integers(values: list[int], kind: dtype) -> np.ndarray:
-    for value in values:
-        if not -(2**63) <= value < (2**64 if kind is dtypes.uint64 else 2**63):
-            raise RuntimeError("Overflow when unpacking long long")
-    names = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
-    if kind.name in names:
-        raise RuntimeError(f"value cannot be converted to type {names[kind.name]} without overflow")
-    return np.array([value % (1 << (8 * kind.itemsize)) for value in values], kind.numpy)
+    if any(stride % array.itemsize for stride in array.strides):
+        raise ValueError("given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.")
+    if any(stride < 0 for stride in array.strides):
+        raise ValueError(_NEGATIVE)
+    if not array.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.")
+    return anchored(np.asarray(array))
 
 
 def tensor_from(data: Any, kind: dtype | None, copy: bool) -> np.ndarray:
     """The array behind `torch.tensor(data)` (copy) or `torch.as_tensor(data)`."""
     if isinstance(data, Tensor):
+        if data._key.special not in (None, "strided", "meta"):
+            return data._key.data("tensor")  # type: ignore[no-any-return]
+        if data._key.special == "meta":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         array = data._array
         if kind is not None and data._key.dtype is not kind:
-            return cast_array(array, kind)
+            return cast_in_order(array, kind)
         return layout.copy(array) if copy else array
-    if isinstance(data, np.ndarray | np.generic):
-        array = np.asarray(data)
-        if not array.dtype.isnative:
-            array = array.astype(array.dtype.newbyteorder("="))
-        if array.dtype.kind in "OSU":
-            raise TypeError(
-                f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: float64, float32, "
-                "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
-            )
-        source = dtypes.from_numpy(array.dtype)
-        if kind is not None and kind is not source:
-            return np.ascontiguousarray(cast_array(array, kind))
-        if copy or any(stride < 0 for stride in array.strides):
-            return np.array(array, order="C")
-        return anchored(array)
-    if kind is None:
-        array, _ = infer(data)
-        return array
-    if isinstance(data, bool | int | float | complex):
-        return fill_array([data], kind).reshape(())
-    array, found = infer(data)
-    if found is kind:
-        return array
-    if kind.category == "int" and found.category == "float":
-        return cast_array(array, kind)
-    if found.category == "int" and kind.category == "int":
-        return fill_array(array.reshape(-1).tolist(), kind).reshape(array.shape)
-    if found is defaults.dtype and kind is dtypes.float64:
-        return _again(data, kind)
-    if found.category in ("float", "complex") and kind.category in ("float", "complex"):
-        return _again(data, kind)
-    return cast_array(array, kind)
+    if isinstance(data, np.ndarray):
+        array = shared_array(data, warn=not copy)
+        if kind is not None and kind is not dtypes.from_numpy(array.dtype):
+            return cast_in_order(array, kind)
+        return layout.copy(array) if copy else array
+    if hasattr(data, "__dlpack__"):
+        from .exchange import array_of_dlpack
+
+        array = array_of_dlpack(data)
+        if kind is not None and kind is not dtypes.from_numpy(array.dtype):
+            return cast_in_order(array, kind)
+        return layout.copy(array) if copy else array
+    return read_data(data, kind)
 
 
-def _again(data: Any, kind: dtype) -> np.ndarray:
-    """Convert Python floats straight to `kind`, not through the default dtype."""
-    shape = infer(data)[0].shape
-    flat: list[Any] = []
-    _flatten(data, list(shape), 0, flat)
-    return _fill(flat, list(shape), kind)
+def cast_in_order(array: np.ndarray, kind: dtype) -> np.ndarray:
+    """`cast_array` in the memory order `torch.preserve_format` prescribes."""
+    out = cast_array(array, kind)
+    if out.flags.c_contiguous and array.flags.c_contiguous:
+        return out
+    ordered = layout.empty(array.shape, layout.preserved_strides(array), kind.numpy)
+    ordered[...] = out
+    return ordered
 
 
 def cast_array(array: np.ndarray, kind: dtype) -> np.ndarray:
@@ -217,48 +109,52 @@ def cast_array(array: np.ndarray, kind: dtype) -> np.ndarray:
             return array.astype(kind.numpy)
         if array.dtype.kind in "c" or kind.category == "complex":
             return array.astype(kind.numpy)
-        if kind in dtypes.FLOAT8 or array.dtype.kind == "V":
+        if kind in dtypes.FLOAT8:
+            return to_float8(array, kind)
+        if array.dtype.kind == "V":
             return array.astype(np.float32).astype(kind.numpy)
         return array.astype(kind.numpy)
     finally:
         unhush(token)
 
 
-def storage_bytes(tensor: Any) -> tuple[Any, ...]:
-    """What a pickle holds of a storage: its identity among this pickle's objects and its bytes."""
-    storage = storage_of(tensor)
-    return SharedBytes.of(storage), None
+class Memory:
+    """A storage on its way through pickle: copying shares it, pickling writes its bytes, each tensor for itself as torch's do."""
 
+    __slots__ = ("root",)
 
-class SharedBytes:
-    """A storage inside a pickle. One object per storage, so that pickle's memo keeps sharing intact."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self._array: np.ndarray | None = None
-
-    @classmethod
-    def of(cls, storage: Any) -> SharedBytes:
-        held: SharedBytes | None = getattr(storage, "_pickled", None)
-        content = storage._bytes.tobytes()
-        if held is None or held.content != content:
-            held = cls(content)
-            storage._pickled = held
-            held._storage = storage  # type: ignore[attr-defined]  # keeps the storage, and so this object's identity, alive
-        return held
-
-    def array(self) -> np.ndarray:
-        if self._array is None:
-            self._array = np.frombuffer(bytearray(self.content), np.uint8)
-        return self._array
+    def __init__(self, root: np.ndarray) -> None:
+        self.root = root
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (SharedBytes, (self.content,))
+        return (_memory_of, (bytes_of(self.root).tobytes(),))
+
+
+def _memory_of(content: bytes) -> Memory:
+    return Memory(np.frombuffer(bytearray(content), np.uint8) if content else np.empty(0, np.uint8))
+
+
+def reduced(tensor: Any) -> tuple[Any, ...]:
+    """What pickle and copy.copy are told of a tensor: its memory, the window on it, and its attributes."""
+    meta = tensor._key.special == "meta"
+    return (
+        rebuild_tensor,
+        (
+            type(tensor),
+            None if meta else Memory(storage_of(tensor)._root),
+            tensor._key.dtype,
+            tuple(tensor._array.shape),
+            layout.element_strides(tensor._array),
+            tensor.storage_offset(),
+            tensor.requires_grad,
+            dict(tensor.__dict__),
+        ),
+    )
 
 
 def rebuild_tensor(
     cls: type,
-    source: tuple[SharedBytes, None],
+    memory: Memory | None,
     kind: dtype,
     shape: tuple[int, ...],
     strides: tuple[int, ...],
@@ -266,15 +162,35 @@ def rebuild_tensor(
     requires_grad: bool,
     state: dict[str, Any],
 ) -> Any:
-    """The tensor a pickle describes."""
-    root = source[0].array()
+    """The tensor that `reduced` described."""
     size = kind.itemsize
-    array = np.ndarray(shape, kind.numpy, root, offset * size, tuple([stride * size for stride in strides]))
-    tensor = make(cls, array, key_of(array))
+    if memory is None:
+        from .dispatch import meta_tensor
+
+        blank = meta_tensor(shape, kind, strides)
+        tensor = make(cls, blank._array, blank._key)
+    else:
+        array = window_on(memory.root, kind, shape, strides, offset)
+        tensor = make(cls, array, key_of(array))
     tensor._requires_grad = requires_grad
     if state:
         tensor.__dict__.update(state)
     return tensor
+
+
+def window_on(root: np.ndarray, kind: dtype, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> np.ndarray:
+    """An array of `kind` over the memory of `root`; strides and offset count elements. Bounds are the caller's concern."""
+    size = kind.itemsize
+    scaled = tuple([stride * size for stride in strides])
+    if root.dtype is kind.numpy and root.flags.c_contiguous:
+        if root.shape == shape and root.strides == scaled and not offset:
+            return root
+        if root.size:
+            return np.ndarray(shape, kind.numpy, root, offset * size, scaled)
+    if not root.size or 0 in shape:
+        empty = np.empty(0, kind.numpy)
+        return empty.reshape(shape) if 0 in shape else np.ndarray(shape, kind.numpy, bytes_of(root), offset * size, scaled)
+    return np.ndarray(shape, kind.numpy, bytes_of(root), offset * size, scaled)
 
 
 def _class_reference(cls: type) -> Any:

@@ -47,9 +47,9 @@ def guarded(operator: Operator, call: Callable[..., Any]) -> Callable[..., Any]:
     return guard
 
 
-def tensors_of(operator: Operator, args: tuple[Any, ...]) -> Iterator[Any]:
-    """The tensors among an operator's arguments."""
-    for argument, value in zip(operator.arguments, args, strict=True):
+def tensors_of(operator: Operator, args: tuple[Any, ...], start: int = 0) -> Iterator[Any]:
+    """The tensors among an operator's arguments from number `start` on."""
+    for argument, value in zip(operator.arguments[start:] if start else operator.arguments, args, strict=True):
         if argument.is_tensor and value is not None:
             if argument.is_list:
                 yield from (item for item in value if item is not None)
@@ -469,6 +469,8 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     from . import mutation
 
     self = args[0]
+    if _overwritten(operator, args):
+        return self
     args = complete(operator, args)
     if modes.layers and draws(operator):
         transforms["guard_inplace"](operator, args)
@@ -481,6 +483,10 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         operator.options["inplace_check"](*args)
     if self._key.special == "strided" and not operator.options.get("overlaps"):
         _check_overlap(self._array)
+    if operator.family == "pointwise" or operator.options.get("separate"):
+        for tensor in tensors_of(operator, args[1:], 1):
+            if tensor is not self and tensor._counter is self._counter and self._counter is not None:
+                _check_separate(self._array, tensor._array)
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
         _check_promotion(operator, self, args)
@@ -514,7 +520,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
             unhush(token)
     mutation.bump(self)
     if before is not None:
-        others = tuple([before if value is self else value for value in args])
+        others = tuple([mutation.self_as_was(self, before) if value is self else value for value in args])
         mutation.write_history(operator, self, before, others)
     return self
 
@@ -526,6 +532,60 @@ def _check_overlap(array: np.ndarray) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
             "tensor before performing the operation."
         )
+
+
+def _check_separate(written: np.ndarray, read: np.ndarray) -> None:
+    """Raises RuntimeError with torch's text if an operand lies partly in the memory to be overwritten."""
+    if not written.size or not read.size:
+        return
+    if not all(layout.is_dense(a.shape, layout.element_strides(a)) for a in (written, read)):
+        return
+    first, second = (a.__array_interface__["data"][0] for a in (written, read))
+    if first < second + read.nbytes and second < first + written.nbytes and not (first == second and written.strides == read.strides):
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
+            "the tensor before performing the operation."
+        )
+
+
+def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
+    """Write a ufunc's result over `args[0]` at once, if the operands are of one type, in whatever layout, and nothing is recorded."""
+    from .mutation import refresh
+    from .tensor import VIEW
+
+    if operator.family != "pointwise" or not uses_ufunc(operator) or operator.options.get("result") == "bool" or modes.inference:
+        return False
+    self = args[0]
+    key = getattr(self, "_key", None)
+    if key is None or self._extra is not None or 0 in self._array.strides:
+        return False
+    element_type = key.dtype
+    if element_type not in operator.compiled.fast_keys:
+        return False
+    arrays = []
+    for position in operator.tensor_positions:
+        tensor = args[position]
+        key = getattr(tensor, "_key", None)
+        if key is not element_type and key is not element_type.strided:
+            return False
+        if modes.grad and tensor._requires_grad and not (tensor._requires_grad is VIEW and not refresh(tensor) and not tensor._base._requires_grad):
+            return False
+        arrays.append(tensor._array)
+    if any(len(args) > position and args[position] != default for position, default in operator.other_defaults):
+        return False
+    token = hush()
+    try:
+        operator.options["ufunc"](*arrays, out=self._array)
+    except ValueError:
+        return False
+    finally:
+        unhush(token)
+    counter = self._counter
+    if counter is None:
+        self._counter = [1]
+    else:
+        counter[0] += 1
+    return True
 
 
 def inplace_composite(operator: Operator, *args: Any, **kwargs: Any) -> Any:
@@ -606,11 +666,11 @@ def raise_stale(array: np.ndarray, element_type: dtypes.dtype, edge: Any, curren
     origin = ""
     if edge is not None:
         function, output = edge if edge.__class__ is tuple else (edge, 0)
-        origin = f", which is output {output} of {operation_name(function)}"
+        origin = f", which is output {output} of {operation_name(function)},"
     type_name = f"torch.{legacy_name(element_type)}Tensor"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{type_name} {list(array.shape)}]{origin}, is at version {current}; expected version {expected} instead. "
+        f"[{type_name} {list(array.shape)}]{origin} is at version {current}; expected version {expected} instead. "
         + (
             "Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
             "there or anywhere later. Good luck!"

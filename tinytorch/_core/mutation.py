@@ -168,15 +168,34 @@ class AsStridedBackward0(Node):
         if grad is None:
             return (None,)
         whole = strided_zeros(self.base_shape, self.base_strides, self.base_dtype, grad)
+        if _overlapping(self._shape, self.strides):
+            return (self._summed(whole, grad),)
         window = window_of(whole, grad._key.dtype, self._shape, self.strides, self.offset)
-        if any(step == 0 and size > 1 for size, step in zip(self._shape, self.strides, strict=True)):
-            # Repeated elements: each sighting of one contributes.
-            dims = [i for i, (size, step) in enumerate(zip(self._shape, self.strides, strict=True)) if step == 0 and size > 1]
-            grad = find("sum", "dim_IntList").call(grad, dims, True, None)
-            shape = tuple(1 if i in dims else size for i, size in enumerate(self._shape))
-            window = window_of(whole, grad._key.dtype, shape, self.strides, self.offset)
         find("copy").inplace(window, grad)
         return (whole,)
+
+    def _summed(self, whole: Any, grad: Any) -> Any:
+        """The cotangent where the window shows elements several times: each sighting contributes."""
+        if grad._key.dtype is not whole._key.dtype or not layout.is_dense(self.base_shape, self.base_strides):
+            raise NotImplementedError("derivative of an overlapping view of a tensor with gaps or another element type, written in place")
+        places = np.full((), self.offset, np.int64)
+        for size, step in zip(self._shape, self.strides, strict=True):
+            places = places[..., None] + np.arange(size, dtype=np.int64) * step
+        index = make(Tensor, places.reshape(-1), dtypes.int64)
+        flat = find("as_strided").call(whole, (whole._array.size,), (1,), 0)
+        summed = find("index_add").call(flat, 0, index, grad.reshape(-1), 1)
+        return find("as_strided").call(summed, self.base_shape, self.base_strides, 0)
+
+
+def _overlapping(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether two indices may show the same element."""
+    reach = 0
+    for step, size in sorted((step, size) for size, step in zip(shape, strides, strict=True) if size > 1):
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
 
 def window_of(whole: Any, element_type: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
     """A strided window on `whole`; it may see complex numbers as pairs of real ones, or pairs as complex numbers."""
@@ -287,7 +306,7 @@ def check_writable(tensor: Any, recording: bool | None = None) -> None:
     Raises RuntimeError with torch's text if not.
     """
     if modes.grad:
-        view = tensor._requires_grad is VIEW
+        view = tensor._base is not None
         own = wants(tensor)
         if own or recording:
             if view:
@@ -295,7 +314,8 @@ def check_writable(tensor: Any, recording: bool | None = None) -> None:
                     _refuse_view(tensor, indirect=False)
                 if own and tensor._base._edge is None:
                     raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-                refresh(tensor)
+                if tensor._requires_grad is VIEW:
+                    refresh(tensor)
             if own and tensor._edge is None:
                 raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     extra = tensor._extra
@@ -364,6 +384,23 @@ def as_was(value: Any, written: Any) -> Any:
     return twin
 
 
+def self_as_was(tensor: Any, before: Any) -> Tensor:
+    """`tensor` as another operand of the operator that overwrites it: same memory and counter, its former history."""
+    twin: Tensor = make(Tensor, tensor._array, tensor._key)
+    twin._counter = counter_of(tensor)
+    twin._requires_grad, twin._edge = before._requires_grad, before._edge
+    return twin
+
+
+def _date_back(node: Any, counter: Any, first: str) -> None:
+    """Operands in the memory just overwritten were saved as they were before: using them will raise."""
+    node = node[0] if node.__class__ is tuple else node
+    for name in node._saved_inputs:
+        saved = getattr(node, "saved_" + name)
+        if name != first and isinstance(saved, Tensor) and saved._counter is counter:
+            setattr(node, "version_" + name, getattr(node, "version_" + name) - 1)
+
+
 def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int) -> Any:
     """See backward.conform."""
     from .backward import conform as undo
@@ -424,6 +461,7 @@ def write_history(operator: Operator, self: Any, before: Tensor | None, args: tu
     probe._counter = self._counter
     record(probe, before, *args[1:])
     if probe._edge is not None:
+        _date_back(probe._edge, self._counter, operator.arguments[0].name)
         name = operator.options.get("inplace_node")
         if name is not None:
             renamed(probe._edge, name)

@@ -249,7 +249,7 @@ class PythonSignature:
             if argument.name == "self" and method:
                 continue
             shown = python_names.get(argument.name) or ("input" if argument.name == "self" and argument.is_tensor else argument.name)
-            if keyword.iskeyword(shown[:-1]):
+            if shown.endswith("_") and keyword.iskeyword(shown[:-1]):
                 shown = shown[:-1]
             self.parameters.append(Parameter(argument, shown, allow_number))
         if out:

@@ -20,7 +20,11 @@ class Anchor:
     __slots__ = ("__array_interface__", "owner")
 
     def __init__(self, array: np.ndarray) -> None:
-        self.__array_interface__ = array.__array_interface__
+        interface = array.__array_interface__
+        address, read_only = interface["data"]
+        if read_only:  # torch does not know read-only memory: writing to it is the caller's affair
+            interface = {**interface, "data": (address, False)}
+        self.__array_interface__ = interface
         self.owner = array
 
 

@@ -9,6 +9,10 @@ from typing import Any
 from .modes import modes
 
 
+#: torch.autograd.backward, filled in by that namespace.
+start_backward: list[Any] = [None]
+
+
 class AutogradMembers:
     """Attributes and methods of the graph around a tensor."""
 
@@ -57,12 +61,12 @@ class AutogradMembers:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if value and self._extra is not None and self._extra.inference and not modes.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
-        if value or self._base is None:
+        if self._base is None or (value and not self.requires_grad):
             self._requires_grad = value
         else:
             from .tensor import VIEW
 
-            self._requires_grad = VIEW  # its base may still want one
+            self._requires_grad = VIEW  # its base decides
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Change whether operations on this leaf are recorded; returns the tensor."""
@@ -231,9 +235,7 @@ class AutogradMembers:
 
     def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Add the derivatives of this tensor to the leaves' `.grad`. Source: torch's documentation, Tensor.backward."""
-        from ..autograd._functions import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        start_backward[0](self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Any:
         """The same elements without history; shares memory and version counter."""
@@ -249,6 +251,8 @@ class AutogradMembers:
 
     def detach_(self) -> Any:
         """Forget this tensor's history in place."""
+        if modes.inference:
+            return self  # histories stay untouched there
         if self._requires_grad is not True and self._requires_grad is not False:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 
-from . import dtypes, layout
+from . import dtypes
 
 _UNSUPPORTED = frozenset((dtypes.bfloat16, *dtypes.FLOAT8))
 
@@ -46,45 +45,49 @@ class BridgeMembers:
 
         Raises RuntimeError if the tensor requires grad, TypeError for types NumPy lacks.
         """
+        special = self._key.special
+        if special is not None and special != "strided":
+            if special != "meta":
+                return self._key.data("numpy")  # type: ignore[no-any-return]
+            if force:
+                raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         if self.requires_grad and not force:  # type: ignore[attr-defined]
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self._key.special not in (None, "strided", "meta"):
-            return self._key.data("numpy")  # type: ignore[no-any-return]
-        if self._key.special == "meta":
+        if special == "meta":
             raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
         if self._key.dtype in _UNSUPPORTED:
             from .dispatch import legacy_name
 
             raise TypeError(f"Got unsupported ScalarType {legacy_name(self._key.dtype)}")
-        shared: np.ndarray = self._array[...] if self._array.ndim else self._array.view()
+        shared: np.ndarray = self._array.view()
         return shared
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+    # NumPy asks for a `copy` argument here and warns without it; torch has none, and programs see the same warnings and refusals.
+    def __array__(self, dtype: Any = None) -> np.ndarray:
+        array: np.ndarray = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
 
-    def __array_wrap__(self, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> Any:
+    def __array_wrap__(self, array: Any) -> Any:
+        """What NumPy calls with the result of a ufunc on this tensor. Booleans become uint8, as torch has it."""
         from .construct import from_numpy
 
         if array.dtype == np.bool_:
             array = array.astype(np.uint8)
         return from_numpy(np.asarray(array))
 
-    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+    def __dlpack__(self, *, stream: Any = -1, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
         """A DLPack capsule over this tensor's memory. Source: DLPack, "Python Specification"."""
-        if self.requires_grad:  # type: ignore[attr-defined]
-            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-        options: dict[str, Any] = {}
-        if max_version is not None:
-            options["max_version"] = max_version
-        if copy is not None:
-            options["copy"] = copy
-        return self.numpy().__dlpack__(**options)
+        from .exchange import capsule_of
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+        return capsule_of(self, stream, max_version, dl_device, copy)
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        """(device type, index) for DLPack. Raises ValueError for meta tensors."""
+        from .exchange import DLDeviceType
+
+        if self._key.special == "meta":
+            raise ValueError("Unknown device type meta for Dlpack")
+        return (DLDeviceType.kDLCPU, 0)
 
     # Copies ---------------------------------------------------------------------------------------------------------------------
 
@@ -95,32 +98,12 @@ class BridgeMembers:
         return copy_tensor(self, memo)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickling: the storage's bytes and the window on them, so that tensors sharing a storage still do after loading."""
-        from .construct import rebuild_tensor, storage_bytes
+        """Pickling: the storage's bytes and the window on them; gradients and history stay behind."""
+        from .construct import reduced
 
-        if not self.is_leaf:  # type: ignore[attr-defined]
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  "
-                "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, "
-                "see https://github.com/pytorch/pytorch/pull/103001"
-                if protocol == "deepcopy"
-                else "cannot pickle a tensor that is not a leaf: detach it first"
-            )
-        state = dict(self.__dict__)
-        arguments = (
-            type(self),
-            storage_bytes(self),
-            self._key.dtype,
-            tuple(self._array.shape),
-            layout.element_strides(self._array),
-            self.storage_offset(),  # type: ignore[attr-defined]
-            self.requires_grad,  # type: ignore[attr-defined]
-            state,
-        )
-        return (rebuild_tensor, arguments)
+        if self._key.special not in (None, "strided", "meta"):
+            return self._key.data("pickle")
+        return reduced(self)
 
     def __setstate__(self, state: Any) -> None:
         self.__dict__.update(state)
-
-    def __copy__(self) -> Any:
-        return copy._reconstruct(self, None, *self.__reduce_ex__(4))  # type: ignore[attr-defined]

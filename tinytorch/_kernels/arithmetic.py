@@ -221,3 +221,8 @@ def logaddexp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     infinite = np.isinf(larger.real) & (larger.real == smaller.real)
     out = larger + np.log1p(np.exp(np.where(infinite, 0, smaller - larger)))
     return np.where(infinite & (larger.real < 0), a, np.where(infinite, np.log(np.exp(a) + np.exp(b)), out)).astype(a.dtype)
+
+
+def heaviside(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """1 above 0, 0 below, `values` at 0; where x is nan, 0."""
+    return np.where(x == 0, values, (x > 0).astype(x.dtype))

@@ -404,7 +404,7 @@ def channel_shuffle(self: np.ndarray, groups: int) -> np.ndarray:
     """Channels, the second dimension, dealt out to `groups` in turn."""
     batch, channels = self.shape[:2]
     grouped = self.reshape(batch, groups, channels // groups, -1)
-    return np.ascontiguousarray(grouped.swapaxes(1, 2)).reshape(self.shape)
+    return _repacked(grouped.swapaxes(1, 2), self.shape, self)
 
 
 def check_pixel_shuffle(shape: tuple[int, ...], factor: int) -> None:

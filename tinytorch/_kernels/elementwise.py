@@ -169,13 +169,6 @@ def rad2deg(x: np.ndarray) -> np.ndarray:
     return x * np.asarray(180 / math.pi, x.dtype)
 
 
-def logit(x: np.ndarray, eps: float | None) -> np.ndarray:
-    """log(x / (1 - x)), x first clamped to [eps, 1 - eps] if eps is given."""
-    if eps is not None:
-        x = np.clip(x, np.asarray(eps, x.dtype), np.asarray(1 - eps, x.dtype))
-    return np.log(x / (1 - x))
-
-
 def nan_to_num(x: np.ndarray, nan: float | None, posinf: float | None, neginf: float | None) -> np.ndarray:
     """nan, infinities replaced; by 0 and the type's extremes unless said otherwise."""
     if x.dtype.kind in "iub":

@@ -32,8 +32,13 @@ def require_lapack(kernel: str, array: np.ndarray) -> None:
 def column_major(array: np.ndarray, rows: int | None = None) -> np.ndarray:
     """`array` (*, M, N) laid out column by column; within columns of length `rows` if given."""
     *batch, m, n = array.shape
-    out = np.empty((*batch, n, m if rows is None else rows), array.dtype)
-    out = out[..., :m].swapaxes(-1, -2)
+    height = m if rows is None else rows
+    steps = [max(height, 1), 1]  # strides in elements, of dimensions of size 0 as if it were 1
+    for size, below in zip(reversed(batch), [max(height, 1) * max(n, 1), *map(lambda b: max(b, 1), reversed(batch))], strict=False):
+        steps.append(below * (steps[-1] if len(steps) > 2 else 1))
+    del size
+    strides = [step * array.itemsize for step in [*reversed(steps[2:]), 1, steps[0]]]
+    out: np.ndarray = np.ndarray(array.shape, array.dtype, np.empty(max(steps) * (batch[0] if batch else max(n, 1)) or 1, array.dtype), strides=strides)
     out[...] = array
     return out
 
@@ -115,8 +120,9 @@ def lu_factor(A: np.ndarray, pivot: bool = True) -> Arrays:
 def permutation(pivots: np.ndarray, size: int) -> np.ndarray:
     """Row swaps (*, K) counted from 1 as permutations (*, M): the p with (P A)[i] = A[p[i]]."""
     order = np.broadcast_to(np.arange(size), (*pivots.shape[:-1], size)).copy()
-    rows = order.reshape(-1, size)
-    swaps = pivots.reshape(-1, pivots.shape[-1]) - 1
+    count = int(np.prod(pivots.shape[:-1], dtype=np.int64))
+    rows = order.reshape(count, size)
+    swaps = pivots.reshape(count, pivots.shape[-1]) - 1
     batch = np.arange(rows.shape[0])
     for k in range(swaps.shape[1]):
         other = swaps[:, k]

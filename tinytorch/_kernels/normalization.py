@@ -254,6 +254,8 @@ def batch_norm(
         axes = (0, *range(2, x.ndim))
         count = x.size // max(channels, 1)
         mean = precise_sum(x, axes) / x.dtype.type(max(count, 1))
+        if kept is not x.dtype:
+            mean = mean.astype(kept).astype(x.dtype)  # torch keeps the mean in 16 bits, and the variance is around that
         out = np.subtract(x, mean.reshape(broadcast))
         variance = _square_sum(out) / x.dtype.type(max(count, 1))
         rate = 1 / np.sqrt(variance + x.dtype.type(eps))

@@ -216,7 +216,7 @@ def aminmax(self: np.ndarray, dim: int | None = None, keepdim: bool = False) -> 
         )
     if self.size == 0 and dim is not None and self.ndim and self.shape[dim] == 0:
         raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
-    _refuse_complex(self, "aminmax_cpu" if dim is not None else "aminmax_allreduce_cpu")
+    _refuse_complex(self, "aminmax_cpu")
     axes = axes_of(self, None if dim is None else (dim,))
     return (
         np.minimum.reduce(self, axis=axes, keepdims=keepdim, out=...),

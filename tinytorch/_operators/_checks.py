@@ -24,16 +24,21 @@ def check_alpha(common, self, other, alpha):
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
 
 
-def check_sub(common, self, other, alpha):
-    if _is_bool(self) and _is_bool(other):
+def refuse_bool_difference(both):
+    """Raise torch's RuntimeError for a difference with one boolean operand, or two."""
+    if both:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
         )
+    raise RuntimeError(
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+        "`logical_not()` operator instead."
+    )
+
+
+def check_sub(common, self, other, alpha):
     if _is_bool(self) or _is_bool(other):
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-            "`logical_not()` operator instead."
-        )
+        refuse_bool_difference(_is_bool(self) and _is_bool(other))
     check_alpha(common, self, other, alpha)
 
 

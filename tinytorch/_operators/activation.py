@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch._core.declare import composite, op, pointwise
 from tinytorch._kernels import activation as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators import _checks
 from tinytorch._operators.adjoint import flat
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -275,7 +276,7 @@ def _logit(self: np.ndarray, eps: float | None = None) -> np.ndarray:
     return kernels.logit(self, eps)
 
 
-logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", _logit, result="float")
+logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", _logit, result="float", check=_checks.kernel_refuses("logit_cpu", "complex"))
 logit_backward = pointwise(
     "logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor",
     kernels.logit_backward,

@@ -179,7 +179,7 @@ copysign_scalar = pointwise(
 copysign_scalar.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())))
 nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False)
 nextafter.vjp(self=lambda grad: grad, other=lambda grad, other_shape: grad.new_zeros(other_shape))
-heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", np.heaviside, upcast=False, check=_checks.check_heaviside, fast_keys=_checks.float_keys)
+heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", kernels.heaviside, upcast=False, check=_checks.check_heaviside)
 gcd = pointwise("gcd(Tensor self, Tensor other) -> Tensor", np.gcd, nondifferentiable=True, check=_checks.kernel_refuses("gcd_cpu", "bool", "float", "complex"))
 lcm = pointwise("lcm(Tensor self, Tensor other) -> Tensor", np.lcm, nondifferentiable=True, check=_checks.kernel_refuses("lcm_cpu", "bool", "float", "complex"))
 xlogy = pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", kernels.xlogy, result="float")

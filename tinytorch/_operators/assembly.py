@@ -8,6 +8,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
+from tinytorch._kernels.memory_order import channels_last_like
 
 # Joining -------------------------------------------------------------------------------------------------------------------
 
@@ -299,10 +300,10 @@ def _edge_padding(name: str, rank: int, reflect: bool) -> Any:
     width = 2 * rank
 
     def pad(self: Any, padding: Any) -> Any:
-        return kernels.edge_pad(self, padding, rank, reflect)
+        return channels_last_like(kernels.edge_pad(self, padding, rank, reflect), self)
 
     def transpose(grad_output: Any, self: Any, padding: Any) -> Any:
-        return kernels.edge_pad_backward(grad_output, self.shape, padding, rank, reflect)
+        return channels_last_like(kernels.edge_pad_backward(grad_output, self.shape, padding, rank, reflect), self)
 
     forward = op(
         f"{name}(Tensor self, SymInt[{width}] padding) -> Tensor",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import composite, op
+from tinytorch._core.declare import composite, find, op
 from tinytorch._kernels import convolution as kernels
 from tinytorch._kernels.memory_order import channels_last_like
 
@@ -157,7 +157,7 @@ def _convolve(input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> 
     first = convolution(real, weight_real, bias_real, *geometry)
     second = convolution(imaginary, weight_imaginary, None, *geometry)
     third = convolution(real + imaginary, weight_real + weight_imaginary, bias_sum, *geometry)
-    return first - second + (third - first - second) * 1j
+    return first - second + find("mul", "Scalar").call(third - first - second, 1j)
 
 
 def _plain(

@@ -151,17 +151,6 @@ def _sinc(grad, self):
     return masked(angle * angle == 0, grad.new_zeros(()), slope)
 
 
-logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", kernels.logit, result="float", check=_checks.kernel_refuses("logit_cpu", "complex"))
-logit.vjp(self=lambda grad, self, eps: _logit(grad, self, eps))
-
-
-def _logit(grad, self, eps):
-    slope = grad / (self * (1 - self))
-    if eps is None:
-        return masked((self < 0) | (self > 1), grad.new_full((), math.nan), slope)
-    return masked((self < eps) | (self > 1 - eps), grad.new_zeros(()), slope)
-
-
 nan_to_num = pointwise(
     "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor", kernels.nan_to_num, upcast=False
 )
@@ -244,6 +233,5 @@ for _name, _target in (("special_erf", erf), ("special_erfc", erfc), ("special_e
                        ("special_gammaln", lgamma), ("special_digamma", digamma), ("special_psi", digamma), ("special_i0", i0), ("special_log1p", log1p),
                        ("special_sinc", sinc), ("special_expit", sigmoid)):  # fmt: skip
     composite(f"{_name}(Tensor self) -> Tensor", lambda self, _target=_target: _target(self), module="special")
-composite("special_logit(Tensor self, float? eps=None) -> Tensor", lambda self, eps=None: logit(self, eps), module="special")
 composite("special_polygamma(int n, Tensor self) -> Tensor", lambda n, self: polygamma(n, self), module="special")
 composite("special_round(Tensor self, *, int decimals=0) -> Tensor", lambda self, decimals=0: self.round(decimals=decimals), module="special")

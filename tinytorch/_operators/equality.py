@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from .._core import dtypes
 from .._core.declare import composite, op
-from .._core.promotion import SCALAR_TYPE_NAMES
+from .._core.promotion import SCALAR_TYPE_NAMES, result_type_of
 
 
 @op("equal(Tensor self, Tensor other) -> bool", out=False, nondifferentiable=True)
 def equal(self: np.ndarray, other: np.ndarray) -> bool:
     """Same shape and equal elements; nan equals nothing."""
     if self.dtype != other.dtype:
-        raise RuntimeError(f"Expected all tensors to have the same dtype, but got {self.dtype} and {other.dtype}")
+        common = result_type_of([(dtypes.from_numpy(array.dtype), "dim") for array in (self, other)]).numpy
+        self, other = self.astype(common), other.astype(common)
     return self.shape == other.shape and bool(np.array_equal(self, other))
 
 

@@ -47,9 +47,6 @@ def cholesky_cotangent(grad: Any, L: Any, upper: bool) -> Any:
         L, grad = mH(L), mH(grad)
     product = mH(L).matmul(grad).tril()
     middle = (product + mH(product.tril(-1))) * 0.5
-    if middle.dtype.is_complex:  # a diagonal of real numbers
-        diagonal = middle.diagonal(0, -2, -1)
-        middle = middle - (diagonal - diagonal.real).diag_embed()
     below = solve_triangular(L, middle, False, False, False)
     return solve_triangular(mH(L), below, True, True, False)
 

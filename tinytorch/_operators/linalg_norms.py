@@ -331,11 +331,9 @@ composite("matrix_exp(Tensor self) -> Tensor", lambda self: linalg_matrix_exp(se
 @composite("linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", module="linalg", out=False)
 def linalg_vander(x: Any, N: int | None = None) -> Any:
     """(*, M) to (*, M, N): the powers 0 to N - 1 of every element."""
-    if x.dim() < 1:
-        raise RuntimeError("linalg.vander: x must have at least one dimension")  # torch indexes the last dimension
-    if N is not None and N <= 1:
-        raise RuntimeError(f"N must be greater than 1, but got {N}.")
-    count = x.shape[-1] if N is None else N
+    count = N if N is not None else x.shape[-1] if x.dim() else 1
+    if count <= 1:
+        raise RuntimeError("N must be greater than 1.")
     if x.dtype.category in ("bool", "int"):
         x = x.to(find("sum").call(x).dtype)
     powers = x.unsqueeze(-1).expand(*x.shape, count - 1)

@@ -477,7 +477,9 @@ def cross(self: Any, other: Any, dim: int | None = None) -> Any:
 @composite("linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", module="linalg")
 def linalg_vecdot(x: Any, y: Any, dim: int = -1) -> Any:
     """The dot product along dim, x conjugated."""
-    return (conj(x) * y).sum(dim)
+    if x.dim() == 1 and y.dim() == 1:
+        return vdot(x, y)
+    return (x.conj() * y).sum(dim)
 
 
 @composite(

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op, reduction
+from tinytorch._core.promotion import SCALAR_TYPE_NAMES, result_type_of
 from tinytorch._kernels import reducing as kernels
+from tinytorch._operators import _checks
 from tinytorch._operators.adjoint import conj
 from tinytorch._operators.reducing import Dims, logsumexp_shift, restored, wrapped
 
@@ -78,6 +81,18 @@ norm_dim.vjp(
 @op("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", upcast=True, out=False)
 def dist(self: np.ndarray, other: np.ndarray, p: float) -> np.ndarray:
     """The p-norm of the difference."""
+    if self.dtype != other.dtype or self.dtype.kind in "biu":
+        standings: list[Any] = [
+            (dtypes.from_numpy(array.dtype), "dim" if array.ndim else "zero_dim") for array in (self, other)
+        ]
+        if dtypes.bool_ in (standings[0][0], standings[1][0]):
+            _checks.refuse_bool_difference(standings[0][0] is standings[1][0])
+        common = result_type_of(standings)
+        if common.category == "int":
+            raise RuntimeError(
+                f"norm(): input dtype should be either floating point or complex. Got {SCALAR_TYPE_NAMES[common]} instead."
+            )
+        self, other = self.astype(common.numpy), other.astype(common.numpy)
     return kernels.vector_norm(np.subtract(self, other, out=...), p)
 
 

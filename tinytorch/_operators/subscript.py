@@ -397,7 +397,7 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
     Keys and values that need checking are left to the general path, as is everything that ends in an error.
     """
     array = self._array
-    if not array.ndim:
+    if not array.ndim or 0 in array.strides:
         return False
     data = value
     if value.__class__ not in (float, int):

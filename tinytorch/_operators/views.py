@@ -150,6 +150,8 @@ t.vjp(self=lambda grad: grad.t())
 
 @view("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)")
 def expand(self, size, implicit):
+    if not self.ndim and (not size or min(size) >= 0):
+        return restride(self, tuple(size), (0,) * len(size))
     if len(size) < self.ndim:
         raise RuntimeError(
             f"expand(torch.{_legacy(self)}Tensor{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._core import backward as engine
+from .._core import tensor_autograd
 from .._core.modes import modes
 from .._core.node import Node
 from .._core.size import Size
@@ -242,3 +243,6 @@ def _batched(
         rows.append(grad(sources, targets, row, keep or not last, create, allow_unused=allow_unused, materialize_grads=materialize))
     stack = find("stack").call
     return tuple([None if column[0] is None else stack(list(column), 0) for column in zip(*rows, strict=True)])
+
+
+tensor_autograd.start_backward[0] = backward

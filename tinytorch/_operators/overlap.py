@@ -12,4 +12,8 @@ for _name in _ALLOWED:
     for _operator in registry.get(_name, ()):
         _operator.options["overlaps"] = True
 
+#: These are told apart from reading what they write: partly shared memory is refused.
+for _operator in registry.get("copy", ()):
+    _operator.options["separate"] = True
+
 del assembly, conversion, indexing
