@@ -8,122 +8,13 @@ import numpy as np
 
 from ._core import dtypes
 from ._core import promotion as _promotion
-from ._core.construct import from_numpy, tensor_from
 from ._core.device import device as _device
-from ._core.device import device_in_force, device_of, refuse_transfer
-from ._core.dispatch import meta_tensor, number_type
+from ._core.device import device_in_force, device_of
+from ._core.dispatch import number_type
 from ._core.dtypes import defaults, dtype
 from ._core.storage import UntypedStorage
-from ._core.tensor import Tensor, wrap
+from ._core.tensor import Tensor
 from .autograd._functions import is_grad_enabled, is_inference_mode_enabled  # noqa: F401
-
-
-def _place(tensor: Tensor, device: Any) -> Tensor:
-    place = _device(device) if device is not None and not isinstance(device, _device) else device
-    if place is None:
-        place = device_in_force()
-    if place is None or place.type == "cpu":
-        return tensor
-    if place.type == "meta":
-        return meta_tensor(tensor._array.shape, tensor.dtype)
-    refuse_transfer(place)
-
-
-def _dtype(function: str, kind: Any) -> Any:
-    if kind is None or isinstance(kind, dtype):
-        return kind
-    if kind in (float, int, bool, complex):
-        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[kind]
-    from ._core.sealed import type_name
-
-    raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type_name(kind)}")
-
-
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """A tensor with a copy of `data`: nested sequences, numbers, arrays. Source: torch's documentation, torch.tensor."""
-    kind = _dtype("tensor", dtype)
-    if isinstance(data, Tensor):
-        import warnings
-
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-            UserWarning,
-            stacklevel=2,
-        )
-    result = _place(wrap(tensor_from(data, kind, copy=True)), device)
-    if requires_grad:
-        if result.dtype.category not in ("float", "complex"):
-            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-        result._requires_grad = True
-    return result
-
-
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a tensor, sharing memory and history where possible. Source: torch's documentation, torch.as_tensor."""
-    kind = _dtype("as_tensor", dtype)
-    if isinstance(data, Tensor):
-        return data.to(device=device, dtype=kind) if device is not None or kind is not None else data
-    return _place(wrap(tensor_from(data, kind, copy=False)), device)
-
-
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
-    """`obj` as a tensor, copied or not as asked. Source: torch's documentation, torch.asarray."""
-    kind = _dtype("asarray", dtype)
-    if isinstance(obj, Tensor):
-        result = obj.to(dtype=kind or obj.dtype, device=device, copy=bool(copy))
-        if copy is False and result is not obj:
-            raise ValueError("can't alias tensor with dtype or device other than its own")
-        result = result.detach() if not requires_grad and result.requires_grad else result
-        return result.requires_grad_() if requires_grad else result
-    shared = isinstance(obj, np.ndarray)
-    if isinstance(obj, memoryview | bytearray | bytes) and not shared:
-        result = frombuffer(obj, dtype=kind or defaults.dtype)
-        result = result.clone() if copy else result
-    else:
-        if copy is False and not shared and not hasattr(obj, "__array__"):
-            raise ValueError("can't alias an arbitrary sequence into a tensor.")
-        result = wrap(tensor_from(obj, kind, copy=bool(copy) if shared else False))
-    result = _place(result, device)
-    return result.requires_grad_() if requires_grad else result
-
-
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
-    """A one-dimensional tensor over the memory of a buffer object. Source: torch's documentation, torch.frombuffer."""
-    view = memoryview(buffer)
-    length = view.nbytes
-    if not length:
-        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
-    if not 0 <= offset < length:
-        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1")
-    size = dtype.itemsize
-    if count < 0:
-        if (length - offset) % size:
-            raise ValueError(
-                f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({size})"
-            )
-        count = (length - offset) // size
-    elif offset + count * size > length:
-        raise ValueError(
-            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than actual buffer length ({length} bytes)"
-        )
-    array = np.frombuffer(view, np.uint8)[offset : offset + count * size].view(dtype.numpy)
-    result = from_numpy(array) if dtype.numpy.kind != "V" else wrap(array)
-    return result.requires_grad_() if requires_grad else result
-
-
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor over the memory of any object that speaks DLPack."""
-    if isinstance(ext_tensor, Tensor):
-        return ext_tensor.clone() if copy else ext_tensor.view_as(ext_tensor)
-    array = np.from_dlpack(ext_tensor)
-    if copy:
-        array = array.copy()
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return from_numpy(array)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -188,21 +79,59 @@ def is_same_size(input: Any, other: Any) -> bool:
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether values of one type may be stored as the other. Source: torch's documentation, torch.can_cast."""
-    return _promotion.can_cast(from_, to)
+    return _promotion.can_cast(_need_dtype("can_cast", "from_", 1, from_), _need_dtype("can_cast", "to", 2, to))
 
 
-promote_types = _promotion.promote_types
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest type that holds both. Raises RuntimeError for float8 and wide unsigned types. Source: torch's documentation."""
+    return _promotion.promote_types(_need_dtype("promote_types", "type1", 1, type1), _need_dtype("promote_types", "type2", 2, type2))
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
-    """The type that an operation on both would compute in."""
+_PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
+
+
+def _need_dtype(function: str, name: str, position: int, value: Any) -> dtype:
+    if isinstance(value, dtype):
+        return value
+    if isinstance(value, type) and value in _PYTHON_TYPES:
+        return _PYTHON_TYPES[value]
+    from ._core.sealed import type_name
+
+    raise TypeError(f"{function}(): argument '{name}' (position {position}) must be torch.dtype, not {type_name(value)}")
+
+
+def result_type(*args: Any) -> dtype:
+    """result_type(tensor1, tensor2): the type that an operation on both, tensors or numbers, would compute in."""
     operands: list[tuple[dtype, str]] = []
+    if len(args) != 2 or not all(isinstance(value, Tensor | int | float | complex | np.generic) for value in args):
+        from ._core.sealed import type_name
+
+        got = ", ".join(type_name(value) for value in args)
+        forms = ("(Tensor tensor, Tensor other)", "(Number scalar, Tensor tensor)", "(Tensor tensor, Number other)", "(Number scalar1, Number scalar2)")
+        raise TypeError(
+            f"result_type() received an invalid combination of arguments - got ({got}), but expected one of:\n"
+            + "".join(f" * {form}\n{_misfit(form, args)}" for form in forms)
+        )
+    tensor1, tensor2 = args
     for value in (tensor1, tensor2):
         if isinstance(value, Tensor):
             operands.append((value.dtype, "dim" if value.dim() else "zero_dim"))
         else:
             operands.append((number_type(value), "wrapped"))
     return _promotion.result_type_of(operands, defaults.dtype)  # type: ignore[arg-type]
+
+
+def _misfit(form: str, args: tuple[Any, ...]) -> str:
+    """The line of torch's report that marks the arguments a form cannot take."""
+    from ._core.sealed import type_name
+
+    if len(args) != 2:
+        return ""
+    shown = []
+    for value, wanted in zip(args, form[1:-1].split(", "), strict=True):
+        fits = isinstance(value, Tensor if wanted.startswith("Tensor") else int | float | complex | np.generic)
+        shown.append(type_name(value) if fits else f"!{type_name(value)}!")
+    return f"      didn't match because some of the arguments have invalid types: ({', '.join(shown)})\n"
 
 
 def get_default_dtype() -> dtype:
@@ -212,8 +141,12 @@ def get_default_dtype() -> dtype:
 
 def set_default_dtype(d: dtype) -> None:
     """Change the type of floating tensors made without naming one. Raises TypeError for other types."""
-    if not isinstance(d, dtype) or not d.is_floating_point:
+    if not isinstance(d, dtype):
+        raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
+    if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
+    if d in dtypes.FLOAT8:
+        raise TypeError(f"couldn't find storage object {_promotion.SCALAR_TYPE_NAMES[d]}Storage")
     defaults.set(d)
 
 

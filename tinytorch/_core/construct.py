@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, layout
-from .dtypes import defaults, dtype
+from .dtypes import dtype
+from .sealed import type_name
 from .storage import anchored, bytes_of, storage_of
 from .tensor import Tensor, TensorMeta, key_of, make, wrap
+from .tensor_data import read_data, to_float8
 
 _NEGATIVE = (
     "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "

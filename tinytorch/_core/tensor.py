@@ -152,7 +152,7 @@ def set_array(tensor: Any, array: np.ndarray) -> None:
 
 from .tensor_autograd import AutogradMembers  # noqa: E402  (mixins need the helpers above)
 from .tensor_bridge import BridgeMembers  # noqa: E402
-from .tensor_properties import PropertyMembers  # noqa: E402
+from .tensor_properties import PropertyMembers, protect  # noqa: E402
 
 
 class Tensor(PropertyMembers, AutogradMembers, BridgeMembers, TensorBase, metaclass=TensorMeta):
@@ -166,10 +166,11 @@ class Tensor(PropertyMembers, AutogradMembers, BridgeMembers, TensorBase, metacl
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         return getattr(self, name)
 
-    __hash__ = object.__hash__
+    __hash__ = PropertyMembers.__hash__
 
 
 register_plain(Tensor)
+protect(AutogradMembers)
 
 
 def wrap(array: np.ndarray) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,10 +57,6 @@ class PropertyMembers:
         return int(self._array.size * self._array.itemsize)
 
     @property
-    def names(self) -> tuple[None, ...]:
-        return (None,) * self._array.ndim
-
-    @property
     def is_meta(self) -> bool:
         return self._key.special == "meta"
 
@@ -67,8 +64,15 @@ class PropertyMembers:
     def is_cpu(self) -> bool:
         return self._key.special != "meta"
 
-    is_cuda = is_mps = is_xpu = is_ipu = is_hpu = is_mtia = is_maia = is_vulkan = is_xla = property(lambda self: False)
-    is_sparse = is_sparse_csr = is_mkldnn = is_quantized = is_nested = property(lambda self: False)
+    @property
+    def name(self) -> None:
+        return None
+
+    @property
+    def volatile(self) -> bool:
+        """Always False; torch dropped the notion and says so."""
+        warnings.warn("volatile was removed (Variable.volatile is always False)", UserWarning, stacklevel=2)
+        return False
 
     def size(self, dim: Any = None) -> Any:
         """The shape, or the size of one dimension. Raises IndexError when `dim` is out of range."""
@@ -85,6 +89,10 @@ class PropertyMembers:
         strides = layout.element_strides(self._array)
         if dim is None:
             return strides
+        if dim.__class__ is not int:
+            from .signature import wrong_type
+
+            dim = wrong_type("stride", "dim", 1, "int", dim, as_int=True)
         return strides[_wrap(dim, self._array.ndim)]
 
     def dim(self) -> int:
@@ -132,9 +140,15 @@ class PropertyMembers:
         rank = {layouts.channels_last: 4, layouts.channels_last_3d: 5}.get(memory_format)
         return self._array.ndim == rank and layout.is_channels_last(self._array.shape, layout.element_strides(self._array))
 
-    def dim_order(self) -> tuple[int, ...]:
+    def dim_order(self, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+        """Dimensions from the one with the largest stride to the smallest. Raises RuntimeError if asked about ambiguous orders."""
         strides = layout.element_strides(self._array)
-        return tuple(sorted(range(self._array.ndim), key=lambda dim: (-strides[dim], dim)))
+        shape = self._array.shape
+        if ambiguity_check is not False:
+            steps = [stride for size, stride in zip(shape, strides, strict=True) if size != 1]
+            if len(set(steps)) != len(steps) or 0 in shape or 1 in shape:
+                _refuse_ambiguity(self, ambiguity_check)
+        return tuple(sorted(range(len(shape)), key=lambda dim: -strides[dim]))
 
     def is_floating_point(self) -> bool:
         return self._key.dtype.is_floating_point  # type: ignore[no-any-return]
@@ -228,11 +242,22 @@ class PropertyMembers:
 
     def __float__(self) -> float:
         self._one_element()
-        return float(self.item())
+        value = self.item()
+        return float(value) if value.__class__ is not complex else float(_real_part(value, "double"))
 
     def __int__(self) -> int:
         self._one_element()
-        return int(self.item())
+        value = self.item()
+        return int(value) if value.__class__ is not complex else int(_real_part(value, "int64_t"))
+
+    __nonzero__ = __bool__
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reversed__(self) -> Any:
+        """This tensor with every dimension in reverse."""
+        return self if not self._array.ndim else self.flip(tuple(range(self._array.ndim)))  # type: ignore[attr-defined]
 
     def __complex__(self) -> complex:
         self._one_element()
@@ -253,7 +278,7 @@ class PropertyMembers:
         return iter(self.unbind(0))  # type: ignore[attr-defined]
 
     def __contains__(self, element: Any) -> bool:
-        if isinstance(element, PropertyMembers | int | float | complex | bool):
+        if isinstance(element, PropertyMembers | int | float | complex | bool | np.number):
             return bool((self == element).any())  # type: ignore[attr-defined]
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
@@ -284,12 +309,50 @@ class PropertyMembers:
         if dtype is None:
             from .dispatch import legacy_name
 
-            return f"torch.{legacy_name(self.dtype)}Tensor"
+            place = "meta." if self._key.special == "meta" else ""
+            return f"torch.{place}{legacy_name(self.dtype)}Tensor"
         if dtype in (int, float, bool, complex):
             raise ValueError(f"invalid type: '{dtype.__name__}'")
         if not isinstance(dtype, str | type | dtypes.dtype):
             raise TypeError("dtype must be a type, str, or dtype object")
         return self.to(legacy_dtype(dtype))  # type: ignore[attr-defined]
+
+
+def _real_part(value: complex, name: str) -> float:
+    if value.imag:
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    return value.real
+
+
+def _refuse_ambiguity(tensor: Any, check: Any) -> None:
+    raise NotImplementedError("Tensor.dim_order(ambiguity_check=...) of a tensor whose order of dimensions is ambiguous")
+
+
+def _never(name: str) -> Any:
+    """A property that is False for every tensor here."""
+    return property(lambda self: False)
+
+
+for _name in ("cuda", "mps", "xpu", "ipu", "hpu", "mtia", "maia", "vulkan", "xla", "sparse", "sparse_csr", "mkldnn", "quantized", "nested"):
+    setattr(PropertyMembers, f"is_{_name}", _never(_name))
+
+
+def _read_only(name: str) -> Any:
+    def refuse(self: Any, *value: Any) -> None:
+        raise AttributeError(f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
+
+    return refuse
+
+
+def protect(cls: type[Any]) -> None:
+    """Attributes without a setter say what torch's say when a program sets or deletes them."""
+    for name, member in list(vars(cls).items()):
+        if isinstance(member, property) and member.fset is None:
+            refuse = _read_only(name)
+            setattr(cls, name, property(member.fget, refuse, refuse, member.__doc__))
+
+
+protect(PropertyMembers)
 
 
 def legacy_dtype(kind: Any) -> Any:

@@ -32,13 +32,13 @@ def require_lapack(kernel: str, array: np.ndarray) -> None:
 def column_major(array: np.ndarray, rows: int | None = None) -> np.ndarray:
     """`array` (*, M, N) laid out column by column; within columns of length `rows` if given."""
     *batch, m, n = array.shape
-    height = m if rows is None else rows
-    steps = [max(height, 1), 1]  # strides in elements, of dimensions of size 0 as if it were 1
-    for size, below in zip(reversed(batch), [max(height, 1) * max(n, 1), *map(lambda b: max(b, 1), reversed(batch))], strict=False):
-        steps.append(below * (steps[-1] if len(steps) > 2 else 1))
-    del size
-    strides = [step * array.itemsize for step in [*reversed(steps[2:]), 1, steps[0]]]
-    out: np.ndarray = np.ndarray(array.shape, array.dtype, np.empty(max(steps) * (batch[0] if batch else max(n, 1)) or 1, array.dtype), strides=strides)
+    height = max(m if rows is None else rows, 1)
+    outer, step = [], height * max(n, 1)  # in elements; a dimension of size 0 counts as 1
+    for size in reversed(batch):
+        outer.append(step)
+        step *= max(size, 1)
+    strides = [stride * array.itemsize for stride in (*reversed(outer), 1, height)]
+    out: np.ndarray = np.ndarray(array.shape, array.dtype, np.empty(step, array.dtype), strides=strides)
     out[...] = array
     return out
 

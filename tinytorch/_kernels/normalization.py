@@ -254,16 +254,19 @@ def batch_norm(
         axes = (0, *range(2, x.ndim))
         count = x.size // max(channels, 1)
         mean = precise_sum(x, axes) / x.dtype.type(max(count, 1))
-        if kept is not x.dtype:
-            mean = mean.astype(kept).astype(x.dtype)  # torch keeps the mean in 16 bits, and the variance is around that
         out = np.subtract(x, mean.reshape(broadcast))
         variance = _square_sum(out) / x.dtype.type(max(count, 1))
         rate = 1 / np.sqrt(variance + x.dtype.type(eps))
-        if running_mean is not None and count:
-            running_mean[...] = momentum * mean + (1 - momentum) * widen(running_mean)
-        if running_var is not None and count:
-            unbiased = variance * (count / (count - 1)) if count > 1 else variance * np.inf
-            running_var[...] = momentum * unbiased + (1 - momentum) * widen(running_var)
+        if kept.name == "bfloat16":
+            rate = _move_statistics_bfloat16(
+                mean, variance, count, momentum, eps, running_mean, running_var, kept
+            )
+        elif count:
+            if running_mean is not None:
+                running_mean[...] = momentum * mean + (1 - momentum) * widen(running_mean)
+            if running_var is not None:
+                unbiased = variance * (count / (count - 1)) if count > 1 else variance * np.inf
+                running_var[...] = momentum * unbiased + (1 - momentum) * widen(running_var)
         saved = mean.astype(kept, copy=False), rate.astype(kept, copy=False)
     else:
         assert running_mean is not None and running_var is not None
@@ -275,6 +278,33 @@ def batch_norm(
     if bias is not None:
         np.add(out, widen(bias).reshape(broadcast), out=out)
     return out.astype(dtype, copy=False), *saved
+
+
+def _move_statistics_bfloat16(
+    mean: np.ndarray,
+    variance: np.ndarray,
+    count: int,
+    momentum: float,
+    eps: float,
+    running_mean: Maybe,
+    running_var: Maybe,
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Move running statistics of type bfloat16, and return the reciprocal deviations, rounding wherever torch's arithmetic does."""
+
+    def rounded(values: np.ndarray | float) -> np.ndarray:
+        return np.asarray(values, np.float32).astype(dtype).astype(np.float32)
+
+    share = rounded(momentum)
+    rest = rounded(1 - share)
+    total = rounded(variance * np.float32(count))
+    if running_mean is not None and count:
+        running_mean[...] = rounded(share * rounded(mean)) + rounded(rest * widen(running_mean))
+    if running_var is not None and count:
+        unbiased = rounded(total / rounded(count - 1))
+        running_var[...] = share * unbiased + rounded(rest * widen(running_var))
+    rates: np.ndarray = 1 / np.sqrt(rounded(total / rounded(max(count, 1))) + np.float32(eps))
+    return rates
 
 
 def _square_sum(centred: np.ndarray) -> np.ndarray:

@@ -6,12 +6,11 @@ import numpy as np
 
 from .._core import dtypes, layout, layouts
 from .._core.construct import cast_array
-from .._core.declare import composite, op, update
+from .._core.declare import composite, op, pointwise, update
 from .._core.device import device as device_class
 from .._core.device import refuse_transfer
 from .._core.dispatch import meta_tensor
 from .._core.tensor import Tensor
-from ._shared import conj
 
 
 def arranged(array, memory_format, kind=None):
@@ -249,10 +248,14 @@ composite("resolve_conj(Tensor(a) self) -> Tensor(a)", lambda self: self)
 composite("resolve_neg(Tensor(a) self) -> Tensor(a)", lambda self: self)
 
 
+_conj = pointwise("_conj(Tensor self) -> Tensor", np.conjugate, node="ConjBackward0", inplace=False, out=False)
+_conj.vjp(self=lambda grad: _conj(grad) if grad.is_complex() else grad)
+
+
 @composite("conj(Tensor(a) self) -> Tensor(a)", out=False)
 def conjugate(self):
     """The complex conjugate; real tensors are returned as they are."""
-    return conj(self)
+    return _conj(self) if self._key.dtype.is_complex else self
 
 
 @composite("adjoint(Tensor(a) self) -> Tensor(a)", out=False)
@@ -262,4 +265,4 @@ def adjoint(self):
         if not self.dim():
             return self
         raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
-    return conj(self.transpose(-2, -1))
+    return conjugate.kernel(self.transpose(-2, -1))

@@ -177,7 +177,9 @@ class Optimizer:
                         )
                     args, kwargs = result
             out = func(*args, **kwargs)
-            for hook in chain(self._optimizer_step_post_hooks.values(), _global_optimizer_post_hooks.values()):
+            for hook in chain(
+                self._optimizer_step_post_hooks.values(), _global_optimizer_post_hooks.values()
+            ):
                 hook(self, args, kwargs)
             return out
 
@@ -197,19 +199,27 @@ class Optimizer:
         """Call `hook(optimizer, args, kwargs)` after every step."""
         return _add(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` before state_dict."""
         return _add(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after state_dict; it may return another one."""
         return _add(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before loading; it may return another one."""
         return _add(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` after loading."""
         return _add(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
@@ -228,7 +238,8 @@ class Optimizer:
             packed["params"] = [numbers[id(parameter)] for parameter in group["params"]]
             packed_groups.append(packed)
         packed_state = {
-            (numbers[id(key)] if isinstance(key, torch.Tensor) else key): value for key, value in self.state.items()
+            (numbers[id(key)] if isinstance(key, torch.Tensor) else key): value
+            for key, value in self.state.items()
         }
         result: dict[str, Any] = {"state": packed_state, "param_groups": packed_groups}
         for post_hook in self._optimizer_state_dict_post_hooks.values():
@@ -260,7 +271,8 @@ class Optimizer:
         if len(groups) != len(saved_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(
-            len(own["params"]) != len(saved["params"]) for own, saved in zip(groups, saved_groups, strict=True)
+            len(own["params"]) != len(saved["params"])
+            for own, saved in zip(groups, saved_groups, strict=True)
         ):
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
@@ -344,12 +356,19 @@ class Optimizer:
         self._take_names(param_group)
         for parameter in param_group["params"]:
             if not isinstance(parameter, torch.Tensor):
-                raise TypeError("optimizer can only optimize Tensors, but one of the params is " + torch.typename(parameter))
-            if not self.defaults.get("differentiable", None) and not (parameter.is_leaf or parameter.retains_grad):
+                raise TypeError(
+                    "optimizer can only optimize Tensors, but one of the params is "
+                    + torch.typename(parameter)
+                )
+            if not self.defaults.get("differentiable", None) and not (
+                parameter.is_leaf or parameter.retains_grad
+            ):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
             param_group.setdefault(name, default)
         params = param_group["params"]
         if len(params) != len(set(params)):
@@ -377,7 +396,9 @@ class Optimizer:
         if not any(named):
             return
         if not all(named):
-            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            raise ValueError(
+                "all optimizer params should be with/without names. Some param names are missing"
+            )
         param_group["param_names"] = [name for name, _ in param_group["params"]]
         param_group["params"] = [parameter for _, parameter in param_group["params"]]
 

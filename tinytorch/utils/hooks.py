@@ -67,7 +67,9 @@ class BackwardHook:
     lets the pre-hooks change them), that on the inputs' node calls the user's hooks with both.
     """
 
-    def __init__(self, module: Any, user_hooks: list[Callable[..., Any]], user_pre_hooks: list[Callable[..., Any]]) -> None:
+    def __init__(
+        self, module: Any, user_hooks: list[Callable[..., Any]], user_pre_hooks: list[Callable[..., Any]]
+    ) -> None:
         self.user_hooks = user_hooks
         self.user_pre_hooks = user_pre_hooks
         self.module = module
@@ -77,7 +79,9 @@ class BackwardHook:
         self.n_inputs = -1
         self.input_tensors_index: list[int] | None = None
 
-    def _mark_tensors(self, register: Callable[[Node], None], values: tuple[Any, ...]) -> tuple[Any, list[int] | None]:
+    def _mark_tensors(
+        self, register: Callable[[Node], None], values: tuple[Any, ...]
+    ) -> tuple[Any, list[int] | None]:
         places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
         if not (modes.grad and any(values[i].requires_grad for i in places)):
             return values, None
@@ -155,7 +159,9 @@ class BackwardHook:
             nothing = self._spread([], [], self.n_inputs)
             for hook in self.user_hooks:
                 result = hook(self.module, nothing, self.grad_outputs)
-                if result is not None and not (isinstance(result, tuple) and all(item is None for item in result)):
+                if result is not None and not (
+                    isinstance(result, tuple) and all(item is None for item in result)
+                ):
                     raise RuntimeError(
                         "Backward hook for Modules where no input requires gradient should always return None or None for all gradients."
                     )

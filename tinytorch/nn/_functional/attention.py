@@ -57,7 +57,8 @@ def _as_addend(mask: Any, name: str, other: Any, other_name: str, dtype: Any, co
         import warnings
 
         warnings.warn(
-            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.", stacklevel=3
+            f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both instead.",
+            stacklevel=3,
         )
     if floating:
         return mask
@@ -178,7 +179,9 @@ def multi_head_attention_forward(
         if key_padding_mask is not None:
             is_causal = False
     if embed_dim != embed_dim_to_check:
-        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {embed_dim}")
+        raise AssertionError(
+            f"was expecting embedding dimension of {embed_dim_to_check}, but got {embed_dim}"
+        )
     width = embed_dim // num_heads
     if width * num_heads != embed_dim:
         raise AssertionError(f"embed_dim {embed_dim} not divisible by num_heads {num_heads}")
@@ -224,7 +227,9 @@ def multi_head_attention_forward(
     source = k.size(1)
     if key_padding_mask is not None:
         if tuple(key_padding_mask.shape) != (batch, source):
-            raise AssertionError(f"expecting key_padding_mask shape of {(batch, source)}, but got {key_padding_mask.shape}")
+            raise AssertionError(
+                f"expecting key_padding_mask shape of {(batch, source)}, but got {key_padding_mask.shape}"
+            )
         spread = key_padding_mask.view(batch, 1, 1, source).expand(-1, num_heads, -1, -1)
         spread = spread.reshape(groups, 1, source)
         attn_mask = spread if attn_mask is None else attn_mask + spread
@@ -232,7 +237,7 @@ def multi_head_attention_forward(
         dropout_p = 0.0
     if need_weights:
         if is_causal and attn_mask is None:
-            raise AssertionError("FIX" "ME: is_causal not implemented for need_weights")
+            raise AssertionError("FIXME: is_causal not implemented for need_weights")
         scaled = q * math.sqrt(1.0 / float(width))
         turned = k.transpose(-2, -1)
         scores = ops.bmm(scaled, turned) if attn_mask is None else ops.baddbmm(attn_mask, scaled, turned)

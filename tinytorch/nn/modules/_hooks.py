@@ -137,7 +137,9 @@ class HookMembers:
     _is_full_backward_hook: bool | None
     forward: Any
 
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(module, grad_output)` before this module's gradients are computed; it may return other ones."""
         handle = _register(self._backward_pre_hooks, hook)
         if prepend:
@@ -269,7 +271,9 @@ class HookMembers:
             self._hook_last_node(partial, args, result)
         return result
 
-    def _run_forward_hook(self, number: int, hook: Any, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
+    def _run_forward_hook(
+        self, number: int, hook: Any, args: Any, kwargs: dict[str, Any], result: Any
+    ) -> Any:
         if number in self._forward_hooks_with_kwargs or number in _global_forward_hooks_with_kwargs:
             return hook(self, args, kwargs, result)
         return hook(self, args, result)
@@ -297,7 +301,11 @@ class HookMembers:
         """Non-full backward hooks go on the node that made the (first) output."""
         first = result
         while not isinstance(first, Tensor):
-            first = next(v for v in first.values() if isinstance(v, Tensor)) if isinstance(first, dict) else first[0]
+            first = (
+                next(v for v in first.values() if isinstance(v, Tensor))
+                if isinstance(first, dict)
+                else first[0]
+            )
         node = first.grad_fn
         if node is not None:
             for hook in hooks:

@@ -83,7 +83,18 @@ class _LazyTransposed(_LazyConvXdMixin):
         dtype: Any = None,
     ) -> None:
         super().__init__(
-            0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode, device, dtype
+            0,
+            0,
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            groups,
+            False,
+            dilation,
+            padding_mode,
+            device,
+            dtype,
         )
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels

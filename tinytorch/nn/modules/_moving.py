@@ -18,12 +18,20 @@ _NAMES = {
 def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
     """(device, dtype, non_blocking, memory_format) from `to`'s three forms: a device and a dtype, a dtype, a tensor."""
     first = args[0] if args else None
-    form = "dtype" if isinstance(first, dtype) else "tensor" if isinstance(first, Tensor) or "tensor" in kwargs else "device"
+    form = (
+        "dtype"
+        if isinstance(first, dtype)
+        else "tensor"
+        if isinstance(first, Tensor) or "tensor" in kwargs
+        else "device"
+    )
     names = _NAMES[form]
     values = dict(zip(names, args, strict=False))
     unknown = [name for name in kwargs if name not in (*names, "memory_format") or name in values]
     if unknown or len(args) > len(names) or not (args or kwargs):
-        given = ", ".join([type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()])
+        given = ", ".join(
+            [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()]
+        )
         raise TypeError(
             "to() received an invalid combination of arguments - got (" + given + "), but expected one of:\n"
             " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "

@@ -81,7 +81,9 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> Any:
         """Add several values at the end."""
         if not isinstance(values, container_abcs.Iterable) or isinstance(values, Tensor):
-            raise TypeError("ParameterList.extend should be called with an iterable, but got " + type(values).__name__)
+            raise TypeError(
+                "ParameterList.extend should be called with an iterable, but got " + type(values).__name__
+            )
         for value in values:
             self.append(value)
         return self
@@ -195,7 +197,8 @@ class ParameterDict(Module):
             for place, pair in enumerate(parameters):
                 if not isinstance(pair, container_abcs.Iterable):
                     raise TypeError(
-                        f"ParameterDict update sequence element #{place} should be Iterable; is" + type(pair).__name__
+                        f"ParameterDict update sequence element #{place} should be Iterable; is"
+                        + type(pair).__name__
                     )
                 if not len(pair) == 2:  # type: ignore[arg-type]
                     raise ValueError(
@@ -224,5 +227,3 @@ class ParameterDict(Module):
     def __ior__(self, other: ParameterDict) -> ParameterDict:
         self.update(other)
         return self
-
-

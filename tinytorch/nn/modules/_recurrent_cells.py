@@ -63,7 +63,9 @@ class RNNCellBase(Module):
     def _check(self, input: Any, hidden: Any) -> None:
         """Raises RuntimeError where sizes do not fit, in torch's words."""
         if input.size(1) != self.input_size:
-            raise RuntimeError(f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}")
+            raise RuntimeError(
+                f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}"
+            )
         if input.size(0) != hidden.size(0):
             raise RuntimeError(
                 f"Input batch size {input.size(0)} doesn't match hidden0 batch size {hidden.size(0)}"
@@ -132,7 +134,9 @@ class LSTMCell(RNNCellBase):
         if hx is not None:
             for place, value in enumerate(hx):
                 if value.dim() not in (1, 2):
-                    raise ValueError(f"LSTMCell: Expected hx[{place}] to be 1D or 2D, got {value.dim()}D instead")
+                    raise ValueError(
+                        f"LSTMCell: Expected hx[{place}] to be 1D or 2D, got {value.dim()}D instead"
+                    )
         batched = input.dim() == 2
         if not batched:
             input = input.unsqueeze(0)

@@ -110,7 +110,9 @@ class StateMembers:
         if getattr(self.__class__, "get_extra_state", None) is not StateMembers.get_extra_state:
             destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
-    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+    def state_dict(
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> Any:
         """Parameters and persistent buffers by name, sharing memory; detached unless `keep_vars`."""
         if args:
             warnings.warn(
@@ -186,7 +188,9 @@ class StateMembers:
                 if (first not in self._modules) if rest else (first not in own):
                     unexpected_keys.append(key)
 
-    def _load_one(self, name: str, key: str, target: Any, given: Any, assign: bool, errors: list[str]) -> None:
+    def _load_one(
+        self, name: str, key: str, target: Any, given: Any, assign: bool, errors: list[str]
+    ) -> None:
         if not (isinstance(given, Tensor) or hasattr(type(given), "__torch_function__")):
             errors.append(
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but received '
@@ -226,7 +230,9 @@ class StateMembers:
                 f"the checkpoint are {given.size()}, an exception occurred : {error.args}."
             )
 
-    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> _IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Any, strict: bool = True, assign: bool = False
+    ) -> _IncompatibleKeys:
         """Copy parameters and buffers from `state_dict` into this module and its children; with `assign`, take the tensors themselves.
 
         Raises RuntimeError for mismatching shapes and, if `strict`, for missing or unexpected keys.
@@ -261,9 +267,16 @@ class StateMembers:
         load(self, given, "")
         if strict:
             if unexpected:
-                errors.insert(0, "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{key}"' for key in unexpected)))
+                errors.insert(
+                    0,
+                    "Unexpected key(s) in state_dict: {}. ".format(
+                        ", ".join(f'"{key}"' for key in unexpected)
+                    ),
+                )
             if missing:
-                errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{key}"' for key in missing)))
+                errors.insert(
+                    0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{key}"' for key in missing))
+                )
         if errors:
             lines = "\n\t".join(errors)
             raise RuntimeError(f"Error(s) in loading state_dict for {self.__class__.__name__}:\n\t{lines}")

@@ -35,7 +35,9 @@ class TreeMembers:
     ) -> Iterator[tuple[str, Any]]:
         seen = set()
         modules = (
-            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
         )
         for module_prefix, module in modules:
             for name, value in get_members_fn(module):

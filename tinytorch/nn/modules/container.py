@@ -69,12 +69,16 @@ class Sequential(Module):
 
     def __add__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)!s} is given.")
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {type(other)!s} is given."
+            )
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Any) -> Any:
         if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)!s} is given.")
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {type(other)!s} is given."
+            )
         for number, module in enumerate(list(other), len(self)):
             self.add_module(str(number), module)
         return self
@@ -172,7 +176,9 @@ class ModuleList(Module):
         setattr(self, self._get_abs_string_index(idx), module)
 
     def __delitem__(self, idx: Any) -> None:
-        numbers = range(len(self._modules))[idx] if isinstance(idx, slice) else [self._get_abs_string_index(idx)]
+        numbers = (
+            range(len(self._modules))[idx] if isinstance(idx, slice) else [self._get_abs_string_index(idx)]
+        )
         for number in numbers:
             delattr(self, str(number))
         self._modules = {str(number): module for number, module in enumerate(self._modules.values())}
@@ -200,7 +206,9 @@ class ModuleList(Module):
             return self._get_name() + "()"
         lines = []
         for first, last, text in _grouped(texts):
-            shown = f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}"
+            shown = (
+                f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}"
+            )
             lines.append(_addindent(shown, 2))
         return self._get_name() + "(\n  " + "\n  ".join(lines) + "\n)"
 
@@ -227,7 +235,9 @@ class ModuleList(Module):
     def extend(self, modules: Iterable[Any]) -> Any:
         """Add several modules at the end."""
         if not isinstance(modules, container_abcs.Iterable):
-            raise TypeError("ModuleList.extend should be called with an iterable, but got " + type(modules).__name__)
+            raise TypeError(
+                "ModuleList.extend should be called with an iterable, but got " + type(modules).__name__
+            )
         offset = len(self)
         for number, module in enumerate(modules):
             self.add_module(str(offset + number), module)
@@ -283,7 +293,8 @@ class ModuleDict(Module):
         """Add modules from a mapping or from pairs."""
         if not isinstance(modules, container_abcs.Iterable):
             raise TypeError(
-                "ModuleDict.update should be called with an iterable of key/value pairs, but got " + type(modules).__name__
+                "ModuleDict.update should be called with an iterable of key/value pairs, but got "
+                + type(modules).__name__
             )
         if isinstance(modules, OrderedDict | ModuleDict | container_abcs.Mapping):
             for key, module in modules.items():
@@ -291,7 +302,10 @@ class ModuleDict(Module):
             return
         for place, pair in enumerate(modules):
             if not isinstance(pair, container_abcs.Iterable):
-                raise TypeError(f"ModuleDict update sequence element #{place} should be Iterable; is" + type(pair).__name__)
+                raise TypeError(
+                    f"ModuleDict update sequence element #{place} should be Iterable; is"
+                    + type(pair).__name__
+                )
             if not len(pair) == 2:  # type: ignore[arg-type]
                 raise ValueError(
                     f"ModuleDict update sequence element #{place} has length {len(pair)}; 2 is required"  # type: ignore[arg-type]

@@ -125,7 +125,9 @@ class _ConvNd(Module):
 
     def extra_repr(self) -> str:
         rank = len(self.padding)
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        text = (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        )
         if self.padding != (0,) * rank:
             text += f", padding={self.padding}"
         if self.dilation != (1,) * len(self.dilation):
@@ -188,7 +190,9 @@ class _PlainConv(_ConvNd):
         convolve = getattr(F, self._function)
         if self.padding_mode != "zeros":
             padded = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-            return convolve(padded, weight, bias, self.stride, type(self)._tuple(0), self.dilation, self.groups)
+            return convolve(
+                padded, weight, bias, self.stride, type(self)._tuple(0), self.dilation, self.groups
+            )
         return convolve(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def forward(self, input: Any) -> Any:
@@ -298,7 +302,14 @@ class _ConvTransposeNd(_ConvNd):
         )
         convolve = getattr(F, self._function)
         return convolve(
-            input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            output_padding,
+            self.groups,
+            self.dilation,
         )
 
 

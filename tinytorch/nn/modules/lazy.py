@@ -22,7 +22,9 @@ class LazyModuleMixin:
     def _save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
         for name, parameter in self._parameters.items():
             if parameter is not None:
-                destination[prefix + name] = parameter if is_lazy(parameter) or keep_vars else parameter.detach()
+                destination[prefix + name] = (
+                    parameter if is_lazy(parameter) or keep_vars else parameter.detach()
+                )
         for name, buffer in self._buffers.items():
             if buffer is not None and name not in self._non_persistent_buffers_set:
                 destination[prefix + name] = buffer if is_lazy(buffer) or keep_vars else buffer.detach()

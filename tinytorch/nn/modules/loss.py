@@ -61,6 +61,7 @@ __all__ = [
     "LinearCrossEntropyLoss",
 ]
 
+
 class LinearCrossEntropyLoss(_WeightedLoss):
     """Cross-entropy of a linear map's output; the map belongs to the loss."""
 

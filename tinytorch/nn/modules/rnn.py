@@ -209,7 +209,9 @@ class RNNBase(Module):
 
     def get_expected_hidden_size(self, input: Any, batch_sizes: Any) -> tuple[int, int, int]:
         """(layers times directions, batch, width of the hidden state)."""
-        return self._hidden_size(input, batch_sizes, self.proj_size if self.proj_size > 0 else self.hidden_size)
+        return self._hidden_size(
+            input, batch_sizes, self.proj_size if self.proj_size > 0 else self.hidden_size
+        )
 
     def check_hidden_size(
         self, hx: Any, expected_hidden_size: Any, msg: str = "Expected hidden size {}, got {}"
@@ -252,7 +254,13 @@ class RNNBase(Module):
             word = "D instead" if self.mode != "RNN_TANH" and self.mode != "RNN_RELU" else "D tensor instead"
             raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}{word}")
         batched = input.dim() == 3
-        return (input if batched else input.unsqueeze(0 if self.batch_first else 1)), None, None, None, batched
+        return (
+            (input if batched else input.unsqueeze(0 if self.batch_first else 1)),
+            None,
+            None,
+            None,
+            batched,
+        )
 
     def _run(self, input: Any, batch_sizes: Any, state: Any) -> tuple[Any, Any]:
         sizes = batch_sizes.tolist() if batch_sizes is not None else None
@@ -283,7 +291,9 @@ class _OneState(RNNBase):
         else:
             if batch_sizes is None and hx.dim() != (3 if batched else 2):
                 kind, rank = ("batched 3-D", 3) if batched else ("unbatched 2-D", 2)
-                raise RuntimeError(f"For {kind} input, hx should also be {rank}-D but got {hx.dim()}-D tensor")
+                raise RuntimeError(
+                    f"For {kind} input, hx should also be {rank}-D but got {hx.dim()}-D tensor"
+                )
             hx = hx if batched else hx.unsqueeze(1)
             hx = self.permute_hidden(hx, sorted_indices)
         self.check_forward_args(data, hx, batch_sizes)
@@ -350,7 +360,10 @@ class LSTM(RNNBase):
         """input (T, B, I), or batch first, unbatched or packed; hx: hidden (layers, B, P) and cell (layers, B, H)."""
         data, batch_sizes, sorted_indices, unsorted_indices, batched = self._unpack(input)
         if hx is None:
-            shapes = self.get_expected_hidden_size(data, batch_sizes), self.get_expected_cell_size(data, batch_sizes)
+            shapes = (
+                self.get_expected_hidden_size(data, batch_sizes),
+                self.get_expected_cell_size(data, batch_sizes),
+            )
             hx = tuple(torch.zeros(*shape, dtype=data.dtype, device=data.device) for shape in shapes)
             self.check_forward_args(data, hx, batch_sizes)
         else:

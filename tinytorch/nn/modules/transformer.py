@@ -84,7 +84,17 @@ class Transformer(Module):
     ) -> None:
         where = {"device": device, "dtype": dtype}
         super().__init__()
-        shared = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
+        shared = (
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+            bias,
+        )
         if custom_encoder is not None:
             self.encoder = custom_encoder
         else:
@@ -171,7 +181,8 @@ class TransformerEncoder(Module):
         self.mask_check = mask_check
         if reason:
             warnings.warn(
-                f"enable_nested_tensor is True, but self.use_nested_tensor is False because {reason}", stacklevel=2
+                f"enable_nested_tensor is True, but self.use_nested_tensor is False because {reason}",
+                stacklevel=2,
             )
 
     def forward(
@@ -179,7 +190,11 @@ class TransformerEncoder(Module):
     ) -> Any:
         """src (S, N, E), or batch first: the same shape."""
         padding = _as_addend(
-            src_key_padding_mask, "src_key_padding_mask", mask.dtype if mask is not None else None, "mask", src.dtype
+            src_key_padding_mask,
+            "src_key_padding_mask",
+            mask.dtype if mask is not None else None,
+            "mask",
+            src.dtype,
         )
         mask = _as_addend(mask, "mask", None, "", src.dtype, False)
         output = src
@@ -309,7 +324,11 @@ class TransformerEncoderLayer(Module):
     ) -> Any:
         """src (S, N, E), or batch first: the same shape."""
         padding = _as_addend(
-            src_key_padding_mask, "src_key_padding_mask", src_mask.dtype if src_mask is not None else None, "src_mask", src.dtype
+            src_key_padding_mask,
+            "src_key_padding_mask",
+            src_mask.dtype if src_mask is not None else None,
+            "src_mask",
+            src.dtype,
         )
         mask = _as_addend(src_mask, "src_mask", None, "", src.dtype, False)
         x = src
@@ -414,7 +433,9 @@ class TransformerDecoderLayer(Module):
         )[0]
         return self.dropout1(attended)
 
-    def _mha_block(self, x: Any, mem: Any, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False) -> Any:
+    def _mha_block(
+        self, x: Any, mem: Any, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False
+    ) -> Any:
         attended = self.multihead_attn(
             x,
             mem,

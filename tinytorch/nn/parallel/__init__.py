@@ -10,6 +10,15 @@ __all__ = ["data_parallel", "DataParallel"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("DistributedDataParallel", "DistributedDataParallelCPU", "parallel_apply", "replicate", "scatter", "gather"):
-        raise AttributeError(f"module 'torch.nn.parallel' has no attribute '{name}' (tinytorch lacks it: it runs in one process on the CPU)")
+    if name in (
+        "DistributedDataParallel",
+        "DistributedDataParallelCPU",
+        "parallel_apply",
+        "replicate",
+        "scatter",
+        "gather",
+    ):
+        raise AttributeError(
+            f"module 'torch.nn.parallel' has no attribute '{name}' (tinytorch lacks it: it runs in one process on the CPU)"
+        )
     raise AttributeError(f"module 'torch.nn.parallel' has no attribute '{name}'")

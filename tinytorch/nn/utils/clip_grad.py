@@ -41,7 +41,9 @@ def get_total_norm(
 
 
 @no_grad()
-def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None) -> None:
+def clip_grads_with_norm_(
+    parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None
+) -> None:
     """Scale the gradients by max_norm / total_norm where that is below one."""
     parameters, _ = _listed(parameters)
     grads = [p.grad for p in parameters if p.grad is not None]

@@ -145,9 +145,7 @@ def _pack(input: Any, lengths: list[int]) -> tuple[Any, Any]:
             "pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability."
         )
     if lengths[0] > steps:
-        raise RuntimeError(
-            f"start (0) + length ({lengths[0]}) exceeds dimension size ({steps})."
-        )
+        raise RuntimeError(f"start (0) + length ({lengths[0]}) exceeds dimension size ({steps}).")
     sizes = [sum(1 for length in lengths if length > t) for t in range(lengths[0])]
     rows = [t * batch + b for t, size in enumerate(sizes) for b in range(size)]
     flat = input.reshape(steps * batch, *input.shape[2:])
@@ -156,7 +154,10 @@ def _pack(input: Any, lengths: list[int]) -> tuple[Any, Any]:
 
 
 def pad_packed_sequence(
-    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+    sequence: PackedSequence,
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    total_length: int | None = None,
 ) -> tuple[Any, Any]:
     """The padded sequences (T, B, *) in their original order, and their lengths."""
     longest = sequence.batch_sizes.size(0)
@@ -225,5 +226,3 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
     """The list of sequences that was packed."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
-
-

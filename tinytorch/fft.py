@@ -1,0 +1,22 @@
+"""torch.fft: discrete Fourier transforms, looked up among the declared operators when first asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn", "hfft", "ihfft",
+           "hfft2", "ihfft2", "hfftn", "ihfftn", "fftfreq", "rfftfreq", "fftshift", "ifftshift"]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    from ._core.front import function_of
+
+    found = function_of(name, "fft") if name in __all__ else None
+    if found is None:
+        raise AttributeError(f"module 'torch.fft' has no attribute '{name}' (tinytorch lacks it)")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

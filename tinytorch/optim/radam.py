@@ -1,0 +1,98 @@
+"""RAdam. Source: Liu et al. 2019, "On the Variance of the Adaptive Learning Rate and Beyond"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+from ._steps import as_number, check_lr, new_step, real, with_grads, zeros_like
+from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
+
+__all__ = ["RAdam"]
+
+
+class RAdam(Optimizer):
+    """Adam whose first steps are rectified. Source: torch's documentation, torch.optim.RAdam."""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: Any = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        if not 0.0 <= lr:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if not 0.0 <= eps:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        if not 0.0 <= betas[0] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index 0: {betas[0]}")
+        if not 0.0 <= betas[1] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index 1: {betas[1]}")
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    @_use_grad_for_differentiable
+    def step(self, closure: Any = None) -> Any:
+        """One step; `closure` computes the loss anew."""
+        loss = _with_gradients(closure)
+        for group in self.param_groups:
+            for parameter, grad in with_grads(group, "RAdam"):
+                self._update(
+                    group, parameter, -grad if group["maximize"] else grad, self._state_of(group, parameter)
+                )
+        return loss
+
+    def _state_of(self, group: dict[str, Any], parameter: Any) -> dict[str, Any]:
+        state = self.state[parameter]
+        if len(state) == 0:
+            state["step"] = new_step()
+            state["exp_avg"] = zeros_like(parameter)
+            state["exp_avg_sq"] = zeros_like(parameter)
+        return state  # type: ignore[no-any-return]
+
+    def _update(self, group: dict[str, Any], parameter: Any, grad: Any, state: dict[str, Any]) -> None:
+        lr = as_number(group["lr"])
+        beta1, beta2 = group["betas"]
+        step = state["step"]
+        step += 1
+        count = step.item()
+        if group["weight_decay"] != 0:
+            if group["decoupled_weight_decay"]:
+                parameter.mul_(1 - lr * group["weight_decay"])
+            else:
+                grad = grad.add(parameter, alpha=group["weight_decay"])
+        parameter, grad, mean, square = real(parameter, grad, state["exp_avg"], state["exp_avg_sq"])
+        mean.lerp_(grad, 1 - beta1)
+        square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        correction = 1 - beta2**count
+        corrected = mean / (1 - beta1**count)
+        longest = 2 / (1 - beta2) - 1
+        length = longest - 2 * count * (beta2**count) / correction
+        if length <= 5.0:
+            parameter.add_(corrected * lr, alpha=-1.0)
+            return
+        rectified = ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)) ** 0.5
+        root = square.sqrt()
+        root = root.add(group["eps"]) if group["differentiable"] else root.add_(group["eps"])
+        parameter.add_(corrected * lr * ((correction**0.5) / root) * rectified, alpha=-1.0)
