@@ -167,7 +167,12 @@ def errors(T, log):
     log.tries(lambda: (x * 2).backward(1))
     log.tries(lambda: backward([x.sum(), x.sum()], [None]))
     log.tries(lambda: grad(x.sum(), T.ones(1)))
-    for options in ({}, {"allow_unused": True}, {"materialize_grads": True}, {"allow_unused": False, "materialize_grads": True}):
+    for options in (
+        {},
+        {"allow_unused": True},
+        {"materialize_grads": True},
+        {"allow_unused": False, "materialize_grads": True},
+    ):
         log.tries(lambda: grad(x.sum(), leaf(T, 1.0), **options))
     log.tries(lambda: x.sum().backward(inputs=[]))
     log.tries(lambda: x.sum().backward(inputs=T.ones(1)))

@@ -49,13 +49,13 @@ def outside(T, log):
     log.note([i.is_inference(), v.is_inference(), v._base is x, v.requires_grad])
     log.note([i[0].is_inference(), i[0]._base, i.view(1, 2).is_inference(), i.detach().is_inference()])
     log.note([i.clone().is_inference(), str(i + x)])
+    log.tries(lambda: str(x.mul(2).copy_(i)))
     log.tries(lambda: i._version)
     log.tries(lambda: i * x)
     log.tries(lambda: i.add_(1))
     log.tries(lambda: i[:1].add_(1))
     log.tries(lambda: i.requires_grad_())
     log.tries(lambda: v.add_(1))
-    log.tries(lambda: str(x.mul(2).copy_(i)))
 
 
 @pytest.mark.parametrize("program", [inside, outside], ids=lambda program: program.__name__)

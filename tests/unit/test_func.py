@@ -19,7 +19,18 @@ torch = pytest.importorskip("torch")
 def scope_of(library: ModuleType) -> dict[str, Any]:
     """The transformations and some tensors, made in the given library."""
     transforms = importlib.import_module(f"{library.__name__}.func")
-    names = "vmap grad grad_and_value vjp jvp jacrev jacfwd hessian linearize functionalize".split()
+    names = [
+        "vmap",
+        "grad",
+        "grad_and_value",
+        "vjp",
+        "jvp",
+        "jacrev",
+        "jacfwd",
+        "hessian",
+        "linearize",
+        "functionalize",
+    ]
     scope = {name: getattr(transforms, name) for name in names}
     x = library.tensor([1.0, 2.0, 3.0])
     scope |= {
@@ -194,7 +205,7 @@ def test_results_hold_no_graph_of_a_finished_level() -> None:
     from tinytorch.func import grad, hessian, jacrev, vjp
 
     x = tinytorch.tensor([1.0, 2.0])
-    f = lambda a: (a.sin() * a).sum()  # noqa: E731
+    f = lambda a: (a.sin() * a).sum()
     value, pull = vjp(f, x)
     for result in (grad(f)(x), hessian(f)(x), jacrev(grad(f))(x), value, *pull(tinytorch.ones(()))):
         assert not result.requires_grad

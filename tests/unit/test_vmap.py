@@ -19,7 +19,18 @@ torch = pytest.importorskip("torch")
 def scope_of(library: ModuleType) -> dict[str, Any]:
     """The transformations and some tensors, made in the given library."""
     transforms = importlib.import_module(f"{library.__name__}.func")
-    names = "vmap grad grad_and_value vjp jvp jacrev jacfwd hessian linearize functionalize".split()
+    names = [
+        "vmap",
+        "grad",
+        "grad_and_value",
+        "vjp",
+        "jvp",
+        "jacrev",
+        "jacfwd",
+        "hessian",
+        "linearize",
+        "functionalize",
+    ]
     scope = {name: getattr(transforms, name) for name in names}
     x = library.tensor([1.0, 2.0, 3.0])
     scope |= {

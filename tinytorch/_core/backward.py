@@ -43,7 +43,12 @@ class Task:
     """
 
     def __init__(
-        self, roots: list[tuple[Any, Any]], keep: bool, create: bool, captures: Iterable[tuple[Any, int]] | None, accumulate: bool
+        self,
+        roots: list[tuple[Any, Any]],
+        keep: bool,
+        create: bool,
+        captures: Iterable[tuple[Any, int]] | None,
+        accumulate: bool,
     ) -> None:
         self.keep = keep
         self.create = create
@@ -179,7 +184,12 @@ class Task:
             node = heapq.heappop(heap)[1]
             received = buffers.get(node)
             while node is not None:
-                if node._arity != 1 or node._extra is not None or received is None or received.__class__ is dict:
+                if (
+                    node._arity != 1
+                    or node._extra is not None
+                    or received is None
+                    or received.__class__ is dict
+                ):
                     if received is not None:
                         buffers[node] = received
                     received = None
@@ -191,7 +201,7 @@ class Task:
                 if not keep:
                     node._release()
                 following = received = None
-                for edge, cotangent in zip(node._edges, cotangents):  # noqa: B905  (the formulas' output is as long as the edges)
+                for edge, cotangent in zip(node._edges, cotangents):
                     if edge is None:
                         continue
                     left = waiting.get(edge)
@@ -201,9 +211,15 @@ class Task:
                         left = waiting[edge]
                     elif cotangent is not None:
                         if edge._arity:
-                            if cotangent._array.shape != edge._shape or cotangent._key.dtype is not edge._dtype:
+                            if (
+                                cotangent._array.shape != edge._shape
+                                or cotangent._key.dtype is not edge._dtype
+                            ):
                                 cotangent = conform(cotangent, edge._shape, edge._dtype, node, 0)
-                        elif cotangent._array.shape != edge._array.shape or cotangent._key.dtype is not edge._key.dtype:
+                        elif (
+                            cotangent._array.shape != edge._array.shape
+                            or cotangent._key.dtype is not edge._key.dtype
+                        ):
                             cotangent = conform(cotangent, edge._array.shape, edge._key.dtype, node, 0)
                         if left == 1 and following is None and edge._arity:
                             held = buffers.get(edge)
@@ -218,7 +234,9 @@ class Task:
                         else:
                             buffers[edge] = held + cotangent
                             if not modes.grad:
-                                summed.add(edge)  # a sum of our own making: the next contribution is added in place
+                                summed.add(
+                                    edge
+                                )  # a sum of our own making: the next contribution is added in place
                     if left == 1:
                         self._ready(edge)
                     else:
@@ -277,7 +295,9 @@ class Task:
             cotangents = node._backward(received)
         if extra is not None and extra.post:
             cotangents = [
-                None if edge is None or cotangent is None else conform(cotangent, *facts_of(edge), node, index)
+                None
+                if edge is None or cotangent is None
+                else conform(cotangent, *facts_of(edge), node, index)
                 for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False))
             ]
             cotangents = _posthooks(extra.post, tuple(cotangents), _outputs_of(node, received))
@@ -300,7 +320,9 @@ class Task:
         """Whether anything below `node` is wanted, or its own run is."""
         needed = self.needed
         assert needed is not None
-        return node in self.forced or any(edge is not None and port_of(edge)[0] in needed for edge in node._edges)
+        return node in self.forced or any(
+            edge is not None and port_of(edge)[0] in needed for edge in node._edges
+        )
 
     def _capture(self, node: Any, received: Any) -> None:
         if self.captures is None or received is None:
@@ -323,7 +345,11 @@ class Task:
                 if held is not None:
                     tensor._grad = held + cotangent
                 else:
-                    tensor._grad = cotangent.clone() if cotangent._requires_grad and self.create else contiguous_copy(cotangent)
+                    tensor._grad = (
+                        cotangent.clone()
+                        if cotangent._requires_grad and self.create
+                        else contiguous_copy(cotangent)
+                    )
         if multiple or len(values) > 1:
             return values
         return values[0]
@@ -347,7 +373,12 @@ class Task:
             (cotangent,) = _prehooks(node_hooks.pre, (cotangent,))
         if cotangent is not None and leaf._requires_grad:
             with _accumulating:
-                if leaf._grad is None and not self.create and getrefcount(cotangent) <= _UNSHARED and _owns(cotangent, leaf):
+                if (
+                    leaf._grad is None
+                    and not self.create
+                    and getrefcount(cotangent) <= _UNSHARED
+                    and _owns(cotangent, leaf)
+                ):
                     leaf._grad = cotangent
                 else:
                     accumulate(leaf, cotangent, self.create)
@@ -365,7 +396,11 @@ def _outputs_of(node: Any, received: Any) -> tuple[Any, ...]:
     if received.__class__ is not dict:
         received = {0: received}
     count = node._arity
-    while count > 1 and node._output(count - 1)[1] is not None and node._output(count - 1)[1].category not in ("float", "complex"):
+    while (
+        count > 1
+        and node._output(count - 1)[1] is not None
+        and node._output(count - 1)[1].category not in ("float", "complex")
+    ):
         count -= 1
     return tuple([received.get(number) for number in range(count)])
 
@@ -501,7 +536,9 @@ _accumulating = threading.RLock()
 def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
     """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
     held = leaf._grad
-    if held is None:
+    if cotangent._key.special not in (None, "strided", "meta"):  # under a transformation: no memory of its own to copy or to add to
+        leaf._grad = cotangent if held is None else held + cotangent
+    elif held is None:
         if create and cotangent._requires_grad:
             leaf._grad = cotangent.clone()
         else:

@@ -28,7 +28,6 @@ from .levels import (
     dress,
     handlers,
     inplace_number,
-    layer_of,
     lift,
     map_tensors,
     number_tensors,
@@ -56,7 +55,9 @@ class BatchedKey(LevelKey):
 
     def data(self, action: str) -> np.ndarray:
         if self.dim is None and self.layer.open:
-            array: np.ndarray = self.inner.numpy(force=True) if action == "numpy" else self.inner._data(action)
+            array: np.ndarray = (
+                self.inner.numpy(force=True) if action == "numpy" else self.inner._data(action)
+            )
             return array
         raise RuntimeError({"item": NO_ITEM, "bool": NO_BRANCH}.get(action, NO_STORAGE))
 
@@ -72,12 +73,18 @@ class BatchedKey(LevelKey):
 
     def refuse_out(self, operator: Operator) -> Exception:
         name = f"{operator.name}.{operator.overload + '_' if operator.overload else ''}out"
-        return RuntimeError(f"Batching rule not implemented for aten::{name}; the fallback path doesn't work on out= or view ops.")
+        return RuntimeError(
+            f"Batching rule not implemented for aten::{name}; the fallback path doesn't work on out= or view ops."
+        )
 
     def blank(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
         if self.dim is None:
             return batched(blank(self.inner, shape, strides), None, self.layer)
-        span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if 0 not in shape else 1
+        span = (
+            1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+            if 0 not in shape
+            else 1
+        )
         return batched(blank(self.inner, (self.layer.size, *shape), (span, *strides)), 0, self.layer)
 
 
@@ -133,8 +140,10 @@ def _refuse_escaped(value: Any) -> Any:
 # Out of place ----------------------------------------------------------------------------------------------------------------------
 
 
-def _any_batched(operator: Operator, args: tuple[Any, ...], layer: Layer) -> bool:
-    return any(at(tensor, layer) and tensor._key.dim is not None for tensor in dispatch.tensors_of(operator, args))
+def any_batched(operator: Operator, args: tuple[Any, ...], layer: Layer) -> bool:
+    return any(
+        at(tensor, layer) and tensor._key.dim is not None for tensor in dispatch.tensors_of(operator, args)
+    )
 
 
 def _run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
@@ -142,7 +151,7 @@ def _run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     if not layer.open:
         _refuse_escaped(None)
     wants = wants_history(operator, args, layer)
-    if not _any_batched(operator, args, layer):
+    if not any_batched(operator, args, layer):
         inner = map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0])
         result = call_number(operator, inner)
         dims: Any = None
@@ -197,7 +206,7 @@ def _compute(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[A
     if operator.family == "pointwise":
         return _aligned(operator, args, layer), 0
     if random:
-        return _aligned_random(operator, args, layer), 0
+        return aligned_random(operator, args, layer), 0
     return _loop(operator, args, layer)
 
 
@@ -213,7 +222,9 @@ def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
         inner, has = front(tensor, layer)
         if has and tensor._array.ndim < rank:
             shape = inner._array.shape
-            inner = find("view").call(_viewable(inner), (shape[0], *[1] * (rank - tensor._array.ndim), *shape[1:]))
+            inner = find("view").call(
+                _viewable(inner), (shape[0], *[1] * (rank - tensor._array.ndim), *shape[1:])
+            )
         return inner
 
     inner = map_tensors(operator, args, prepare)
@@ -223,7 +234,9 @@ def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
         cast = backward.primitives["cast"]
         inner = tuple(
             [
-                cast(value, logical) if isinstance(value, Tensor) and position in positions and _castable(value, logical) else value
+                cast(value, logical)
+                if isinstance(value, Tensor) and position in positions and _castable(value, logical)
+                else value
                 for position, value in enumerate(inner)
             ]
         )
@@ -241,7 +254,7 @@ def _viewable(inner: Any) -> Any:
     return inner
 
 
-def _aligned_random(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
+def aligned_random(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     """Random operators draw for the whole batch at once."""
     rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
 
@@ -269,10 +282,15 @@ def _loop(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[Any,
 
     rows = []
     for index in range(layer.size):
-        result = call_number(operator, map_tensors(operator, args, lambda tensor, index=index: example(tensor, index)))
+        result = call_number(
+            operator, map_tensors(operator, args, lambda tensor, index=index: example(tensor, index))
+        )
         rows.append(tuple(result) if several else (result,))
     columns = list(zip(*rows, strict=True))
-    if any(any(item is not None and item._array.shape != column[0]._array.shape for item in column) for column in columns):
+    if any(
+        any(item is not None and item._array.shape != column[0]._array.shape for item in column)
+        for column in columns
+    ):
         raise _dynamic(operator)
     stack = find("stack").call
     stacked = tuple([None if column[0] is None else stack(list(column), 0) for column in columns])
@@ -300,13 +318,15 @@ def _empty(operator: Operator, args: tuple[Any, ...], layer: Layer, several: boo
 
     result = call_number(operator, map_tensors(operator, args, example))
     outputs = result if several else (result,)
-    made = tuple([find("zeros").call((0, *output._array.shape), dtype=output._key.dtype) for output in outputs])
+    made = tuple(
+        [find("zeros").call((0, *output._array.shape), dtype=output._key.dtype) for output in outputs]
+    )
     return (made, (0,) * len(made)) if several else (made[0], 0)
 
 
 # In place --------------------------------------------------------------------------------------------------------------------------
 
-_TOO_SMALL = (
+TOO_SMALL = (
     "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements "
     "than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over in a vmap. Please try to use "
     "out-of-place operators instead of inplace arithmetic. If said operator is being called inside the PyTorch framework, please file a "
@@ -317,7 +337,7 @@ _TOO_SMALL = (
 def _too_small(operator: Operator, args: tuple[Any, ...], layer: Layer) -> RuntimeError:
     """Why a tensor without a batch dimension cannot take one: pointwise operators complain of shapes."""
     if operator.family != "pointwise":
-        return RuntimeError(_TOO_SMALL)
+        return RuntimeError(TOO_SMALL)
     rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
     shapes = []
     for tensor in dispatch.tensors_of(operator, args):
@@ -325,7 +345,9 @@ def _too_small(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Runti
         has = inner_of(tensor, layer)[1] is not None
         shapes.append((layer.size, *[1] * (rank - len(shape)), *shape) if has else shape)
     full = list(layout.broadcast_shapes(*shapes))
-    return RuntimeError(f"output with shape {list(args[0]._array.shape)} doesn't match the broadcast shape {full}")
+    return RuntimeError(
+        f"output with shape {list(args[0]._array.shape)} doesn't match the broadcast shape {full}"
+    )
 
 
 def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
@@ -333,7 +355,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
     if not layer.open:
         _refuse_escaped(None)
     if not at(self, layer) or self._key.dim is None:
-        if _any_batched(operator, args, layer):
+        if any_batched(operator, args, layer):
             raise _too_small(operator, args, layer)
         if not at(self, layer):
             # Only the others are of this layer, and they are the same for every example.
@@ -358,7 +380,9 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
                 operator.inplace(once, *args[1:])
                 copy_into(target, once)
             else:
-                others = [expanded(value, layer) if isinstance(value, Tensor) else value for value in args[1:]]
+                others = [
+                    expanded(value, layer) if isinstance(value, Tensor) else value for value in args[1:]
+                ]
                 operator.inplace(target, *others)
     else:
         grad = modes.grad
@@ -371,7 +395,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
         target, has = front(self, layer)
         value, has_value = front(result, layer)
         if has_value and not has:
-            raise RuntimeError(_TOO_SMALL)
+            raise RuntimeError(TOO_SMALL)
         if has and not has_value:
             value = find("expand").call(value, target._array.shape)
         copy_into(target, value)
@@ -385,148 +409,16 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
 
 def _detached_run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     """The functional form, recorded below but not at `layer`."""
-    if _any_batched(operator, args, layer):
+    if any_batched(operator, args, layer):
         result, dim = _compute(operator, args, layer)
         return batched(result, dim, layer)
-    return batched(call_number(operator, map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0])), None, layer)
+    return batched(
+        call_number(operator, map_tensors(operator, args, lambda tensor: inner_of(tensor, layer)[0])),
+        None,
+        layer,
+    )
 
 
-# Factories and random operators ----------------------------------------------------------------------------------------------------
-
-
-def _current_batch() -> Layer | None:
-    for layer in reversed(modes.layers):
-        if layer.kind == "batched":
-            return layer  # type: ignore[no-any-return]
-    return None
-
-
-_NO_RANDOM = (
-    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags on vmap or "
-    "perform the randomness operation out of vmap"
-)
-
-
-def _guard(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Factories from a tensor and random operators while transformations are in force."""
-    random = dispatch.draws(operator)
-    current = _current_batch()
-    if random and current is not None:
-        if current.randomness == "error":
-            raise RuntimeError(_NO_RANDOM)
-        if operator.family == "factory":
-            return _random_factory(operator, call, args, kwargs, current)
-        return _random(operator, args, kwargs, current)
-    if operator.family == "factory" and args and isinstance(args[0], Tensor) or "self" in kwargs:
-        return _from_tensor(operator, call, args, kwargs)
-    return call(*args, **kwargs)
-
-
-def _split_self(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    if args:
-        return args[0], args[1:], kwargs
-    rest = dict(kwargs)
-    name = "self" if "self" in rest else next(iter(rest))
-    return rest.pop(name), (), rest
-
-
-def _from_tensor(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`zeros_like` and its kind: batched as the tensor is."""
-    self, rest, others = _split_self(args, kwargs)
-    layer = layer_of(self)
-    if layer is None:
-        return call(*args, **kwargs)
-    if layer.kind != "batched":
-        return operator.call(self._key.primal, *rest, **others)
-    inner, dim = inner_of(self, layer)
-    if dim is None:
-        return operator.call(inner, *rest, **others)
-    if not operator.name.startswith("new_") and others.get("memory_format") is None:
-        return batched(operator.call(inner, *rest, **others), dim, layer)
-    if not operator.name.startswith("new_"):
-        return batched(operator.call(to_front(inner, dim), *rest, **others), 0, layer)
-    if rest:
-        size, rest = rest[0], rest[1:]
-        size = (size,) if isinstance(size, int) else tuple(size)
-        return batched(operator.call(inner, (layer.size, *size), *rest, **others), 0, layer)
-    others = dict(others)
-    size = others.pop("size")
-    size = (size,) if isinstance(size, int) else tuple(size)
-    if "stride" in others:
-        stride = tuple(others["stride"])
-        span = 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        others["stride"] = (span, *stride)
-    return batched(operator.call(inner, size=(layer.size, *size), **others), 0, layer)
-
-
-def _random_factory(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[str, Any], layer: Layer) -> Any:
-    """Random tensors from nothing, or in the shape of a tensor."""
-    names = [argument.name for argument in operator.arguments]
-    values = {**dict(zip(names, args, strict=False)), **kwargs}
-    first = values.get("self")
-    with below(layer):
-        if isinstance(first, Tensor):
-            if at(first, layer) and layer.randomness == "same":
-                inner, dim = inner_of(first, layer)
-                values["self"] = inner if dim is None else find("select", "int").call(inner, dim, 0)
-                return operator.call(**values)
-            if layer.randomness == "same":
-                return operator.call(**values)
-            values["self"] = expanded(first, layer)
-            return batched(operator.call(**values), 0, layer)
-        if layer.randomness == "same":
-            return operator.call(**values)
-        if "size" in values and values["size"] is not None:
-            size = values["size"]
-            size = (size,) if isinstance(size, int) else tuple(size)
-            values["size"] = (layer.size, *size)
-            return batched(operator.call(**values), 0, layer)
-        rows = [operator.call(**values) for _ in range(layer.size)]
-        return batched(find("stack").call(rows, 0), 0, layer)
-
-
-def _random(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], layer: Layer) -> Any:
-    """Random operators on tensors."""
-    names = [argument.name for argument in operator.arguments]
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    values = dispatch.complete(operator, tuple([given.get(a.name, None if a.name not in given and a.kind == "Generator" else a.default)
-                                                for a in operator.arguments]))
-    if _any_batched(operator, values, layer):
-        if layer.randomness == "same":
-            raise RuntimeError(
-                "Vmap does not currently support same randomness with a batched tensor input. Please file an issue with functorch"
-            )
-    elif layer.randomness == "same":
-        with below(layer):
-            return operator.call(*map_tensors(operator, values, lambda tensor: inner_of(tensor, layer)[0]))
-    with below(layer):
-        result = _aligned_random(operator, values, layer)
-    outputs = result if isinstance(result, tuple | list) else [result]
-    shown = [batched(output, 0, layer) for output in outputs]
-    wrapped: Any = tuple(shown) if isinstance(result, tuple | list) else shown[0]
-    if wants_history(operator, values, layer):
-        record(operator, wrapped, values, layer)
-    return wrapped
-
-
-def _guard_inplace(operator: Operator, args: tuple[Any, ...]) -> None:
-    """Whether a random operator may write into `args[0]`. Raises RuntimeError with torch's texts."""
-    current = _current_batch()
-    if current is None:
-        return
-    if current.randomness == "error":
-        raise RuntimeError(_NO_RANDOM)
-    self = args[0]
-    has = at(self, current) and self._key.dim is not None
-    if not has and current.randomness == "different":
-        raise RuntimeError(
-            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same randomness. If this is "
-            "necessary for your usage, please file an issue with functorch."
-        )
-    if not has and _any_batched(operator, args, current):
-        raise RuntimeError(_TOO_SMALL)
-
-
-dispatch.transforms["guard"] = _guard  # type: ignore[assignment]
-dispatch.transforms["guard_inplace"] = _guard_inplace
 handlers["batched"] = (_run, _run_inplace, lambda value, layer: batched(value, None, layer), _refuse_escaped)
+
+from . import batching_random  # noqa: E402, F401  (registers itself; needs the functions above)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, dtypes, mutation, restructure
+from . import dispatch, dtypes, mutation, restructure, saving
 from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
@@ -72,19 +72,19 @@ _REAL_KEYS = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d.categ
 
 def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
     """Contiguous element types that the straight line may take for `operator`."""
-    given: frozenset[dtypes.dtype] | None = operator.options.get("fast_keys")
-    if given is not None:
-        return given
-    rule = operator.options.get("result", "same")
-    scalars_promote = any(a.kind == "Scalar" and a.name in dispatch.PROMOTED_SCALARS for a in operator.arguments)
-    if callable(rule) or scalars_promote or operator.options.get("promote"):
-        return frozenset((dtypes.float32, dtypes.float64))
-    keys = _UFUNC_KEYS[rule]
+    keys: frozenset[dtypes.dtype] | None = operator.options.get("fast_keys")
     check = operator.options.get("check")
-    refused = getattr(check, "refuses", None)
-    if refused is not None:  # a check that looks at the element type alone
-        return frozenset([key for key in keys if key.category not in refused])
-    return keys & _REAL_KEYS if check is not None else keys
+    refused = getattr(check, "refuses", None)  # of a check that looks at the element type alone
+    if keys is None:
+        rule = operator.options.get("result", "same")
+        scalars_promote = any(a.kind == "Scalar" and a.name in dispatch.PROMOTED_SCALARS for a in operator.arguments)
+        if callable(rule) or scalars_promote or operator.options.get("promote"):
+            keys = frozenset((dtypes.float32, dtypes.float64))
+        else:
+            keys = _UFUNC_KEYS[rule]
+            if check is not None and refused is None:
+                keys &= _REAL_KEYS
+    return keys if refused is None else frozenset([key for key in keys if key.category not in refused])
 
 
 #: Python numbers as 0-dim tensors, per element type; zeros are never kept, because 0.0 and -0.0 are equal as keys.
@@ -535,6 +535,7 @@ def compile_operator(operator: Operator) -> Compiled:
     node = scope.get(operator.node_name) if plan.active else None
     if node is not None:
         node.__module__ = "torch.autograd.function"
+        saving.show_saved(node)
     for name in ("call", "infix", "record", "inplace", "inplace_infix"):
         if name in scope:
             scope[name].__qualname__ = scope[name].__name__ = operator.name

@@ -237,13 +237,23 @@ class WrappedNumber(Tensor):
 
 
 def number_type(value: Any) -> dtypes.dtype:
-    if isinstance(value, bool | np.bool_):
+    """The type of a number beside a tensor. NumPy's numbers that are no Python numbers count as floats, its booleans too."""
+    if isinstance(value, bool):
         return dtypes.bool_
     if isinstance(value, int | np.integer):
         return dtypes.int64
-    if isinstance(value, complex | np.complexfloating) and not isinstance(value, float):
+    if isinstance(value, complex):
         return dtypes.complex128
     return dtypes.float64
+
+
+def python_number(value: np.generic) -> Any:
+    """A NumPy number as the Python number torch takes it for (see number_type)."""
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, complex):
+        return complex(value)
+    return float(value)
 
 
 def _wrap_numbers(operator: Operator, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -482,11 +492,11 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     if "inplace_check" in operator.options:
         operator.options["inplace_check"](*args)
     if self._key.special == "strided" and not operator.options.get("overlaps"):
-        _check_overlap(self._array)
+        check_overlap(self._array)
     if operator.family == "pointwise" or operator.options.get("separate"):
         for tensor in tensors_of(operator, args[1:], 1):
             if tensor is not self and tensor._counter is self._counter and self._counter is not None:
-                _check_separate(self._array, tensor._array)
+                check_separate(self._array, tensor._array)
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
         _check_promotion(operator, self, args)
@@ -525,7 +535,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     return self
 
 
-def _check_overlap(array: np.ndarray) -> None:
+def check_overlap(array: np.ndarray) -> None:
     """Raises RuntimeError with torch's text if an expanded tensor is to be overwritten element by element."""
     if 0 in array.strides and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True)):
         raise RuntimeError(
@@ -534,14 +544,16 @@ def _check_overlap(array: np.ndarray) -> None:
         )
 
 
-def _check_separate(written: np.ndarray, read: np.ndarray) -> None:
-    """Raises RuntimeError with torch's text if an operand lies partly in the memory to be overwritten."""
+def check_separate(written: np.ndarray, read: np.ndarray, wholly: bool = False) -> None:
+    """Raises RuntimeError with torch's text if an operand lies partly (or, if `wholly`, at all) in the memory to be overwritten."""
     if not written.size or not read.size:
         return
     if not all(layout.is_dense(a.shape, layout.element_strides(a)) for a in (written, read)):
         return
     first, second = (a.__array_interface__["data"][0] for a in (written, read))
-    if first < second + read.nbytes and second < first + written.nbytes and not (first == second and written.strides == read.strides):
+    if first < second + read.nbytes and second < first + written.nbytes and (
+        wholly or not (first == second and written.strides == read.strides)
+    ):
         raise RuntimeError(
             "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
             "the tensor before performing the operation."
@@ -550,9 +562,8 @@ def _check_separate(written: np.ndarray, read: np.ndarray) -> None:
 
 def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
     """Write a ufunc's result over `args[0]` at once, if the operands are of one type, in whatever layout, and nothing is recorded."""
-    from .mutation import refresh
-    from .tensor import VIEW
-
+    from .mutation import wants
+    
     if operator.family != "pointwise" or not uses_ufunc(operator) or operator.options.get("result") == "bool" or modes.inference:
         return False
     self = args[0]
@@ -568,8 +579,10 @@ def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
         key = getattr(tensor, "_key", None)
         if key is not element_type and key is not element_type.strided:
             return False
-        if modes.grad and tensor._requires_grad and not (tensor._requires_grad is VIEW and not refresh(tensor) and not tensor._base._requires_grad):
+        if modes.grad and wants(tensor):
             return False
+        if tensor is not self and tensor._counter is self._counter and self._counter is not None:
+            return False  # they may overlap
         arrays.append(tensor._array)
     if any(len(args) > position and args[position] != default for position, default in operator.other_defaults):
         return False

@@ -137,7 +137,9 @@ def _differentiable(value: Any) -> bool:
     return isinstance(value, Tensor) and value._key.dtype.category in ("float", "complex")
 
 
-def _values(operator: Operator, primals: tuple[Any, ...], results: tuple[Any, ...], needs: frozenset[str]) -> dict[str, Any]:
+def _values(
+    operator: Operator, primals: tuple[Any, ...], results: tuple[Any, ...], needs: frozenset[str]
+) -> dict[str, Any]:
     """Everything a formula may name, but the gradients."""
     values: dict[str, Any] = {"needs": needs}
     for argument, value in zip(operator.arguments, primals, strict=True):
@@ -198,7 +200,9 @@ def _pointwise(operator: Operator, primals: tuple[Any, ...], tangents: dict[str,
     return total
 
 
-def _transposed(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any], results: tuple[Any, ...]) -> list[Any]:
+def _transposed(
+    operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any], results: tuple[Any, ...]
+) -> list[Any]:
     """The formulas give c(v), linear in the cotangents v; the derivative of <c(v), tangent> by v is the tangent of the results."""
     record_outside = modes.grad
     modes.grad = True
@@ -225,7 +229,11 @@ def _transposed(operator: Operator, primals: tuple[Any, ...], tangents: dict[str
                 pulled = joint.get(name)
             else:
                 pulled = _call(formula, values)
-            pairs = zip(pulled, tangent, values[name], strict=True) if isinstance(tangent, list) else [(pulled, tangent, values[name])]
+            pairs = (
+                zip(pulled, tangent, values[name], strict=True)
+                if isinstance(tangent, list)
+                else [(pulled, tangent, values[name])]
+            )
             for cotangent, push, primal in pairs if pulled is not None else ():
                 if cotangent is None or push is None:
                     continue
@@ -234,13 +242,17 @@ def _transposed(operator: Operator, primals: tuple[Any, ...], tangents: dict[str
                 if edge is not None:
                     roots.append((edge, push))
         live = [cotangent for cotangent in cotangents if cotangent is not None]
-        captured = backward.run(roots, True, record_outside, [(leaf, 0) for leaf in live], False) if roots else {}
+        captured = (
+            backward.run(roots, True, record_outside, [(leaf, 0) for leaf in live], False) if roots else {}
+        )
     finally:
         modes.grad = record_outside
     found = []
     for cotangent in cotangents:
         value = None if cotangent is None else captured.get((cotangent, 0))
-        found.append(stripped(value) if value is not None and not record_outside and requires(value) else value)
+        found.append(
+            stripped(value) if value is not None and not record_outside and requires(value) else value
+        )
     return found
 
 
@@ -261,14 +273,18 @@ def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any]
     if operator.nondifferentiable and operator.forward_rule is None:
         return [None] * len(outputs)
     if operator.forward_rule is not None:
-        arguments = {argument.name: value for argument, value in zip(operator.arguments, primals, strict=True)}
+        arguments = {
+            argument.name: value for argument, value in zip(operator.arguments, primals, strict=True)
+        }
         pushed = operator.forward_rule(tangents, result, **arguments)
         return list(pushed) if isinstance(pushed, tuple | list) else [pushed]
     if operator.family == "view":
         pushed = operator.call(next(iter(tangents.values())), *primals[1:])
         return list(pushed) if isinstance(pushed, tuple | list) else [pushed]
     primals = number_tensors(primals, operator)
-    if operator.family == "pointwise" and not any(isinstance(p, Tensor) and p._key.dtype.is_complex for p in (*primals, *outputs)):
+    if operator.family == "pointwise" and not any(
+        isinstance(p, Tensor) and p._key.dtype.is_complex for p in (*primals, *outputs)
+    ):
         return [_pointwise(operator, primals, tangents, result)]
     if not operator.formulas:
         if dispatch.draws(operator):
@@ -325,9 +341,14 @@ def _run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     pushed = _push(operator, primals, tangents, result)
     if tangents and len(outputs) == 1 and (not operator.nondifferentiable or dispatch.draws(operator)):
         # torch gives zeros where nothing depends on the tangent
-        pushed = [zeros_like(o) if t is None and _differentiable(o) else t for o, t in zip(outputs, pushed, strict=True)]
+        pushed = [
+            zeros_like(o) if t is None and _differentiable(o) else t
+            for o, t in zip(outputs, pushed, strict=True)
+        ]
     shown = [
-        dual(output, None if tangent is None else _fit(tangent, output), layer) if _differentiable(output) else output
+        dual(output, None if tangent is None else _fit(tangent, output), layer)
+        if _differentiable(output)
+        else output
         for output, tangent in zip(outputs, pushed, strict=True)
     ]
     if view and at(args[0], layer):

@@ -16,7 +16,7 @@ from .modes import PLAIN, modes, plain_classes
 from .mutation import mark_results
 from .overload_order import ordered
 from .signature import Mismatch, Parameter, PythonSignature, report
-from .tensor import Tensor, TensorMeta, method_lister, method_provider
+from .tensor import Tensor
 
 _FUNCTION, _METHOD, _INPLACE = "function", "method", "inplace"
 _NUMBERS = (int, float, bool, complex)
@@ -123,7 +123,7 @@ def _is_numpy_number(operator: Operator, values: dict[str, Any]) -> bool:
 def _number(value: Any, argument: Any) -> Any:
     import numpy as np
 
-    return value.item() if argument.is_tensor and isinstance(value, np.generic) else value
+    return dispatch.python_number(value) if argument.is_tensor and isinstance(value, np.generic) else value
 
 
 def _value(argument: Any, values: dict[str, Any]) -> Any:
@@ -362,8 +362,28 @@ def _methods() -> list[str]:
     return names
 
 
-method_provider[0] = _provide
-method_lister[0] = _methods
+class LazyMethod:
+    """A declared method that is compiled when it is first looked up, and then stands in its own place.
+
+    A descriptor rather than `__getattr__`: a class with that hook pays for it at every access to any attribute.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        function = _provide(self.name)
+        return function if instance is None else function.__get__(instance, owner)
+
+
+def install_methods() -> None:
+    """Give Tensor all declared methods that it does not have otherwise."""
+    present = {name for cls in Tensor.__mro__ for name in vars(cls)}
+    for name in _methods():
+        if name not in present:
+            type.__setattr__(Tensor, name, LazyMethod(name))
 
 
 # Symbols -------------------------------------------------------------------------------------------------------------------------
@@ -380,8 +400,8 @@ def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
         front = front_of(operator.name, _METHOD)
         assert front is not None
         return dispatch_override(front, args, {})
-    if isinstance(other, np.generic):
-        other = other.item()
+    if isinstance(other, np.number | np.bool_):
+        other = dispatch.python_number(other)
     if isinstance(other, Tensor):
         result = operator.call(self, other)
     elif isinstance(other, bool | int | float | complex):
@@ -401,8 +421,8 @@ def slow_inplace_infix(operator: Operator, self: Any, other: Any) -> Any:
     assert front is not None
     if has_override((self, other), {}):
         return dispatch_override(front, (self, other), {})
-    if isinstance(other, Tensor | bool | int | float | complex | np.generic):
-        return front.function(self, other.item() if isinstance(other, np.generic) else other)
+    if isinstance(other, Tensor | bool | int | float | complex | np.number | np.bool_):
+        return front.function(self, dispatch.python_number(other) if isinstance(other, np.generic) else other)
     return NotImplemented
 
 
@@ -439,4 +459,4 @@ def _globals() -> None:
 
 _globals()
 
-__all__ = ["Front", "TensorMeta", "front_of", "function_of", "install_symbols"]
+__all__ = ["Front", "install_methods", "front_of", "function_of", "install_symbols"]

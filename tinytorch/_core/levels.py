@@ -32,7 +32,9 @@ class Layer:
 
     __slots__ = ("kind", "number", "open", "randomness", "size", "transparent")
 
-    def __init__(self, kind: str, number: int, *, size: int = 0, randomness: str = "error", transparent: bool = False) -> None:
+    def __init__(
+        self, kind: str, number: int, *, size: int = 0, randomness: str = "error", transparent: bool = False
+    ) -> None:
         self.kind = kind
         self.number = number
         self.open = True
@@ -104,7 +106,7 @@ class LevelKey(Key):
         raise NotImplementedError
 
 
-class Shadow(np.ndarray):  # type: ignore[type-arg]
+class Shadow(np.ndarray):
     """An array that describes a tensor of a layer and remembers its key: shape, strides and dtype, nothing to compute with."""
 
     key: LevelKey
@@ -145,9 +147,54 @@ def _refusal(name: str) -> Any:
     return method
 
 
-for _method in """__getitem__ __setitem__ __iter__ all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy cumprod cumsum
-    diagonal dot fill flatten max mean min nonzero partition prod ptp put ravel repeat reshape resize round searchsorted sort squeeze std sum
-    swapaxes take tobytes trace transpose var""".split():
+for _method in [
+    "__getitem__",
+    "__setitem__",
+    "__iter__",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "astype",
+    "choose",
+    "clip",
+    "compress",
+    "conj",
+    "conjugate",
+    "copy",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "fill",
+    "flatten",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "partition",
+    "prod",
+    "ptp",
+    "put",
+    "ravel",
+    "repeat",
+    "reshape",
+    "resize",
+    "round",
+    "searchsorted",
+    "sort",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "tobytes",
+    "trace",
+    "transpose",
+    "var",
+]:
     setattr(Shadow, _method, _refusal(_method))
 
 
@@ -163,7 +210,9 @@ NO_STORAGE = "Cannot access data pointer of Tensor that doesn't have storage"
 
 
 def _untouchable() -> NotImplementedError:
-    return NotImplementedError("this function reads the elements of its argument directly, which batched and dual tensors do not support yet")
+    return NotImplementedError(
+        "this function reads the elements of its argument directly, which batched and dual tensors do not support yet"
+    )
 
 
 def dress(array: np.ndarray, key: LevelKey) -> Tensor:
@@ -232,7 +281,10 @@ def run(operator: Operator, args: tuple[Any, ...]) -> Any:
     args = map_tensors(operator, dispatch.complete(operator, args), _alive)
     top = _top(operator, args)
     if top is None:
-        if any(value.__class__ in (int, float, bool, complex) and a.is_tensor for a, value in zip(operator.arguments, args, strict=True)):
+        if any(
+            value.__class__ in (int, float, bool, complex) and a.is_tensor
+            for a, value in zip(operator.arguments, args, strict=True)
+        ):
             return dispatch.slow(operator, args)
         return operator.call(*args)
     return handlers[top.kind][0](operator, args, top)
@@ -288,7 +340,9 @@ def number_tensors(args: tuple[Any, ...], operator: Operator) -> tuple[Any, ...]
     """Python numbers given for tensor arguments as 0-dim tensors that promote as numbers do."""
     return tuple(
         [
-            dispatch.wrapped_number(value) if argument.is_tensor and value.__class__ in (int, float, bool, complex) else value
+            dispatch.wrapped_number(value)
+            if argument.is_tensor and value.__class__ in (int, float, bool, complex)
+            else value
             for argument, value in zip(operator.arguments, args, strict=True)
         ]
     )
@@ -318,14 +372,20 @@ def as_view(result: Any, base: Any, many: bool) -> None:
 
 def call_number(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Call `operator` below argument parsing, Python numbers in the place of tensors included."""
-    if any(value.__class__ in (int, float, bool, complex) and a.is_tensor for a, value in zip(operator.arguments, args, strict=True)):
+    if any(
+        value.__class__ in (int, float, bool, complex) and a.is_tensor
+        for a, value in zip(operator.arguments, args, strict=True)
+    ):
         return dispatch.slow(operator, args)
     return operator.call(*args)
 
 
 def inplace_number(operator: Operator, args: tuple[Any, ...]) -> Any:
     """The in-place form below argument parsing, Python numbers in the place of tensors included."""
-    if any(value.__class__ in (int, float, bool, complex) and a.is_tensor for a, value in zip(operator.arguments, args, strict=True)):
+    if any(
+        value.__class__ in (int, float, bool, complex) and a.is_tensor
+        for a, value in zip(operator.arguments, args, strict=True)
+    ):
         return dispatch.inplace(operator, args)
     return operator.inplace(*args)
 
@@ -381,7 +441,9 @@ def requires_anywhere(tensor: Any) -> bool:
     if requires(tensor):
         return True
     key = tensor._key
-    return isinstance(key, LevelKey) and any(part is not None and requires_anywhere(part) for part in key.parts())
+    return isinstance(key, LevelKey) and any(
+        part is not None and requires_anywhere(part) for part in key.parts()
+    )
 
 
 def copy_into(target: Any, source: Any) -> None:

@@ -7,6 +7,7 @@ from the base when asked (`refresh`). Source of the behaviour: torch's "Autograd
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -36,7 +37,8 @@ def wrap_view(base: Any, array: np.ndarray, creation: str | None) -> Tensor:
     result._counter = counter
     result._extra = None
     if counter.__class__ is InferenceCounter:
-        return _inference_view(result, base)
+        _inference_view(result)
+        return result
     result._origin = counter[0]
     if base._base is None:
         result._base = base
@@ -104,11 +106,10 @@ def mark_results(results: Any, args: Iterable[Any]) -> Any:
     return results
 
 
-def _inference_view(result: Any, base: Any) -> Any:
+def _inference_view(result: Any) -> None:
     result._requires_grad = False
     result._base = None
     extra_of(result).inference = True
-    return result
 
 
 def attach(tensor: Any, node: Node, position: int | None) -> None:
@@ -177,7 +178,9 @@ class AsStridedBackward0(Node):
     def _summed(self, whole: Any, grad: Any) -> Any:
         """The cotangent where the window shows elements several times: each sighting contributes."""
         if grad._key.dtype is not whole._key.dtype or not layout.is_dense(self.base_shape, self.base_strides):
-            raise NotImplementedError("derivative of an overlapping view of a tensor with gaps or another element type, written in place")
+            raise NotImplementedError(
+                "derivative of an overlapping view of a tensor with gaps or another element type, written in place"
+            )
         places = np.full((), self.offset, np.int64)
         for size, step in zip(self._shape, self.strides, strict=True):
             places = places[..., None] + np.arange(size, dtype=np.int64) * step
@@ -197,7 +200,9 @@ def _overlapping(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return False
 
 
-def window_of(whole: Any, element_type: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+def window_of(
+    whole: Any, element_type: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+) -> Any:
     """A strided window on `whole`; it may see complex numbers as pairs of real ones, or pairs as complex numbers."""
     own = whole._key.dtype
     as_strided = find("as_strided").call
@@ -228,7 +233,7 @@ class CopySlices(Node):
     edges: the base's former history, then the operator's other inputs.
     """
 
-    __slots__ = ("base_shape", "base_strides", "inner", "offset", "view_dtype", "view_shape", "view_strides")
+    __slots__ = ("base_shape", "base_strides", "inner", "offset", "shown", "view_dtype", "view_shape", "view_strides")
 
     def __init__(self, base: Any, view: Any, inner: Node) -> None:
         before = (base._edge or base) if base._requires_grad else None
@@ -240,6 +245,7 @@ class CopySlices(Node):
         self.view_strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
         self.inner = inner
+        self.shown: Any = None
 
     def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
         (grad,) = cotangents
@@ -260,13 +266,24 @@ class CopySlices(Node):
     def _inner_cotangents(self, grad: Any) -> tuple[Any, ...]:
         """The operator's own derivative. Where it is to be differentiated again, a saved result is a window on what this node made."""
         inner = self.inner
+        for name, _ in inner._saved_results:
+            counter, version = getattr(inner, "counter_" + name, None), getattr(inner, "version_" + name, None)
+            if not inner._released and counter is not None and counter[-1] != version:
+                saved = getattr(inner, "saved_" + name)
+                window = self.shown() if self.shown is not None else None
+                if isinstance(saved, np.ndarray):  # torch names the view it was saved from, while that history lives
+                    dispatch.raise_stale(saved, self.view_dtype, window or inner, counter[-1], version or 0)
         if not modes.grad or not inner._saved_results:
-            return inner._backward(grad)
+            return tuple(inner._backward(grad))
         stand_in_node = _copy_of(inner)
         cotangents = stand_in_node._backward(grad)
         window = AsStridedBackward0.__new__(AsStridedBackward0)
         Node.__init__(window, (self,), self.view_shape, self.view_dtype)
-        window.base_dtype, window.base_shape, window.base_strides = self._dtype, self.base_shape, self.base_strides
+        window.base_dtype, window.base_shape, window.base_strides = (
+            self._dtype,
+            self.base_shape,
+            self.base_strides,
+        )
         window.strides, window.offset = self.view_strides, self.offset
         stand_in_node._edges = (window,)
         stand_in_node.__class__ = _passing(type(stand_in_node))
@@ -295,7 +312,12 @@ def _passing(cls: Any) -> Any:
     """`cls` turned into a node that hands its cotangent on."""
     found = _passing_classes.get(cls)
     if found is None:
-        members = {"__slots__": (), "_backward": lambda node, grad: (grad,), "_release": lambda node: None, "__module__": cls.__module__}
+        members = {
+            "__slots__": (),
+            "_backward": lambda node, grad: (grad,),
+            "_release": lambda node: None,
+            "__module__": cls.__module__,
+        }
         found = _passing_classes[cls] = type(cls)(cls.__name__, (cls,), members)
     return found
 
@@ -313,11 +335,15 @@ def check_writable(tensor: Any, recording: bool | None = None) -> None:
                 if tensor._creation is not None:
                     _refuse_view(tensor, indirect=False)
                 if own and tensor._base._edge is None:
-                    raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+                    raise RuntimeError(
+                        "a view of a leaf Variable that requires grad is being used in an in-place operation."
+                    )
                 if tensor._requires_grad is VIEW:
                     refresh(tensor)
             if own and tensor._edge is None:
-                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+                raise RuntimeError(
+                    "a leaf Variable that requires grad is being used in an in-place operation."
+                )
     extra = tensor._extra
     if extra is not None and extra.inference and not modes.inference:
         raise RuntimeError(
@@ -338,7 +364,11 @@ def _refuse_view(view: Any, indirect: bool) -> NoReturn:
     function, output = edge if edge.__class__ is tuple else (edge, 0)
     name = None if function is None else dispatch.operation_name(function)
     if function is None or creation in _MODES:
-        prefix = "A view was created in" if function is None else f"Output {output} of {name} is a view of a view which was created in"
+        prefix = (
+            "A view was created in"
+            if function is None
+            else f"Output {output} of {name} is a view of a view which was created in"
+        )
         if creation == "inference":
             text = f"{prefix} inference mode and {what} modified inplace in normal mode."
         else:
@@ -377,7 +407,12 @@ def stand_in(tensor: Any, copy: bool) -> Tensor:
 
 def as_was(value: Any, written: Any) -> Any:
     """An operand whose history is to be what it is now: views of the memory that is about to be `written` would derive theirs anew."""
-    if value is written or not isinstance(value, Tensor) or value._requires_grad is not VIEW or value._counter is not written._counter:
+    if (
+        value is written
+        or not isinstance(value, Tensor)
+        or value._requires_grad is not VIEW
+        or value._counter is not written._counter
+    ):
         return value
     twin = stand_in(value, False)
     twin._counter = value._counter
@@ -427,11 +462,13 @@ def rebase(tensor: Any, node: Node, position: int | None = None) -> None:
         return
     if tensor._requires_grad is not VIEW:
         tensor._requires_grad = VIEW
-    rebase(base, CopySlices(base, tensor, node))
+    slices = CopySlices(base, tensor, node)
+    rebase(base, slices)
     edge = tensor._edge
     tensor._edge = None
     tensor._origin = -1
     refresh(tensor)
+    slices.shown = weakref.ref(tensor._edge)
     if tensor._extra is not None and tensor._extra.retains_grad and edge is not None:
         _move_retained(edge, tensor, tensor._edge, 0)
 
@@ -476,14 +513,16 @@ def renamed(node: Node, name: str) -> None:
     cls = type(node)
     found = _renamed.get((cls, name))
     if found is None:
-        found = _renamed[(cls, name)] = type(cls)(name, (cls,), {"__slots__": (), "__module__": cls.__module__})
-    node.__class__ = found  # type: ignore[assignment]
+        metaclass: Any = type(cls)
+        found = _renamed[(cls, name)] = metaclass(name, (cls,), {"__slots__": (), "__module__": cls.__module__})
+    node.__class__ = found
 
 
 class NotImplementedNode(Node):
     """History of an operator without a derivative: going back through it raises NotImplementedError."""
 
     __slots__ = ("_operator",)
+    _operator: str
 
     def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
         raise NotImplementedError(f"derivative for aten::{self._operator} is not implemented")

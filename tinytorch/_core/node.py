@@ -54,7 +54,9 @@ class NodeExtra:
         self.metadata: dict[Any, Any] = {}
         self.post: Hooks | None = None
         self.pre: Hooks | None = None
-        self.tensor_pre: list[tuple[int, Hooks]] | None = None  # (output number, hooks of that output's tensor)
+        self.tensor_pre: list[tuple[int, Hooks]] | None = (
+            None  # (output number, hooks of that output's tensor)
+        )
         self.retained: dict[int, Any] | None = None  # output number -> weak reference to the tensor
         self.traceback: Any = None
 
@@ -145,17 +147,6 @@ class Node(metaclass=NodeMeta):
     def __call__(self, *cotangents: Any) -> Any:
         results = self._backward(*cotangents)
         return results[0] if len(results) == 1 else results
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_") and name[7:] in self._saved_names:
-            from .saving import saved_value
-
-            return saved_value(self, name[7:])
-        if name.startswith("_raw_saved_") and name[11:] in self._saved_names:
-            from .saving import SavedTensor
-
-            return SavedTensor(self, name[11:])
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {hex(id(self))}>"

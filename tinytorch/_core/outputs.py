@@ -35,6 +35,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
                 f"{operator.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
                 "requires grad."
             )
+    _check_memory(operator, targets, args)
     before = modes.grad
     modes.grad = False
     try:
@@ -59,6 +60,20 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     for result, target in zip(produced, targets, strict=True):
         store(result, target, quiet=bool(operator.options.get("quiet_out")))
     return named(operator, tuple(targets)) if several else out
+
+
+def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> None:
+    """Refuse targets whose elements share memory with each other, or with an operand they are not identical to.
+
+    The option `out_separate` of operators that read and write in different orders refuses even identical ones.
+    """
+    separate = operator.options.get("out_separate", False)
+    if operator.family != "pointwise" and not separate:
+        return
+    for target in targets:
+        dispatch.check_overlap(target._array)
+        for tensor in dispatch.tensors_of(operator, tuple(args)):
+            dispatch.check_separate(target._array, tensor._array, separate)
 
 
 def store(result: Tensor, target: Any, quiet: bool = False) -> None:

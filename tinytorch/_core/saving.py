@@ -44,7 +44,7 @@ def listen() -> None:
     with _lock:
         _listeners += 1
         if _listeners == 1:
-            Node._released = property(_SLOT.__get__, _created)  # type: ignore[assignment]
+            setattr(Node, "_released", property(_SLOT.__get__, _created))  # noqa: B010
 
 
 def unlisten() -> None:
@@ -53,7 +53,7 @@ def unlisten() -> None:
     with _lock:
         _listeners -= 1
         if not _listeners:
-            Node._released = _SLOT
+            setattr(Node, "_released", _SLOT)  # noqa: B010
 
 
 class Packed:
@@ -61,7 +61,9 @@ class Packed:
 
     __slots__ = ("edge", "requires_grad", "unpack", "value")
 
-    def __init__(self, tensor: Any, hooks: tuple[Callable[..., Any], Callable[..., Any]], shown: Any = None) -> None:
+    def __init__(
+        self, tensor: Any, hooks: tuple[Callable[..., Any], Callable[..., Any]], shown: Any = None
+    ) -> None:
         pack, self.unpack = hooks
         self.requires_grad = tensor._current()
         self.edge = (tensor._edge or (tensor, 0)) if self.requires_grad else None
@@ -71,7 +73,9 @@ class Packed:
         """The tensor again, with the history it had; `edge` for outputs, whose node is not kept here."""
         data = self.unpack(self.value)
         if not isinstance(data, Tensor):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(data).__name__}")
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(data).__name__}"
+            )
         result: Tensor = make(Tensor, data._array, data._key)
         edge = edge or self.edge
         if edge is not None:
@@ -102,7 +106,11 @@ def _call_pack(pack: Callable[..., Any], tensor: Any) -> Any:
 
 def _is_number(tensor: Any) -> bool:
     """Whether the tensor stands for a Python number, which hooks never see."""
-    return tensor._base is None and getattr(tensor, "_creation", None) == "number" or type(tensor).__name__ == "WrappedNumber"
+    return (
+        (tensor._base is None
+        and getattr(tensor, "_creation", None) == "number")
+        or type(tensor).__name__ == "WrappedNumber"
+    )
 
 
 def pack_node(node: Any, hooks: tuple[Callable[..., Any], Callable[..., Any]]) -> None:
@@ -112,7 +120,11 @@ def pack_node(node: Any, hooks: tuple[Callable[..., Any], Callable[..., Any]]) -
     for name in cls._saved_inputs:
         value = getattr(node, "saved_" + name)
         if value.__class__ is list:
-            setattr(node, "saved_" + name, [None if t is None or _is_number(t) else Packed(t, hooks) for t in value])
+            setattr(
+                node,
+                "saved_" + name,
+                [None if t is None or _is_number(t) else Packed(t, hooks) for t in value],
+            )
             changed = True
         elif value is not None and not _is_number(value):
             setattr(node, "saved_" + name, Packed(value, hooks))
@@ -199,12 +211,21 @@ def _unpacking(cls: Any) -> Callable[..., Any]:
                     setattr(node, "saved_" + name, value.tensor())
                 elif isinstance(value, list):
                     held["saved_" + name] = value
-                    setattr(node, "saved_" + name, [item.tensor() if isinstance(item, Packed) else item for item in value])
+                    setattr(
+                        node,
+                        "saved_" + name,
+                        [item.tensor() if isinstance(item, Packed) else item for item in value],
+                    )
             for name, position in cls._saved_results:
                 value = getattr(node, "saved_" + name)
                 if isinstance(value, Packed):
                     tensor = value.tensor(node if position is None else (node, position))
-                    for part, content in (("saved_", tensor._array), ("key_", tensor._key), ("counter_", [0]), ("version_", 0)):
+                    for part, content in (
+                        ("saved_", tensor._array),
+                        ("key_", tensor._key),
+                        ("counter_", [0]),
+                        ("version_", 0),
+                    ):
                         held[part + name] = getattr(node, part + name)
                         setattr(node, part + name, content)
             return cls._backward(node, *cotangents)
@@ -232,7 +253,9 @@ class SavedTensor:
         if value is None:
             raise RuntimeError("Calling register_hooks on a saved tensor with value None is forbidden")
         if isinstance(value, Packed):
-            raise RuntimeError("Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is allowed at a time.")
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is allowed at a time."
+            )
         hooks = (pack_hook, unpack_hook)
         for result, position in node._saved_results:
             if result == name:
@@ -261,7 +284,11 @@ def warn_of(node: Any) -> None:
             stacklevel=2,
         )
         return
-    warnings.warn(f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{text}", UserWarning, stacklevel=2)
+    warnings.warn(
+        f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{text}",
+        UserWarning,
+        stacklevel=2,
+    )
     parent = node._extra.metadata.get("parent_")
     while parent is not None:
         text = stack(parent)
@@ -286,3 +313,10 @@ def raise_stale_output(array: Any, key: Any, edge: Any, counter: list[int], vers
     from .dispatch import raise_stale
 
     raise_stale(array, key.dtype, edge, counter[-1], version)
+
+
+def show_saved(cls: type) -> None:
+    """Give a node class its `_saved_<name>` and `_raw_saved_<name>` attributes."""
+    for name in cls._saved_names:  # type: ignore[attr-defined]
+        setattr(cls, "_saved_" + name, property(lambda node, name=name: saved_value(node, name)))
+        setattr(cls, "_raw_saved_" + name, property(lambda node, name=name: SavedTensor(node, name)))

@@ -95,6 +95,8 @@ _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueD
 
 def storage_of(tensor: Any) -> UntypedStorage:
     """The storage of `tensor`: one object per memory while anybody holds it."""
+    if tensor._key.special == "batched":
+        raise NotImplementedError("Cannot access storage of BatchedTensorImpl")
     root = root_of(tensor._array)
     found = _storages.get(id(root))
     if found is None or found._root is not root:

@@ -85,6 +85,9 @@ def _overwrite(plan: Plan, first: str, tests: list[str]) -> list[str]:
     operator = plan.operator
     requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
     conditions = ["key in UFUNC_KEYS", *tests, *_real_numbers(operator), f"{first}._extra is None", f"not (({requires}) and modes.grad)"]
+    if plan.tensors[1:]:  # operands in the same storage may overlap, which the slow path looks into
+        apart = " and ".join(f"{a.name}._counter is not {first}._counter" for a in plan.tensors[1:])
+        conditions.append(f"({first}._counter is None or {apart})")
     again = f"return slow_inplace(operator, ({_names(plan)},))"
     if uses_ufunc(operator):
         write = ["try:", f"    {_compute(operator).replace('out=...', f'out={first}._array')}", "except ValueError:", f"    {again}"]

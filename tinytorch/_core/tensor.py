@@ -43,16 +43,7 @@ class Extra:
 
 
 class TensorMeta(type):
-    """Attributes of the class itself: operators are compiled when `torch.Tensor.name` is first looked up."""
-
-    def __getattr__(cls, name: str) -> Any:
-        found = provide_method(name)
-        if found is None:
-            raise AttributeError(f"type object '{cls.__name__}' has no attribute '{name}'")
-        return getattr(cls, name)
-
-    def __dir__(cls) -> list[str]:
-        return sorted({*super().__dir__(), *declared_methods()})
+    """The class of Tensor; `isinstance` does not ask further."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         return type.__instancecheck__(cls, instance)
@@ -90,22 +81,6 @@ class TensorBase:
 
     #: A leaf in an edge list counts as a node without outputs.
     _arity = 0
-
-
-def provide_method(name: str) -> Any:
-    """Compile the declared method `name` and attach it to Tensor; None if nothing of that name is declared."""
-    provider = method_provider[0]
-    return provider(name) if provider is not None else None
-
-
-def declared_methods() -> list[str]:
-    lister = method_lister[0]
-    return lister() if lister is not None else []
-
-
-#: Filled in by the compiler, which needs Tensor itself.
-method_provider: list[Any] = [None]
-method_lister: list[Any] = [None]
 
 
 def key_of(array: np.ndarray) -> dtype | Key:
@@ -160,11 +135,6 @@ class Tensor(PropertyMembers, AutogradMembers, BridgeMembers, TensorBase, metacl
 
     __module__ = "torch"
     __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or provide_method(name) is None:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        return getattr(self, name)
 
     __hash__ = PropertyMembers.__hash__
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from .modes import modes
 
-
 #: torch.autograd.backward, filled in by that namespace.
 start_backward: list[Any] = [None]
 
@@ -19,29 +18,31 @@ class AutogradMembers:
     __slots__ = ()
 
     _array: Any
+    _base: Any
+    _counter: Any
     _key: Any
     _edge: Any
     _extra: Any
     _grad: Any
     _requires_grad: Any
 
-    @property
-    def requires_grad(self) -> bool:
-        flag = self._requires_grad
-        if flag is True or flag is False:
-            return flag  # type: ignore[no-any-return]
-        from .mutation import wants
-
-        return wants(self)
-
     def _current(self) -> bool:
         """Whether a gradient is wanted; a view's history is up to date afterwards."""
         flag = self._requires_grad
         if flag is True or flag is False:
-            return flag  # type: ignore[no-any-return]
+            return bool(flag)
         from .mutation import refresh
 
         return refresh(self)
+
+    @property
+    def requires_grad(self) -> bool:
+        flag = self._requires_grad
+        if flag is True or flag is False:
+            return bool(flag)
+        from .mutation import wants
+
+        return wants(self)
 
     @requires_grad.setter
     def requires_grad(self, value: Any) -> None:
@@ -60,7 +61,9 @@ class AutogradMembers:
         if value and self._key.dtype.category not in ("float", "complex"):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if value and self._extra is not None and self._extra.inference and not modes.inference:
-            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
         if self._base is None or (value and not self.requires_grad):
             self._requires_grad = value
         else:
@@ -88,7 +91,9 @@ class AutogradMembers:
         if not self._current() or self._edge is None:
             return True
         edge = self._edge
-        return edge.__class__ is tuple and not edge[0]._arity  # a saved leaf that hooks brought back refers to the leaf itself
+        return (
+            edge.__class__ is tuple and not edge[0]._arity
+        )  # a saved leaf that hooks brought back refers to the leaf itself
 
     @property
     def grad_fn(self) -> Any:
@@ -131,7 +136,9 @@ class AutogradMembers:
         from .dispatch import legacy_name
 
         if not isinstance(value, AutogradMembers):
-            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if value._key.dtype is not self._key.dtype:
@@ -162,7 +169,11 @@ class AutogradMembers:
 
         if not isinstance(value, AutogradMembers):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if value._key.dtype is not self._key.dtype and self.requires_grad and value._key.dtype.category not in ("float", "complex"):
+        if (
+            value._key.dtype is not self._key.dtype
+            and self.requires_grad
+            and value._key.dtype.category not in ("float", "complex")
+        ):
             raise RuntimeError(
                 "data set to a tensor that requires gradients must be floating point or complex dtype"
             )
@@ -199,7 +210,7 @@ class AutogradMembers:
         if self.is_leaf:
             if extra.hooks is None:
                 extra.hooks = Hooks()
-            hooks = extra.hooks
+            hooks: Any = extra.hooks
         else:
             node, number = self._edge if self._edge.__class__ is tuple else (self._edge, 0)
             node_extra = node._rarities()
@@ -233,7 +244,9 @@ class AutogradMembers:
     def _backward_hooks(self) -> Any:
         return self._extra.hooks if self._extra is not None else None
 
-    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
+    def backward(
+        self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
         """Add the derivatives of this tensor to the leaves' `.grad`. Source: torch's documentation, Tensor.backward."""
         start_backward[0](self, gradient, retain_graph, create_graph, inputs=inputs)
 

@@ -42,9 +42,9 @@ def _is_sequence(value: Any) -> bool:
     cls = value.__class__
     if cls is list or cls is tuple:
         return True
-    if cls in _PLAIN_NUMBERS or isinstance(value, dict | np.generic | Tensor):
+    if isinstance(value, int | float | complex | dict | np.generic | Tensor | type):
         return False
-    return hasattr(cls, "__getitem__") and not isinstance(value, type)
+    return any("__getitem__" in vars(base) for base in cls.__mro__)
 
 
 def _shape_of(data: Any) -> list[int]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tinytorch._kernels.dtype_names import is_low_precision, not_implemented, scalar_name, type_name
+from tinytorch._kernels.dtype_names import is_low_precision, not_implemented, scalar_name
 from tinytorch._kernels.windows import output_size, pad, scatter, windows
 
 Ints = Sequence[int]
@@ -139,15 +139,10 @@ def _shape(values: Sequence[int]) -> str:
     return "[" + ", ".join(map(str, values)) + "]"
 
 
-def _check_types(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> None:
+def _check_weight_type(x: np.ndarray, weight: np.ndarray) -> None:
     if x.dtype != weight.dtype:
         raise RuntimeError(
-            f"Input type (torch.{scalar_name(x.dtype)}Tensor) and weight type (torch.{scalar_name(weight.dtype)}Tensor) "
-            "should be the same or input should be a MKLDNN tensor and weight is a dense tensor"
-        )
-    if bias is not None and bias.dtype != x.dtype:
-        raise RuntimeError(
-            f"Input type ({type_name(x.dtype)}) and bias type ({type_name(bias.dtype)}) should be the same"
+            f"expected scalar type {scalar_name(x.dtype)} but found {scalar_name(weight.dtype)}"
         )
 
 
@@ -178,8 +173,8 @@ def _check(
         raise RuntimeError("negative output_padding is not supported")
     if min(stride, default=1) <= 0:
         raise RuntimeError("non-positive stride is not supported")
-    if min(dilation, default=1) <= 0:
-        raise RuntimeError("non-positive dilation is not supported")
+    if min(dilation, default=1) < 0:
+        raise RuntimeError("dilation should be greater than zero")
     if weight.ndim != x.ndim:
         raise RuntimeError(
             f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight {_shape(weight.shape)}, but "
@@ -212,6 +207,12 @@ def _check(
     if transposed:
         if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation, strict=True)):
             raise RuntimeError(_output_padding_text(output_padding, stride, dilation))
+        if 0 in dilation:
+            labels = ("depth", "height", "width")[-max(rank, 2) :]
+            shown = ", ".join(
+                f"dilation_{label}: {d}" for label, d in zip(labels, [1] * (2 - rank) + [*dilation], strict=True)
+            )
+            raise RuntimeError(f"dilation should be greater than zero, but got {shown}")
         return
     sizes = [n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)]
     kernels = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation, strict=True)]
@@ -220,6 +221,8 @@ def _check(
             f"Calculated padded input size per channel: ({' x '.join(map(str, sizes))}). Kernel size: "
             f"({' x '.join(map(str, kernels))}). Kernel size can't be greater than actual input size"
         )
+    if 0 in dilation:
+        raise RuntimeError(f"dilation should be greater than zero, but got {_shape(dilation)}")
 
 
 def _output_padding_text(output_padding: Ints, stride: Ints, dilation: Ints) -> str:
@@ -261,8 +264,8 @@ def convolution(
     groups: int,
 ) -> np.ndarray:
     """torch's convolution of a batched input; transposed ones have weight (C, O / groups, *kernel)."""
-    _check_types(input, weight, bias)
     _check(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
+    _check_weight_type(input, weight)
     dtype = input.dtype
     if dtype.kind == "b":
         not_implemented("slow_conv2d_cpu", dtype)

@@ -299,8 +299,19 @@ def binary_cross_entropy_backward(
 # Margins -------------------------------------------------------------------------------------------------------------
 
 
+def _check_broadcast(self: np.ndarray, target: np.ndarray) -> None:
+    for offset in range(1, min(self.ndim, target.ndim) + 1):
+        one, two = self.shape[-offset], target.shape[-offset]
+        if one != two and 1 not in (one, two):
+            raise RuntimeError(
+                f"The size of tensor a ({one}) must match the size of tensor b ({two}) at non-singleton dimension "
+                f"{max(self.ndim, target.ndim) - offset}"
+            )
+
+
 def soft_margin_loss(self: np.ndarray, target: np.ndarray, reduction: int = MEAN) -> np.ndarray:
     """log(1 + exp(-y x))."""
+    _check_broadcast(self, target)
     return reduced(np.log1p(np.exp(-target * self)), reduction).astype(self.dtype, copy=False)
 
 
@@ -325,13 +336,17 @@ def _margin_inputs(
         )
     rows = self.reshape(-1, self.shape[-1] if self.ndim else 1)
     if target.ndim > 1 or target.size != rows.shape[0]:
+        shown = ["[" + ", ".join(map(str, shape)) + "]" for shape in (target.shape, self.shape)]
         raise RuntimeError(
-            f"inconsistent target size, expected {rows.shape[0]} but got [{', '.join(map(str, target.shape))}]"
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
+            f"Expected target size [{rows.shape[0]}], but got {shown[0]}. Input has shape {shown[1]}."
         )
     if weight is not None and weight.shape != (rows.shape[1],):
         raise RuntimeError(
             f"inconsistent weight size, expected {rows.shape[1]} but got [{', '.join(map(str, weight.shape))}]"
         )
+    if target.dtype != np.int64:
+        raise RuntimeError(f"expected scalar type Long but found {scalar_name(target.dtype)}")
     labels = target.reshape(-1)
     if ((labels < 0) | (labels >= rows.shape[1])).any():
         raise RuntimeError("target out of range")
@@ -383,7 +398,7 @@ def multi_margin_loss_backward(
 
 def _labels(self: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, target rows, and which target entries count: those before the first -1."""
-    if self.ndim > 2 or (self.ndim == 2 and self.shape[1] == 0):
+    if self.ndim > 2 or (self.ndim and self.shape[-1] == 0):
         raise RuntimeError(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"[{', '.join(map(str, self.shape))}]"

@@ -18,52 +18,68 @@ def _text(shape: Sequence[int]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
-def batched(name: str, self: np.ndarray, rank: int) -> np.ndarray:
-    """self with a batch dimension; raises torch's text when the rank or an empty dimension forbids it."""
-    if self.ndim not in (rank + 1, rank + 2) or 0 in self.shape[self.ndim - rank - 1 :]:
-        raise RuntimeError(
-            f"Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
-            f"got:{_text(self.shape)}"
-        )
-    return self if self.ndim == rank + 2 else self[None]
-
-
-def _counts(
-    self: np.ndarray,
-    kernel: Ints,
-    stride: Ints,
-    padding: Ints,
-    dilation: Ints,
-    ceil_mode: bool,
-) -> list[int]:
+def batched(
+    name: str, self: np.ndarray, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> tuple[np.ndarray, list[int]]:
+    """self with a batch dimension and how many windows fit; raises what torch says of a geometry that does not do, in its order."""
+    rank = len(kernel)
+    average = name.startswith("avg")
+    several = f"{rank + 1}D or {rank + 2}D (batch mode) tensor"
+    if self.ndim not in (rank + 1, rank + 2):
+        if average and rank == 2 and self.ndim < 3:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-max(self.ndim, 1)}, {max(self.ndim, 1) - 1}], but got -3)"
+            )
+        if not average or rank == 3:
+            raise RuntimeError(f"non-empty {several} expected for input")
+    if 0 in stride:
+        raise RuntimeError("stride should not be zero")
     for p, k, d in zip(padding, kernel, dilation, strict=True):
         if p < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
-        if p > ((k - 1) * d + 1) // 2:
+        if p > int(((k - 1) * d + 1) / 2):
             raise RuntimeError(
-                "pad should be at most half of effective kernel size, but got "
-                f"pad={p}, kernel_size={k} and dilation={d}"
+                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
             )
-    if 0 in stride:
-        raise RuntimeError("stride should not be zero")
-    for name, values in (("kernel size", kernel), ("stride", stride), ("dilation", dilation)):
-        if min(values) <= 0:
-            labels = ("kT", "kH", "kW") if name == "kernel size" else ("dT", "dH", "dW")
-            if name == "dilation":
-                labels = ("dilationT", "dilationH", "dilationW")
-            shown = " ".join(f"{n}: {v}" for n, v in zip(labels[-len(values) :], values, strict=True))
-            raise RuntimeError(f"{name} should be greater than zero, but got {shown}")
-    sizes = self.shape[2:]
+    for label, values in (("kernel size", kernel), ("stride", stride), ("dilation", dilation)):
+        _check_values(label, values)
+    sizes = self.shape[-rank:]
+    if rank == 3:
+        label = "avg_pool3d()" if average else "max_pool3d_with_indices_out_cpu_template()"
+        if 0 in self.shape[self.ndim - 4 :]:
+            raise RuntimeError(
+                f"{label}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
+                f"{_text(self.shape)} and non-batch dimension 0 has length zero!"
+            )
+        if average and any(n < k for n, k in zip(sizes, kernel, strict=True)):
+            shown = " ".join(f"{axis}: {n}" for axis, n in zip("THW", sizes, strict=True))
+            wanted = " ".join(f"k{axis}: {k}" for axis, k in zip("THW", kernel, strict=True))
+            raise RuntimeError(f"input image ({shown}) smaller than kernel size ({wanted})")
+    elif self.ndim not in (3, 4) or 0 in self.shape[self.ndim - 3 :]:
+        raise RuntimeError(
+            f"Expected {several} with optional 0 dim batch size for input, but got:{_text(self.shape)}"
+        )
+    x = self if self.ndim == rank + 2 else self[None]
     counts = [
         output_size(n, k, s, p, d, ceil_mode)
         for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
     ]
     if min(counts) < 1:
-        before, after = "x".join(map(str, self.shape[1:])), "x".join(map(str, [self.shape[1], *counts]))
+        before, after = "x".join(map(str, x.shape[1:])), "x".join(map(str, [x.shape[1], *counts]))
         raise RuntimeError(
             f"Given input size: ({before}). Calculated output size: ({after}). Output size is too small"
         )
-    return counts
+    return x, counts
+
+
+def _check_values(name: str, values: Ints) -> None:
+    """Kernel sizes, strides and dilations are positive."""
+    if min(values, default=1) <= 0:
+        labels = {"kernel size": ("kT", "kH", "kW"), "stride": ("dT", "dH", "dW")}.get(
+            name, ("dilationT", "dilationH", "dilationW")
+        )
+        shown = " ".join(f"{n}: {v}" for n, v in zip(labels[-len(values) :], values, strict=True))
+        raise RuntimeError(f"{name} should be greater than zero, but got {shown}")
 
 
 def _overhang(
@@ -92,8 +108,7 @@ def max_pool(
     rank = len(kernel)
     if self.dtype.kind in "bc":
         not_implemented(name, self.dtype)
-    x = batched(name, self, rank)
-    counts = _counts(x, kernel, stride, padding, dilation, ceil_mode)
+    x, counts = batched(name, self, kernel, stride, padding, dilation, ceil_mode)
     low = is_low_precision(x.dtype)
     wide = widen(x)
     lowest = -np.inf if wide.dtype.kind == "f" else np.iinfo(wide.dtype).min
@@ -181,6 +196,8 @@ def _check_adaptive(name: str, self: np.ndarray, output: Ints, rank: int) -> Non
         raise RuntimeError(
             f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got {_text(self.shape)}"
         )
+    if name.startswith("adaptive_max") and len(output) != rank:
+        raise RuntimeError(f"{name}(): internal error: output_size.size() must be {rank}")
     first = self.ndim - rank if name.startswith("adaptive_avg") else self.ndim - rank - 1
     for i in range(first, self.ndim):
         if self.shape[i] == 0:
@@ -189,15 +206,12 @@ def _check_adaptive(name: str, self: np.ndarray, output: Ints, rank: int) -> Non
                 f"{_text(self.shape)} with dimension {i} being empty"
             )
     if min(output, default=0) < 0:
-        shown = ", ".join(map(str, output))
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {{{shown}}}"
-        )
+        shape = [*self.shape[: self.ndim - rank], *output]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(output)}: {_text(shape)}")
 
 
-def adaptive_max_pool(name: str, self: np.ndarray, output: Ints) -> tuple[np.ndarray, np.ndarray]:
+def adaptive_max_pool(name: str, self: np.ndarray, output: Ints, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """The maximum of each of output equal parts, and its place."""
-    rank = len(output)
     _check_adaptive(name, self, output, rank)
     if not is_float(self.dtype):
         not_implemented(name, self.dtype)
@@ -269,9 +283,8 @@ def avg_pool(
         raise RuntimeError("divisor must be not zero")
     if self.dtype.kind in "bc" or (self.dtype.kind in "iu" and self.dtype != np.int64):
         not_implemented(name, self.dtype)
-    x = batched(name, self, rank)
     ones = [1] * rank
-    counts = _counts(x, kernel, stride, padding, ones, ceil_mode)
+    x, counts = batched(name, self, kernel, stride, padding, ones, ceil_mode)
     sizes = x.shape[2:]
     total = pad(widen(x), padding, _overhang(sizes, kernel, stride, padding, ones, counts))
     for i in range(rank):  # one dimension after the other: sums of sums

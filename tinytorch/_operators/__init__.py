@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from .._core.front import install_methods
 from .._core.overrides import dispatch_function, has_override
 from .._core.tensor import Tensor
 
@@ -41,3 +42,5 @@ for _name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
             type.__setattr__(Tensor, _public, _overridable(_function, _public, "torch"))
 
 from . import _symbols  # noqa: E402, F401  (needs every operator declared)
+
+install_methods()

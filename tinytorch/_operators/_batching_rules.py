@@ -203,7 +203,9 @@ def _diagonal(x: Any, rank: int, offset: int, dim1: int, dim2: int) -> Any:
 
 @_leading("as_strided")
 def _as_strided(x: Any, rank: int, size: Any, stride: Any, offset: Any) -> Any:
-    return find("as_strided").call(x, (x._array.shape[0], *_ints(size)), (x.stride(0), *_ints(stride)), offset)
+    return find("as_strided").call(
+        x, (x._array.shape[0], *_ints(size)), (x.stride(0), *_ints(stride)), offset
+    )
 
 
 def _same(name: str, overload: str = "") -> None:
@@ -269,7 +271,11 @@ for _name, _overload in [
 
 @_leading("linalg_vector_norm")
 def _vector_norm(x: Any, rank: int, order: Any, dim: Any, *arguments: Any) -> Any:
-    return find("linalg_vector_norm").call(x, order, _all_dims(dim, rank), *arguments) if rank else NotImplemented
+    return (
+        find("linalg_vector_norm").call(x, order, _all_dims(dim, rank), *arguments)
+        if rank
+        else NotImplemented
+    )
 
 
 def _whole(name: str, overload: str, partner: str) -> None:
@@ -319,7 +325,7 @@ _extreme("min", "amin")
 
 def _argument(name: str) -> None:
     def function(x: Any, rank: int, dim: Any, keepdim: bool) -> Any:
-        if not rank or dim is None and keepdim:
+        if not rank or (dim is None and keepdim):
             return NotImplemented
         if dim is None:
             return find(name).call(x.reshape((x._array.shape[0], -1)), 1, False)
@@ -398,7 +404,9 @@ def _softmax_backward(name: str) -> None:
 
 def _full(value: Any, dim: int | None, size: int) -> Any:
     """The batch dimension first, made by repetition if there is none."""
-    return to_front(value, dim) if dim is not None else find("expand").call(value, (size, *value._array.shape))
+    return (
+        to_front(value, dim) if dim is not None else find("expand").call(value, (size, *value._array.shape))
+    )
 
 
 _softmax_backward("_softmax_backward_data")
@@ -492,7 +500,9 @@ def _mm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     if db is None:  # (B, N, K) @ (K, M): one product of more rows
         a = to_front(a, da)
         rows = a._array.shape[1]
-        return find("mm").call(a.reshape((-1, a._array.shape[2])), b).reshape((size, rows, b._array.shape[1])), 0
+        return find("mm").call(a.reshape((-1, a._array.shape[2])), b).reshape(
+            (size, rows, b._array.shape[1])
+        ), 0
     if da is None:  # (N, K) @ (B, K, M): the batch joins the columns
         b = to_front(b, db)
         columns = find("permute").call(b, (1, 0, 2)).reshape((b._array.shape[1], -1))
@@ -506,7 +516,9 @@ def _bmm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     if a._array.ndim != 4 or b._array.ndim != 4 or a._array.shape[1] != b._array.shape[1]:
         return NotImplemented
     many = a._array.shape[1]
-    flat = find("bmm").call(a.reshape((size * many, *a._array.shape[2:])), b.reshape((size * many, *b._array.shape[2:])))
+    flat = find("bmm").call(
+        a.reshape((size * many, *a._array.shape[2:])), b.reshape((size * many, *b._array.shape[2:]))
+    )
     return flat.reshape((size, many, *flat._array.shape[1:])), 0
 
 
@@ -534,9 +546,16 @@ def _dot(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
 
 
 def _addmm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
-    product, dim = _mm({"self": in_dims["mat1"], "mat2": in_dims["mat2"]}, size, self=arguments["mat1"], mat2=arguments["mat2"]) if (
-        in_dims["mat1"] is not None or in_dims["mat2"] is not None
-    ) else (find("mm").call(arguments["mat1"], arguments["mat2"]), None)
+    product, dim = (
+        _mm(
+            {"self": in_dims["mat1"], "mat2": in_dims["mat2"]},
+            size,
+            self=arguments["mat1"],
+            mat2=arguments["mat2"],
+        )
+        if (in_dims["mat1"] is not None or in_dims["mat2"] is not None)
+        else (find("mm").call(arguments["mat1"], arguments["mat2"]), None)
+    )
     if product is NotImplemented:
         return NotImplemented
     product = _full(product, dim, size)
@@ -575,7 +594,11 @@ def _convolution(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any
     w = to_front(w, dw)
     x = _full(x, dx, size)
     shape = x._array.shape
-    x = find("permute").call(x, (1, 0, *range(2, len(shape)))).reshape((shape[1], size * shape[2], *shape[3:]))
+    x = (
+        find("permute")
+        .call(x, (1, 0, *range(2, len(shape))))
+        .reshape((shape[1], size * shape[2], *shape[3:]))
+    )
     outputs = w._array.shape[1]
     out = convolution(x, w.reshape((size * outputs, *w._array.shape[2:])), None, *rest, groups * size)
     out = out.reshape((shape[1], size, outputs, *out._array.shape[2:]))
@@ -592,7 +615,10 @@ _declare("convolution", "", _convolution)
 
 
 def _gather(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
-    x, index = _full(arguments["self"], in_dims["self"], size), _full(arguments["index"], in_dims["index"], size)
+    x, index = (
+        _full(arguments["self"], in_dims["self"], size),
+        _full(arguments["index"], in_dims["index"], size),
+    )
     rank = x._array.ndim - 1
     if not rank or index._array.ndim - 1 != rank:
         return NotImplemented
@@ -615,7 +641,10 @@ def _embedding(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
 
 
 def _refuse_masks(indices: Any, dims: Any) -> None:
-    if any(index is not None and dim is not None and index.dtype.category == "bool" for index, dim in zip(indices, dims, strict=True)):
+    if any(
+        index is not None and dim is not None and index.dtype.category == "bool"
+        for index, dim in zip(indices, dims, strict=True)
+    ):
         raise RuntimeError(
             "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
         )
@@ -653,7 +682,16 @@ def _masked_select(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> A
 
 
 _declare("masked_select", "", _masked_select)
-for _name in ("nonzero", "_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount", "histogram", "repeat_interleave"):
+for _name in (
+    "nonzero",
+    "_unique",
+    "_unique2",
+    "unique_dim",
+    "unique_consecutive",
+    "bincount",
+    "histogram",
+    "repeat_interleave",
+):
     for _operator in registry.get(_name, ()):
         if _operator.family == "op":
             _operator.options["dynamic"] = True

@@ -140,7 +140,11 @@ def _as_strided(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
     operator = find("as_strided")
     size, stride = arguments["size"], arguments["stride"]
     start = x.storage_offset() if place is None else place
-    if x.stride() != tangent.stride() or x.storage_offset() != tangent.storage_offset() or _extent(x) > _extent(tangent):
+    if (
+        x.stride() != tangent.stride()
+        or x.storage_offset() != tangent.storage_offset()
+        or _extent(x) > _extent(tangent)
+    ):
         memory = blank(tangent, (_extent(x),), (1,))
         copy_into(operator.call(memory, tuple(x.shape), x.stride(), x.storage_offset()), tangent)
         tangent = memory

@@ -88,6 +88,8 @@ _REASONS = {
 
 def check_info(info: Any, function: str, reason: str) -> None:
     """Raise for the first matrix whose `info` (a tensor or an array) is not zero."""
+    while not isinstance(info, np.ndarray) and info._key.special not in (None, "strided", "meta"):
+        info = info._key.parts()[0]  # under vmap: the whole batch
     codes = info if isinstance(info, np.ndarray) else info._array
     if not codes.any():
         return

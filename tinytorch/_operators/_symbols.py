@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._core import backward, dispatch
+from .._core.construct import from_numpy
 from .._core.declare import find, registry
 from .._core.front import front_of, install_symbols
 from .._core.modes import PLAIN
@@ -24,7 +27,8 @@ _INFIX = {
 
 
 def _operand(other: Any) -> bool:
-    return isinstance(other, (Tensor, *_NUMBERS)) or hasattr(other, "dtype") and hasattr(other, "item") or hasattr(type(other), "__torch_function__")
+    """Whether `other` can stand beside a tensor; arrays cannot, NumPy then tries on its side."""
+    return isinstance(other, (Tensor, *_NUMBERS, np.number, np.bool_)) or hasattr(type(other), "__torch_function__")
 
 
 def _reflected(symbol: str, name: str, swap: Any = None) -> Any:
@@ -42,7 +46,7 @@ def _reflected(symbol: str, name: str, swap: Any = None) -> Any:
 
 
 def _number(other):
-    return other.item() if not isinstance(other, (Tensor, *_NUMBERS)) and hasattr(other, "item") else other
+    return dispatch.python_number(other) if isinstance(other, np.generic) else other
 
 
 def _rsub(self, other):
@@ -68,12 +72,17 @@ def _rmod(self, other):
     return other.remainder(self) if isinstance(other, Tensor) else find("remainder", "Scalar_Tensor").call(other, self)
 
 
-def _commuted(name):
-    return lambda self, other: getattr(self, name)(other)
+def _commuted(name, symbol):
+    def reflected(self, other):
+        if not isinstance(self, Tensor):
+            raise TypeError(f"descriptor '{symbol}' for 'torch._C.TensorBase' objects doesn't apply to a '{type(self).__name__}' object")
+        return getattr(self, name)(other)
+
+    return reflected
 
 
 def _rmatmul(self, other):
-    return other.matmul(self)
+    return other.matmul(self) if isinstance(other, Tensor) else NotImplemented
 
 
 def _shift(name):
@@ -84,17 +93,17 @@ def _shift(name):
 
 
 _REFLECTED = {
-    "__radd__": ("add", _commuted("add")),
-    "__rmul__": ("mul", _commuted("mul")),
+    "__radd__": ("add", _commuted("add", "__radd__")),
+    "__rmul__": ("mul", _commuted("mul", "__rmul__")),
     "__rsub__": ("rsub", _rsub),
     "__rtruediv__": ("div", _rtruediv),
     "__rpow__": ("pow", _rpow),
     "__rfloordiv__": ("floor_divide", _rfloordiv),
     "__rmod__": ("remainder", _rmod),
     "__rmatmul__": ("matmul", _rmatmul),
-    "__rand__": ("bitwise_and", _commuted("bitwise_and")),
-    "__ror__": ("bitwise_or", _commuted("bitwise_or")),
-    "__rxor__": ("bitwise_xor", _commuted("bitwise_xor")),
+    "__rand__": ("bitwise_and", _commuted("bitwise_and", "__rand__")),
+    "__ror__": ("bitwise_or", _commuted("bitwise_or", "__ror__")),
+    "__rxor__": ("bitwise_xor", _commuted("bitwise_xor", "__rxor__")),
     "__rlshift__": ("bitwise_left_shift", _shift("bitwise_left_shift")),
     "__rrshift__": ("bitwise_right_shift", _shift("bitwise_right_shift")),
 }
@@ -112,8 +121,8 @@ def _method(symbol: str, name: str) -> Any:
     return method
 
 
-def _pow(self, other, modulo=None):
-    if not _operand(other):
+def _pow(self, other, *modulo):
+    if not _operand(other) or modulo:
         return NotImplemented
     return self.pow(_number(other))
 
@@ -133,6 +142,8 @@ def _equality(symbol: str, name: str, fallback: Any) -> Any:
     def method(self, other):
         if other.__class__ is Tensor or isinstance(other, (Tensor, *_NUMBERS)):
             return operator.compiled.infix(self, other)
+        if isinstance(other, np.ndarray) and symbol == "__eq__":
+            return self.eq(from_numpy(other))
         if not _operand(other):
             return NotImplemented
         return getattr(self, name)(_number(other))
@@ -148,6 +159,12 @@ def _inplace(name: str) -> Any:
         return getattr(self, name)(_number(other))
 
     return method
+
+
+def _invert(self):
+    if self.dtype.category in ("float", "complex"):
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return self.bitwise_not()
 
 
 def _install() -> None:
@@ -171,8 +188,10 @@ def _install() -> None:
     functions["__neg__"] = lambda self: self.neg()
     functions["__pos__"] = lambda self: self.positive()
     functions["__abs__"] = lambda self: self.abs()
-    functions["__invert__"] = lambda self: self.bitwise_not()
+    functions["__invert__"] = _invert
     functions["__div__"] = lambda self, other: self.div(other)
+    functions["__rdiv__"] = functions["__rtruediv__"]
+    functions["__idiv__"] = _inplace("div_")
     functions["__getitem__"] = _getitem
     functions["__setitem__"] = _setitem
     install_symbols(symbols, functions)

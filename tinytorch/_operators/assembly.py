@@ -13,7 +13,7 @@ from tinytorch._kernels.memory_order import channels_last_like
 # Joining -------------------------------------------------------------------------------------------------------------------
 
 
-@op("cat(Tensor[] tensors, int dim=0) -> Tensor")
+@op("cat(Tensor[] tensors, int dim=0) -> Tensor", out_separate=True)
 def cat(tensors: list[Any], dim: int) -> Any:
     return kernels.cat(tensors, dim)
 

@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch._core.declare import composite, find, op
 from tinytorch._kernels import convolution as kernels
 from tinytorch._kernels.memory_order import channels_last_like
+from tinytorch._kernels.scalar_types import c_type_name
 
 Ints = Sequence[int]
 _GEOMETRY = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
@@ -126,8 +127,11 @@ def _expand(values: Any, rank: int) -> list[int]:
     return list(values) * rank if len(values) == 1 and rank > 1 else list(values)
 
 
-def _batched(name: str, input: Any, rank: int) -> tuple[Any, bool]:
+def _batched(name: str, input: Any, rank: int, bias: Any) -> tuple[Any, bool]:
     """The input with a batch dimension, and whether it had one."""
+    if bias is not None and bias.dtype is not input.dtype:
+        kinds = [c_type_name(tensor.dtype.numpy).replace("long", "long int") for tensor in (input, bias)]
+        raise RuntimeError(f"Input type ({kinds[0]}) and bias type ({kinds[1]}) should be the same")
     if input.dim() not in (rank + 1, rank + 2):
         raise RuntimeError(
             f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of size: "
@@ -171,7 +175,7 @@ def _plain(
     dilation: Any,
     groups: int,
 ) -> Any:
-    x, batched = _batched(name, input, rank)
+    x, batched = _batched(name, input, rank, bias)
     stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
     _check_weight(name, x, weight, stride, "stride")
     result = _convolve(x, weight, bias, (stride, padding, dilation, False, [0] * rank, groups))
@@ -190,8 +194,13 @@ def _padded(
     groups: int,
 ) -> Any:
     """padding="same" or "valid"."""
-    x, batched = _batched(name, input, rank)
+    x, batched = _batched(name, input, rank, bias)
     stride, dilation = _expand(stride, rank), _expand(dilation, rank)
+    if weight.dim() != x.dim():
+        raise RuntimeError(
+            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight{list(weight.shape)}, but got "
+            f"{x.dim()}-dimensional input of size {list(x.shape)} instead"
+        )
     if padding == "valid":
         result = _convolve(x, weight, bias, (stride, [0] * rank, dilation, False, [0] * rank, groups))
     elif padding == "same":
@@ -247,7 +256,7 @@ def _named(rank: int) -> None:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Any:
-        x, batched = _batched(transposed_name, input, rank)
+        x, batched = _batched(transposed_name, input, rank, bias)
         lists = [_expand(values, rank) for values in (stride, padding, dilation, output_padding)]
         result = _convolve(x, weight, bias, (lists[0], lists[1], lists[2], True, lists[3], groups))
         return result if batched else result.squeeze(0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, factory, find, op
 from tinytorch._core.dispatch import wrap_dim
@@ -301,31 +303,24 @@ composite("fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor", lambda self, 
 composite("fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor", lambda self, dim=None: _shift(self, dim, -1), module="fft", out=False)
 
 
-def _frequencies(n: int, d: float, dtype: Any, onesided: bool, options: dict[str, Any], out: Any) -> Any:
-    kind = dtype or dtypes.defaults.dtype
-    from tinytorch._core.front import function_of
-
-    build = function_of("arange")
-    half = n // 2 if onesided else (n - 1) // 2
-    result = build(n // 2 + 1 if onesided else n, dtype=kind, device=options.get("device"))
+def _frequencies(n: int, d: float, dtype: Any, onesided: bool) -> np.ndarray:
+    kind = (dtype or dtypes.defaults.dtype).numpy
+    result = np.arange(n // 2 + 1 if onesided else n, dtype=kind)
     if not onesided:
-        result[half + 1 :] = build(-(n // 2), 0, dtype=kind, device=options.get("device"))
-    result.mul_(1.0 / (n * d))
-    return result if out is None else out.resize_(result.shape).copy_(result)
+        result[(n - 1) // 2 + 1 :] = np.arange(-(n // 2), 0, dtype=kind)
+    return result * np.asarray(1.0 / (n * d), kind)
 
 
 _OPTIONS = "*, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 
 
 @factory(f"fft_fftfreq(int n, float d=1., {_OPTIONS}) -> Tensor", module="fft")
-def fft_fftfreq(n, d=1.0, dtype=None, layout=None, device=None, pin_memory=None, out=None, requires_grad=False):
+def fft_fftfreq(n: int, d: float = 1.0, dtype: Any = None) -> np.ndarray:
     """The frequencies of fft's results, for n points d apart."""
-    result = _frequencies(n, d, dtype, False, {"device": device}, out)
-    return result.requires_grad_() if requires_grad else result
+    return _frequencies(n, d, dtype, False)
 
 
 @factory(f"fft_rfftfreq(int n, float d=1., {_OPTIONS}) -> Tensor", module="fft")
-def fft_rfftfreq(n, d=1.0, dtype=None, layout=None, device=None, pin_memory=None, out=None, requires_grad=False):
+def fft_rfftfreq(n: int, d: float = 1.0, dtype: Any = None) -> np.ndarray:
     """The frequencies of rfft's results, for n points d apart."""
-    result = _frequencies(n, d, dtype, True, {"device": device}, out)
-    return result.requires_grad_() if requires_grad else result
+    return _frequencies(n, d, dtype, True)

@@ -60,7 +60,7 @@ unsafe_index_put.vjp(
 )
 
 index_select = op(
-    "index_select(Tensor self, int dim, Tensor index) -> Tensor", kernels.index_select, wrap=("dim",)
+    "index_select(Tensor self, int dim, Tensor index) -> Tensor", kernels.index_select, wrap=("dim",), out_separate=True
 )
 index_select.vjp(
     self=lambda grad, dim, index, self_shape: grad.new_zeros(self_shape).index_add(dim, index, grad)
@@ -70,6 +70,7 @@ index_select.vjp(
 @op(
     "gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
     wrap=("dim",),
+    out_separate=True,
 )
 def gather(self: Any, dim: int, index: Any, sparse_grad: bool) -> Any:
     return kernels.gather(self, dim, index)
@@ -83,7 +84,7 @@ def _gather_backward(grad: Any, self: Any, dim: int, index: Any, sparse_grad: bo
 
 gather.vjp(self=_gather_backward)
 
-take = op("take(Tensor self, Tensor index) -> Tensor", kernels.take)
+take = op("take(Tensor self, Tensor index) -> Tensor", kernels.take, out_separate=True)
 take.vjp(self=lambda grad, self, index: grad.new_zeros(self.shape).put(index, grad, True))
 
 put = update(
@@ -100,7 +101,7 @@ put.vjp(
 
 # Masks ---------------------------------------------------------------------------------------------------------------------
 
-masked_select = op("masked_select(Tensor self, Tensor mask) -> Tensor", kernels.masked_select)
+masked_select = op("masked_select(Tensor self, Tensor mask) -> Tensor", kernels.masked_select, out_separate=True)
 
 
 def _masked_select_backward(grad: Any, self: Any, mask: Any) -> Any:

@@ -334,6 +334,8 @@ def linalg_vander(x: Any, N: int | None = None) -> Any:
     count = N if N is not None else x.shape[-1] if x.dim() else 1
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")
+    if not x.dim():
+        x = x.unsqueeze(0)
     if x.dtype.category in ("bool", "int"):
         x = x.to(find("sum").call(x).dtype)
     powers = x.unsqueeze(-1).expand(*x.shape, count - 1)

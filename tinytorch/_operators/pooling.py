@@ -177,7 +177,7 @@ def max_pool1d(
     ceil_mode: bool = False,
 ) -> Any:
     """The maximum of every window over one dimension."""
-    if self.dim() not in (2, 3):
+    if self.dim() not in (2, 3) or 0 in self.shape[-2:]:
         raise RuntimeError(
             "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:"
             f"{list(self.shape)}"
@@ -319,7 +319,7 @@ def _adaptive_avg(rank: int) -> Any:
         if len(sizes) != rank:
             raise RuntimeError(f"{name}: output_size must be {rank}")
         if min(sizes) < 0:
-            shown = ", ".join(map(str, sizes))
+            shown = ", ".join(map(str, sizes[:2])) + "".join(f",{size}" for size in sizes[2:])
             raise RuntimeError(
                 f"{name}: elements of output_size must be greater than or equal to 0 but received {{{shown}}}"
             )
@@ -336,6 +336,11 @@ def _adaptive_avg(rank: int) -> Any:
 adaptive_avg_pool2d, adaptive_avg_pool3d = _adaptive_avg(2), _adaptive_avg(3)
 
 
+def _check_single(name: str, values: Any) -> None:
+    if not isinstance(values, int) and len(values) != 1:
+        raise RuntimeError(f"{name}() argument 'output_size' should contain one int (got {len(values)})")
+
+
 def _public(name: str) -> Any:
     from tinytorch._core.declare import find
 
@@ -346,6 +351,7 @@ def _public(name: str) -> Any:
 def adaptive_avg_pool1d(self: Any, output_size: Any) -> Any:
     """The mean of equal parts over one dimension."""
     _check_rank(self, "adaptive_avg_pool1d")
+    _check_single("adaptive_avg_pool1d", output_size)
     return _public("adaptive_avg_pool2d")(self.unsqueeze(-2), [1, _first(output_size)]).squeeze(-2)
 
 
@@ -358,7 +364,7 @@ def _adaptive_max(rank: int) -> Any:
     )
     forward = op(
         f"{name}(Tensor self, int[{rank}] output_size) -> (Tensor, Tensor)",
-        keeps_channels_last(lambda self, output_size: kernels.adaptive_max_pool(name, self, output_size)),
+        keeps_channels_last(lambda self, output_size: kernels.adaptive_max_pool(name, self, output_size, rank)),
         node=f"AdaptiveMaxPool{rank}DBackward0",
         module="nn",
     )
@@ -376,6 +382,7 @@ adaptive_max_pool2d, adaptive_max_pool3d = _adaptive_max(2), _adaptive_max(3)
 def adaptive_max_pool1d(self: Any, output_size: Any) -> Any:
     """The maximum of equal parts over one dimension, and its index."""
     _check_rank(self, "adaptive_max_pool1d")
+    _check_single("adaptive_max_pool1d", output_size)
     values, indices = adaptive_max_pool2d(self.unsqueeze(-2), [1, _first(output_size)])
     return values.squeeze(-2), indices.squeeze(-2)
 

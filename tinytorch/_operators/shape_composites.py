@@ -208,37 +208,37 @@ def _split_evenly(name: str, self: Any, sections: int, dim: int) -> Any:
     return tensor_split(self, sections, dim)
 
 
-@composite("hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
+@composite("hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]", out=False)
 def hsplit(self: Any, sections: int) -> Any:
     _split_rank("hsplit", self, 1)
     return _split_evenly("hsplit", self, sections, 0 if self.ndim == 1 else 1)
 
 
-@composite("hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
+@composite("hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]", out=False)
 def hsplit_indices(self: Any, indices: Any) -> Any:
     _split_rank("hsplit", self, 1)
     return tensor_split_indices(self, indices, 0 if self.ndim == 1 else 1)
 
 
-@composite("vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
+@composite("vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]", out=False)
 def vsplit(self: Any, sections: int) -> Any:
     _split_rank("vsplit", self, 2)
     return _split_evenly("vsplit", self, sections, 0)
 
 
-@composite("vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
+@composite("vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]", out=False)
 def vsplit_indices(self: Any, indices: Any) -> Any:
     _split_rank("vsplit", self, 2)
     return tensor_split_indices(self, indices, 0)
 
 
-@composite("dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]")
+@composite("dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]", out=False)
 def dsplit(self: Any, sections: int) -> Any:
     _split_rank("dsplit", self, 3)
     return _split_evenly("dsplit", self, sections, 2)
 
 
-@composite("dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]")
+@composite("dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]", out=False)
 def dsplit_indices(self: Any, indices: Any) -> Any:
     _split_rank("dsplit", self, 3)
     return tensor_split_indices(self, indices, 2)

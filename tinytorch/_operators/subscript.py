@@ -83,12 +83,12 @@ def _unpack(key: slice) -> tuple[int, int, int]:
 def _chosen(self: Any, dim: int, position: int, place: int) -> Any:
     """`self.select(dim, position)`, with the subscript's own error texts. `place`: the key's place in the tuple."""
     shape = self._array.shape
-    if not shape:
+    if not shape and position == 0:
         raise IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
             "0-dim tensor to a number"
         )
-    size = shape[dim]
+    size = shape[dim] if shape else 0
     if not -size <= position < size:
         raise IndexError(f"index {position} is out of bounds for dimension {place} with size {size}")
     return _select(self, dim, position)
@@ -188,7 +188,9 @@ def _prepare(key: tuple[Any, ...]) -> tuple[list[Any], int]:
             keys.append(item)
         elif isinstance(item, np.ndarray) and item.ndim == 0 and item.dtype.kind in "iu":
             keys.append(int(item))
-        elif isinstance(item, list | tuple | range | np.ndarray | str) or (
+        elif isinstance(item, str):
+            keys.append(item)  # refused once the keys are counted
+        elif isinstance(item, list | tuple | range | np.ndarray) or (
             hasattr(item, "__len__") and hasattr(item, "__getitem__") and not isinstance(item, dict | set)
         ):
             keys.append(_tensor_of(item))
@@ -226,6 +228,8 @@ def _apply(self: Any, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         if isinstance(item, slice):
             view = _cut(view, dim, item, True)
             passed = 1
+        elif isinstance(item, str):
+            view = _tensor_of(item)
         elif item is Ellipsis:
             passed = rank - used
         elif item is None:
@@ -349,7 +353,7 @@ def _copy_to(target: Any, value: Any) -> None:
             f"the number of sizes provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
             f"tensor ({len(given)})"
         )
-    find("copy").inplace(target, _expand(value, shape))
+    find("copy").inplace(target, value if given == shape else _expand(value, shape))
 
 
 def _is_basic(key: Any) -> bool:
@@ -422,10 +426,17 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
         mutation.check_writable(self)
         try:
             array[key] = data
-        except (IndexError, ValueError, OverflowError):
+        except (IndexError, ValueError, OverflowError, TypeError):
             return False
     mutation.bump(self)
     return True
+
+
+def _refuse_byte_mask(indices: list[Any], value: np.ndarray) -> None:
+    """torch hands one number for one mask to masked_fill_, which takes boolean masks only."""
+    given = [index for index in indices if index is not None]
+    if value.size == 1 and len(given) == 1 and given[0].dtype == np.uint8:
+        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype unsigned char")
 
 
 def setitem(self: Any, key: Any, value: Any) -> None:
@@ -459,10 +470,12 @@ def setitem(self: Any, key: Any, value: Any) -> None:
         counted = _without_leading_ones(value._array.shape)
         if direct and all(index is None or index._key.special in _PLAIN for index in indices):
             arrays = [None if index is None else index._array for index in indices]
+            _refuse_byte_mask(arrays, value._array)
             mutation.check_writable(self)
             kernels.index_put(target._array, arrays, value._array.reshape(counted), False)
             mutation.bump(self)
             return
+        _refuse_byte_mask([None if index is None else index._array for index in indices], value._array)
         _put_(target, indices, value if counted == value._array.shape else _view(value, counted))
 
 

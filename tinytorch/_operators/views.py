@@ -259,7 +259,7 @@ slice_tensor.vjp(self=lambda grad, self_shape, dim, start, end, step: slice_back
 @view("unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]", wrap=("dim",))
 def unbind(self, dim):
     if not self.ndim:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     lead = (slice(None),) * dim
     return [self[(*lead, index, Ellipsis)] for index in range(self.shape[dim])]
 

@@ -106,7 +106,9 @@ def _roots(outputs: Sequence[Any], starts: Sequence[Any]) -> list[tuple[Any, Any
     for index, (output, start) in enumerate(zip(outputs, starts, strict=True)):
         edge = _edge(output)
         if edge is None:
-            raise RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn")
+            raise RuntimeError(
+                f"element {index} of tensors does not require grad and does not have a grad_fn"
+            )
         roots.append((edge, start))
     return roots
 
@@ -151,9 +153,13 @@ def backward(
     if grad_variables is not None:
         import warnings
 
-        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2
+        )
         if grad_tensors is not None:
-            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`.")
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`."
+            )
         grad_tensors = grad_variables
     outputs = _as_tuple(tensors)
     targets = _as_tuple(inputs) if inputs is not None else ()
@@ -191,13 +197,19 @@ def grad(
     Source: torch's documentation, torch.autograd.grad.
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if allow_unused is None:
         allow_unused = materialize_grads
     if not only_inputs:
         import warnings
 
-        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use torch.autograd.backward.", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     sources = _as_tuple(outputs)
     targets = _as_tuple(inputs)
     if not targets:
@@ -230,7 +242,13 @@ def grad(
 
 
 def _batched(
-    sources: tuple[Any, ...], targets: tuple[Any, ...], starts: list[Any], keep: bool, create: bool, allow_unused: bool, materialize: bool
+    sources: tuple[Any, ...],
+    targets: tuple[Any, ...],
+    starts: list[Any],
+    keep: bool,
+    create: bool,
+    allow_unused: bool,
+    materialize: bool,
 ) -> tuple[Any, ...]:
     """One backward pass per entry of the leading dimension of the given cotangents, stacked."""
     from .._core.declare import find
@@ -240,9 +258,21 @@ def _batched(
     for index in range(size):
         row = [None if start is None else start[index] for start in starts]
         last = index == size - 1
-        rows.append(grad(sources, targets, row, keep or not last, create, allow_unused=allow_unused, materialize_grads=materialize))
+        rows.append(
+            grad(
+                sources,
+                targets,
+                row,
+                keep or not last,
+                create,
+                allow_unused=allow_unused,
+                materialize_grads=materialize,
+            )
+        )
     stack = find("stack").call
-    return tuple([None if column[0] is None else stack(list(column), 0) for column in zip(*rows, strict=True)])
+    return tuple(
+        [None if column[0] is None else stack(list(column), 0) for column in zip(*rows, strict=True)]
+    )
 
 
 tensor_autograd.start_backward[0] = backward

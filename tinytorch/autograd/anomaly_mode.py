@@ -44,7 +44,8 @@ class detect_anomaly:
         self.check_nan = check_nan
         self.prev_check_nan = _modes.anomaly_nan
         warnings.warn(
-            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.", stacklevel=2
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.",
+            stacklevel=2,
         )
 
     def __enter__(self) -> None:

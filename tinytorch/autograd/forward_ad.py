@@ -13,7 +13,14 @@ from .._core.modes import modes as _modes
 from .._operators import _forward_rules  # noqa: F401  (declares the rules)
 from .grad_mode import _Decorating
 
-__all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
+__all__ = [
+    "UnpackedDualTensor",
+    "dual_level",
+    "enter_dual_level",
+    "exit_dual_level",
+    "make_dual",
+    "unpack_dual",
+]
 
 _current_level = -1
 
@@ -38,7 +45,9 @@ def exit_dual_level(*, level: int | None = None) -> None:
     global _current_level
     duals = _duals()
     if level is not None and level != len(duals) - 1:
-        raise RuntimeError("Trying to exit a forward AD level that was not the last one that was created. This is not supported.")
+        raise RuntimeError(
+            "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
+        )
     if not duals:
         raise RuntimeError("Dual level must be a positive number.")
     duals[-1].open = False
@@ -54,7 +63,9 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     """
     duals = _duals()
     if not duals or (level is not None and level < 0):
-        raise RuntimeError("Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first.")
+        raise RuntimeError(
+            "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
+        )
     if not (tensor.is_floating_point() or tensor.is_complex()):
         raise ValueError(f"Expected primal to be floating point or complex, but got: {tensor.dtype}")
     if not (tangent.is_floating_point() or tangent.is_complex()):
@@ -69,7 +80,11 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
             f"Tensor is of size {list(tensor.shape)} while the given forward gradient is of size {list(tangent.shape)}."
         )
-    view = _find("view").call(_forward.primal_of(tensor, layer), tuple(tensor.shape)) if tensor.is_contiguous() else _alias(tensor)
+    view = (
+        _find("view").call(_forward.primal_of(tensor, layer), tuple(tensor.shape))
+        if tensor.is_contiguous()
+        else _alias(tensor)
+    )
     if not _modes.forward_grad:
         return view
     return _with_tangent(view, tangent, layer)
@@ -155,5 +170,3 @@ class _set_fwd_grad_enabled(_Decorating):
 
 def _is_fwd_grad_enabled() -> bool:
     return _modes.forward_grad
-
-

@@ -17,7 +17,15 @@ from .._core.modes import modes, next_number
 from .._core.node import Node, RemovableHandle, released_message
 from .._core.tensor import Tensor, make, wrap
 
-__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "InplaceFunction", "NestedIOFunction", "once_differentiable"]
+__all__ = [
+    "BackwardCFunction",
+    "Function",
+    "FunctionCtx",
+    "FunctionMeta",
+    "InplaceFunction",
+    "NestedIOFunction",
+    "once_differentiable",
+]
 
 AUTOGRAD_FUNCTION_COUNTER = itertools.count()
 
@@ -93,7 +101,9 @@ class _Saved:
         self.key = tensor._key
         if modes.saved_tensor_hooks:
             hooks = modes.saved_tensor_hooks[-1]
-            self.packed = saving._pack_result(tensor, hooks) if output is not None else saving.Packed(tensor, hooks)
+            self.packed = (
+                saving._pack_result(tensor, hooks) if output is not None else saving.Packed(tensor, hooks)
+            )
             self.tensor: Any = None
         else:
             self.tensor = tensor if output is None else tensor._array
@@ -164,7 +174,9 @@ class _FunctionBase(Node):
 
     @property
     def saved_variables(self) -> tuple[Any, ...]:
-        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            "'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2
+        )
         return self.saved_tensors
 
     @property
@@ -184,7 +196,9 @@ class _FunctionBase(Node):
         if self.materialize_grads:
             cotangents = tuple(
                 [
-                    wrap(np.zeros(shape, element_type.numpy)) if cotangent is None and element_type is not None else cotangent
+                    wrap(np.zeros(shape, element_type.numpy))
+                    if cotangent is None and element_type is not None
+                    else cotangent
                     for cotangent, (shape, element_type) in zip(cotangents, self._facts, strict=True)
                 ]
             )
@@ -196,7 +210,9 @@ class _FunctionBase(Node):
         if count > expected and all(item is None for item in results[expected:]):
             results, count = results[:expected], expected
         if count != expected:
-            raise RuntimeError(f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {count})")
+            raise RuntimeError(
+                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {count})"
+            )
         kept = []
         for position, (is_tensor, item) in enumerate(zip(self._tensor_inputs, results, strict=True)):
             if not is_tensor:
@@ -228,7 +244,11 @@ class _RawSaved:
             )
         tensor = item.get(self._node)
         hooks = (pack_hook, unpack_hook)
-        item.packed = saving._pack_result(tensor, hooks) if item.output is not None else saving.Packed(tensor, hooks, tensor.detach())
+        item.packed = (
+            saving._pack_result(tensor, hooks)
+            if item.output is not None
+            else saving.Packed(tensor, hooks, tensor.detach())
+        )
         item.tensor = None
 
 
@@ -301,7 +321,9 @@ class _SingleLevelFunction(FunctionCtx, _HookMixin, metaclass=FunctionMeta):
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
         """The Jacobian-vector product: one result per output."""
-        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
 
 
 class Function(_SingleLevelFunction):
@@ -387,12 +409,18 @@ def _marked(value: Any, what: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, tuple):
-        raise TypeError(f"autograd internal error: saved {what} field is expected to be a tuple but is {type(value).__name__}")
+        raise TypeError(
+            f"autograd internal error: saved {what} field is expected to be a tuple but is {type(value).__name__}"
+        )
     for position, item in enumerate(value):
         if item is not None and not isinstance(item, Tensor):
             if what == "non_differentiable":
-                raise TypeError(f"mark_non_differentiable only accepts variable arguments, but argument {position} is of type {type(item).__name__}")
-            raise TypeError(f"mark_dirty can only accept variables, but argument {position} is of type {type(item).__name__}")
+                raise TypeError(
+                    f"mark_non_differentiable only accepts variable arguments, but argument {position} is of type {type(item).__name__}"
+                )
+            raise TypeError(
+                f"mark_dirty can only accept variables, but argument {position} is of type {type(item).__name__}"
+            )
     return list(value)
 
 
@@ -412,7 +440,8 @@ def _wrap_outputs(ctx: Any, inputs: list[Any], outputs: tuple[Any, ...], recorde
             )
         mutation.bump(tensor)
     ctx._facts = [
-        (tuple(item._array.shape), item._key.dtype) if isinstance(item, Tensor) else ((), None) for item in outputs
+        (tuple(item._array.shape), item._key.dtype) if isinstance(item, Tensor) else ((), None)
+        for item in outputs
     ]
     results: list[Any] = []
     differentiable = 0
@@ -422,7 +451,9 @@ def _wrap_outputs(ctx: Any, inputs: list[Any], outputs: tuple[Any, ...], recorde
             continue
         is_input = _contains(inputs, item)
         modified = _contains(dirty, item)
-        wants = recorded and not _contains(constants, item) and item._key.dtype.category in ("float", "complex")
+        wants = (
+            recorded and not _contains(constants, item) and item._key.dtype.category in ("float", "complex")
+        )
         result = item
         if not wants:
             if not item.requires_grad:
@@ -499,7 +530,9 @@ def _save(ctx: Any, outputs: list[Any]) -> None:
     if to_save is None:
         return
     if not isinstance(to_save, tuple):
-        raise TypeError(f"saved_variables attribute set to non-tuple: expected a tuple, but is {type(to_save).__name__}")
+        raise TypeError(
+            f"saved_variables attribute set to non-tuple: expected a tuple, but is {type(to_save).__name__}"
+        )
     saved: list[Any] = []
     for position, tensor in enumerate(to_save):
         if tensor is None:
@@ -529,8 +562,12 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not modes.grad or not any(isinstance(item, Tensor) and item.requires_grad for item in args):
             return outputs
         items = outputs if isinstance(outputs, tuple) else (outputs,)
-        node = DelayedError("trying to differentiate twice a function that was marked with @once_differentiable", items)
-        results = tuple([None if item is None else node.attach(item, number) for number, item in enumerate(items)])
+        node = DelayedError(
+            "trying to differentiate twice a function that was marked with @once_differentiable", items
+        )
+        results = tuple(
+            [None if item is None else node.attach(item, number) for number, item in enumerate(items)]
+        )
         return results if isinstance(outputs, tuple) else results[0]
 
     return wrapper
@@ -542,7 +579,9 @@ class DelayedError(Node):
     def __init__(self, message: str, items: tuple[Any, ...]) -> None:
         super().__init__(())
         self._message = message
-        self._facts = [(tuple(item._array.shape), item._key.dtype) if item is not None else ((), None) for item in items]
+        self._facts = [
+            (tuple(item._array.shape), item._key.dtype) if item is not None else ((), None) for item in items
+        ]
 
     @property
     def _arity(self) -> int:  # type: ignore[override]

@@ -34,7 +34,9 @@ class _Decorating:
                 stacklevel=2,
             )
             original = function
-            return functools.wraps(original, updated=())(lambda *args, **kwargs: self(original.__call__)(*args, **kwargs))  # type: ignore[no-any-return]
+            return functools.wraps(original, updated=())(
+                lambda *args, **kwargs: self(original.__call__)(*args, **kwargs)
+            )  # type: ignore[no-any-return]
         if inspect.isgeneratorfunction(function):
             return self._wrap_generator(function)
 

@@ -62,13 +62,17 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
             )
         found = True
     if not found:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
 
 
 # Finite differences ----------------------------------------------------------------------------------------------------------------
 
 
-def _numerical(function: Callable[..., Any], inputs: tuple[Any, ...], eps: float, forward: bool = False) -> list[list[Any]]:
+def _numerical(
+    function: Callable[..., Any], inputs: tuple[Any, ...], eps: float, forward: bool = False
+) -> list[list[Any]]:
     """Per input that requires grad and per inexact output: the matrix (input elements, output elements) of central differences."""
     jacobians = []
     for source in inputs:
@@ -81,7 +85,9 @@ def _evaluate(function: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Any
     return [out.clone() for out in _as_tuple(function(*inputs))]
 
 
-def _difference(function: Callable[..., Any], inputs: tuple[Any, ...], data: Any, place: Any, step: Any, eps: float) -> list[Any]:
+def _difference(
+    function: Callable[..., Any], inputs: tuple[Any, ...], data: Any, place: Any, step: Any, eps: float
+) -> list[Any]:
     origin = data[place].clone()
     data[place] = origin - step
     low = _evaluate(function, inputs)
@@ -100,7 +106,9 @@ def _difference(function: Callable[..., Any], inputs: tuple[Any, ...], data: Any
     return columns
 
 
-def _numerical_for(function: Callable[..., Any], inputs: tuple[Any, ...], source: Any, eps: float) -> list[Any]:
+def _numerical_for(
+    function: Callable[..., Any], inputs: tuple[Any, ...], source: Any, eps: float
+) -> list[Any]:
     data = source.data
     rows: list[list[Any]] = []
     complex_input = source._key.dtype.category == "complex"
@@ -160,7 +168,9 @@ def _analytical(sources: list[Any], output: Any) -> tuple[list[Any], bool, bool]
     return [matrix.detach() for matrix in matrices], sizes, types
 
 
-def _checked_analytical(sources: list[Any], output: Any, nondet_tol: float, check_grad_dtypes: bool) -> list[Any]:
+def _checked_analytical(
+    sources: list[Any], output: Any, nondet_tol: float, check_grad_dtypes: bool
+) -> list[Any]:
     first, sizes, types = _analytical(sources, output)
     second, _, _ = _analytical(sources, output)
     if not types and check_grad_dtypes:
@@ -171,7 +181,8 @@ def _checked_analytical(sources: list[Any], output: Any, nondet_tol: float, chec
         if a.numel() and bool((a - b).abs().max() > nondet_tol):
             raise GradcheckError(
                 "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values, "
-                f"although analytical gradient matches numerical gradient.The tolerance for nondeterminism was {nondet_tol}." + _NONDETERMINISTIC
+                f"although analytical gradient matches numerical gradient.The tolerance for nondeterminism was {nondet_tol}."
+                + _NONDETERMINISTIC
             )
     return first
 
@@ -182,13 +193,17 @@ def _close(analytical: Any, numerical: Any, rtol: float, atol: float) -> bool:
     return bool(_find("allclose").call(analytical, numerical, rtol, atol, False))
 
 
-def _mismatch(analytical: Any, numerical: Any, output: int, source: int, prefix: str, mode: str = "") -> GradcheckError:
+def _mismatch(
+    analytical: Any, numerical: Any, output: int, source: int, prefix: str, mode: str = ""
+) -> GradcheckError:
     return GradcheckError(
         f"{prefix}Jacobian {mode}mismatch for output {output:d} with respect to input {source:d},\nnumerical:{numerical}\nanalytical:{analytical}\n"
     )
 
 
-def _compare_backward(function: Any, inputs: tuple[Any, ...], options: dict[str, Any], complex_outputs: list[int], part: str) -> None:
+def _compare_backward(
+    function: Any, inputs: tuple[Any, ...], options: dict[str, Any], complex_outputs: list[int], part: str
+) -> None:
     raw = function(*inputs)
     outputs = _differentiable(raw)
     if not outputs:
@@ -204,7 +219,11 @@ def _compare_backward(function: Any, inputs: tuple[Any, ...], options: dict[str,
         for index, matrix in enumerate(matrices):
             wanted = numerical[index][number]
             if not _close(matrix, wanted, options["rtol"], options["atol"]):
-                prefix = f"While considering the {part} part of complex outputs only, " if number in complex_outputs else ""
+                prefix = (
+                    f"While considering the {part} part of complex outputs only, "
+                    if number in complex_outputs
+                    else ""
+                )
                 raise _mismatch(matrix, wanted, number, index, prefix)
 
 
@@ -232,14 +251,24 @@ def _compare_forward(function: Any, inputs: tuple[Any, ...], options: dict[str, 
                 for out in _as_tuple(function(*values)):
                     if _inexact(out):
                         primal, tangent = forward_ad.unpack_dual(out)
-                        if options["check_grad_dtypes"] and tangent is not None and primal.is_complex() != tangent.is_complex():
+                        if (
+                            options["check_grad_dtypes"]
+                            and tangent is not None
+                            and primal.is_complex() != tangent.is_complex()
+                        ):
                             raise GradcheckError("Forward AD gradient has dtype mismatch.")
-                        row.append((_find("zeros_like").call(primal) if tangent is None else tangent).detach().reshape(-1))
+                        row.append(
+                            (_find("zeros_like").call(primal) if tangent is None else tangent)
+                            .detach()
+                            .reshape(-1)
+                        )
                 rows.append(row)
         for number in range(len(rows[0]) if rows else 0):
             matrix = _find("stack").call([row[number] for row in rows], 0)
             if not _close(matrix, numerical[index][number], options["rtol"], options["atol"]):
-                raise _mismatch(matrix, numerical[index][number], number, index, "", "computed with forward mode ")
+                raise _mismatch(
+                    matrix, numerical[index][number], number, index, "", "computed with forward mode "
+                )
 
 
 class _UndefinedGrad(_Node):
@@ -261,7 +290,13 @@ def _check_zero_cotangents(outputs: tuple[Any, ...], inputs: tuple[Any, ...]) ->
     sources = list(_tensors(inputs))
     if not sources:
         raise GradcheckError("no Tensors requiring grad found in input")
-    grads = _grad(outputs, sources, [_find("zeros_like").call(out.detach()) for out in outputs], allow_unused=True) if outputs else ()
+    grads = (
+        _grad(
+            outputs, sources, [_find("zeros_like").call(out.detach()) for out in outputs], allow_unused=True
+        )
+        if outputs
+        else ()
+    )
     for item, source in zip(grads, sources, strict=False):
         if item is None:
             continue
@@ -280,13 +315,18 @@ def _check_undefined(function: Any, count: int, inputs: tuple[Any, ...]) -> None
     def warn() -> None:
         warnings.warn(
             "Backwards compatibility: New undefined gradient support checking feature is enabled by default, but it may break existing callers of "
-            "this function. If this is true for you, you can call this function with \"check_undefined_grad=False\" to disable the feature",
+            'this function. If this is true for you, you can call this function with "check_undefined_grad=False" to disable the feature',
             stacklevel=6,
         )
 
     def check(outputs: list[Any]) -> None:
         try:
-            grads = _grad(outputs, sources, [_find("zeros_like").call(out.detach()) for out in outputs], allow_unused=True)
+            grads = _grad(
+                outputs,
+                sources,
+                [_find("zeros_like").call(out.detach()) for out in outputs],
+                allow_unused=True,
+            )
         except RuntimeError as error:
             warn()
             raise GradcheckError(
@@ -314,7 +354,12 @@ def _part(function: Any, imaginary: bool) -> Callable[..., Any]:
     part = _find("imag" if imaginary else "real").call
 
     def run(*inputs: Any) -> Any:
-        return tuple([part(out) if out._key.dtype.category == "complex" else out for out in _as_tuple(function(*inputs))])
+        return tuple(
+            [
+                part(out) if out._key.dtype.category == "complex" else out
+                for out in _as_tuple(function(*inputs))
+            ]
+        )
 
     return run
 
@@ -350,14 +395,22 @@ def gradcheck(
         raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
     if check_batched_forward_grad:
         raise NotImplementedError("gradcheck(check_batched_forward_grad=True)")
-    options = {"eps": eps, "atol": atol, "rtol": rtol, "nondet_tol": nondet_tol, "check_grad_dtypes": check_grad_dtypes}
+    options = {
+        "eps": eps,
+        "atol": atol,
+        "rtol": rtol,
+        "nondet_tol": nondet_tol,
+        "check_grad_dtypes": check_grad_dtypes,
+    }
     try:
         given = _as_tuple(inputs)
         _check_inputs(given)
         raw = func(*given)
         outputs = _differentiable(raw)
         if check_backward_ad:
-            complex_outputs = [index for index, out in enumerate(outputs) if out._key.dtype.category == "complex"]
+            complex_outputs = [
+                index for index, out in enumerate(outputs) if out._key.dtype.category == "complex"
+            ]
             if any(out._key.dtype.category == "complex" for out in _as_tuple(raw)):
                 _compare_backward(_part(func, True), given, options, complex_outputs, "imaginary")
                 _compare_backward(_part(func, False), given, options, complex_outputs, "real")
@@ -386,11 +439,15 @@ def _check_batched(inputs: tuple[Any, ...], output: Any, number: int) -> None:
     cotangents = [_find("randn_like").call(output.detach()) for _ in range(2)]
     single = [_grad(output, sources, item, retain_graph=True, allow_unused=True) for item in cotangents]
     stack = _find("stack").call
-    together = _grad(output, sources, stack(cotangents, 0), retain_graph=True, allow_unused=True, is_grads_batched=True)
+    together = _grad(
+        output, sources, stack(cotangents, 0), retain_graph=True, allow_unused=True, is_grads_batched=True
+    )
     for index, item in enumerate(together):
         wanted = [row[index] for row in single]
         if item is not None and wanted[0] is not None and not _close(item, stack(wanted, 0), 1e-5, 1e-8):
-            raise GradcheckError(f"For output {number} and input {index}:\n\nGot:\n{item}\n\nExpected:\n{stack(wanted, 0)}")
+            raise GradcheckError(
+                f"For output {number} and input {index}:\n\nGot:\n{item}\n\nExpected:\n{stack(wanted, 0)}"
+            )
 
 
 def _random_like(tensor: Any, noncontiguous: bool) -> Any:
@@ -433,7 +490,9 @@ def gradgradcheck(
         raise AssertionError("Setting check_batched_grad=True requires check_rev_over_rev to be True")
     given = _as_tuple(inputs)
     if grad_outputs is None:
-        cotangents = tuple([_random_like(out, gen_non_contig_grad_outputs) for out in _differentiable(func(*given))])
+        cotangents = tuple(
+            [_random_like(out, gen_non_contig_grad_outputs) for out in _differentiable(func(*given))]
+        )
     else:
         cotangents = _as_tuple(grad_outputs)
     count = len(cotangents)
@@ -441,10 +500,23 @@ def gradgradcheck(
     wanted_cotangents = {index for index, item in enumerate(cotangents) if item.requires_grad}
 
     def first_order(*args: Any) -> Any:
-        sources = tuple([item.requires_grad_() if i in wanted else item for i, item in enumerate(args[:-count])])
+        sources = tuple(
+            [item.requires_grad_() if i in wanted else item for i, item in enumerate(args[:-count])]
+        )
         outputs = _differentiable(func(*sources))
-        vectors = tuple([item.requires_grad_() if i in wanted_cotangents else item for i, item in enumerate(args[-count:])])
-        grads = _grad(outputs, [item for i, item in enumerate(sources) if i in wanted], vectors, create_graph=True, allow_unused=True)
+        vectors = tuple(
+            [
+                item.requires_grad_() if i in wanted_cotangents else item
+                for i, item in enumerate(args[-count:])
+            ]
+        )
+        grads = _grad(
+            outputs,
+            [item for i, item in enumerate(sources) if i in wanted],
+            vectors,
+            create_graph=True,
+            allow_unused=True,
+        )
         return tuple([item for item in grads if item is not None])
 
     return gradcheck(

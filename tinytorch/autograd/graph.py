@@ -50,7 +50,9 @@ class GradientEdge(NamedTuple):
 def get_gradient_edge(tensor: Any) -> GradientEdge:
     """The edge on which the gradient of `tensor` is computed; `grad` and `backward` take it in the tensor's place."""
     if not tensor.requires_grad:
-        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+        )
     node, number = as_function(_engine.edge_of(tensor))
     return GradientEdge(node, number)
 
@@ -135,7 +137,9 @@ class _MultiHandle(RemovableHandle):
             handle.remove()
 
 
-def register_multi_grad_hook(tensors: Sequence[Any], fn: Callable[..., None], *, mode: str = "all") -> RemovableHandle:
+def register_multi_grad_hook(
+    tensors: Sequence[Any], fn: Callable[..., None], *, mode: str = "all"
+) -> RemovableHandle:
     """Call `fn` once per backward pass: with all gradients ("all") when the last one is there, or with the first ("any")."""
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of {('all', 'any')} but got {mode}")
@@ -200,7 +204,9 @@ def allow_mutation_on_saved_tensors() -> Iterator[Any]:
 
     def unpack(copy: Any) -> Any:
         if not any(copy is kept for kept in context._copies):
-            raise AssertionError("Trying to backward outside of the 'allow_mutation_on_saved_tensors' contextin which the graph was originally recorded.")
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' contextin which the graph was originally recorded."
+            )
         return copy
 
     try:
@@ -221,11 +227,13 @@ def set_override_stale_capture_stream(enabled: bool) -> None:
 def region_activation_memory_budget(budget: float) -> Any:
     """Only for compiled regions: raises RuntimeError outside of them, as in torch."""
     if isinstance(budget, bool) or not isinstance(budget, int | float):
-        raise TypeError(f"torch.autograd.graph.region_activation_memory_budget: expects a float, got {type(budget).__name__}")
+        raise TypeError(
+            f"torch.autograd.graph.region_activation_memory_budget: expects a float, got {type(budget).__name__}"
+        )
     if not 0.0 <= budget <= 1.0:
-        raise ValueError(f"torch.autograd.graph.region_activation_memory_budget: must be in [0, 1], got {budget}")
+        raise ValueError(
+            f"torch.autograd.graph.region_activation_memory_budget: must be in [0, 1], got {budget}"
+        )
     raise RuntimeError(
         "torch.autograd.graph.region_activation_memory_budget can only be used inside a torch.compile region; it has no effect in eager mode."
     )
-
-

@@ -44,7 +44,9 @@ class profile:
 
     def __enter__(self) -> profile:
         if self.enabled:
-            warnings.warn("tinytorch has no profiler: nothing is recorded here; use cProfile", UserWarning, stacklevel=2)
+            warnings.warn(
+                "tinytorch has no profiler: nothing is recorded here; use cProfile", UserWarning, stacklevel=2
+            )
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -23,7 +23,9 @@ class Variable(metaclass=VariableMeta):
 
     __module__ = "torch.autograd.variable"
 
-    def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: Any = None, _grad_fn: Any = None) -> Any:
+    def __new__(
+        cls, data: Any = None, requires_grad: bool = False, volatile: Any = None, _grad_fn: Any = None
+    ) -> Any:
         if data is None:
             data = Tensor()
         if not isinstance(data, Tensor):

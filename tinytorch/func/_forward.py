@@ -41,10 +41,14 @@ def _drop(value: Any, current: Layer) -> Any:
     return value._key.primal if isinstance(value, Tensor) and at(value, current) else value
 
 
-def jvp_arguments(function: Any, primals: Any, tangents: Any, argnums: Any, strict: bool, has_aux: bool) -> Any:
+def jvp_arguments(
+    function: Any, primals: Any, tangents: Any, argnums: Any, strict: bool, has_aux: bool
+) -> Any:
     """`jvp` with respect to the arguments `argnums` (None: all)."""
     if not isinstance(primals, tuple):
-        raise RuntimeError(f"{API}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
+        raise RuntimeError(
+            f"{API}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
+        )
     chosen = primals if argnums is None else slice_arguments(primals, argnums, True)
     values, spec = tree_flatten(chosen)
     pushes, push_spec = tree_flatten(tangents)
@@ -66,7 +70,9 @@ def jvp_arguments(function: Any, primals: Any, tangents: Any, argnums: Any, stri
             aux = None
             if has_aux:
                 if not (isinstance(results, tuple) and len(results) == 2):
-                    raise RuntimeError(f"{API}: output of function f should be a tuple: (output, aux) if has_aux is True")
+                    raise RuntimeError(
+                        f"{API}: output of function f should be a tuple: (output, aux) if has_aux is True"
+                    )
                 results, aux = results
                 aux = tree_map(lambda value: _drop(value, current), aux)
             flat, out_spec = tree_flatten(results)
@@ -90,12 +96,16 @@ def jvp_arguments(function: Any, primals: Any, tangents: Any, argnums: Any, stri
     return (*answer, aux) if has_aux else answer
 
 
-def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
+def jvp(
+    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
+) -> Any:
     """(func(*primals), its derivative in the direction `tangents`). Source: torch's documentation, torch.func.jvp."""
     return jvp_arguments(func, primals, tangents, None, strict, has_aux)
 
 
-def jacfwd(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable[..., Any]:
+def jacfwd(
+    func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable[..., Any]:
     """The Jacobian of `func`, column by column in forward mode. Source: torch's documentation, torch.func.jacfwd."""
 
     @functools.wraps(func)

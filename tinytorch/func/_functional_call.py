@@ -18,9 +18,13 @@ def _merged(dicts: Any) -> dict[str, Any]:
         names = [name for item in dicts for name in item]
         repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if repeated:
-            raise ValueError(f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+            raise ValueError(
+                f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+            )
         return {name: value for item in dicts for name, value in item.items()}
-    raise ValueError(f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(dicts)}")
+    raise ValueError(
+        f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(dicts)}"
+    )
 
 
 def _all_tensors(module: Any) -> dict[str, Any]:
@@ -79,7 +83,9 @@ def _swapped(module: Any, given: dict[str, Any], tie_weights: bool, strict: bool
         yield
     finally:
         for store, name, original in reversed(held):
-            path = next((p for p in values if p.rpartition(".")[2] == name and _store_of(module, p) is store), None)
+            path = next(
+                (p for p in values if p.rpartition(".")[2] == name and _store_of(module, p) is store), None
+            )
             if path is not None and path in given and store[name] is not values[path]:
                 given[path] = store[name]  # the module put another tensor in its place
             store[name] = original
@@ -126,7 +132,9 @@ def _stack(name: str, tensors: list[Any]) -> Any:
     wanted = [tensor.requires_grad for tensor in tensors]
     if len(set(wanted)) > 1:
         raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
-    stacked = find("stack").call([tensor.detach() for tensor in tensors] if all(t.is_leaf for t in tensors) else tensors, 0)
+    stacked = find("stack").call(
+        [tensor.detach() for tensor in tensors] if all(t.is_leaf for t in tensors) else tensors, 0
+    )
     return stacked.requires_grad_() if wanted[0] and stacked.is_leaf else stacked
 
 

@@ -79,7 +79,9 @@ class Level:
             return stripped(value)
         return value
 
-    def gradients(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any] | None, create: bool, keep: bool) -> list[Any]:
+    def gradients(
+        self, outputs: list[Any], inputs: list[Any], cotangents: list[Any] | None, create: bool, keep: bool
+    ) -> list[Any]:
         """The derivatives of `outputs` by `inputs`, zeros where there is no dependence."""
         pairs = [
             (engine.edge_of(output), _ones(output) if cotangents is None else cotangents[position])
@@ -90,7 +92,10 @@ class Level:
             return [zeros_like(value) for value in inputs]
         ports = [engine.port_of(engine.edge_of(value)) for value in inputs]
         captured = engine.run(roots, keep, create, ports, False)
-        return [zeros_like(value) if captured.get(port) is None else captured[port] for value, port in zip(inputs, ports, strict=True)]
+        return [
+            zeros_like(value) if captured.get(port) is None else captured[port]
+            for value, port in zip(inputs, ports, strict=True)
+        ]
 
 
 def _wrapping_layer(current: Layer) -> Layer | None:
@@ -137,7 +142,9 @@ def _finish_aux(level: Level, aux: Any) -> Any:
     return tree_map(finish, aux)
 
 
-def _grad_and_value(function: Any, argnums: Any, has_aux: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _grad_and_value(
+    function: Any, argnums: Any, has_aux: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     api = "grad_and_value(f)(*args)"
     with _level() as (level, outside):
         chosen = tree_map(level.start, slice_arguments(args, argnums, False))
@@ -187,10 +194,14 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
 def check_tensors(outputs: list[Any], api: str) -> None:
     """Raises RuntimeError with torch's texts unless `outputs` are tensors, at least one."""
     if not outputs or (len(outputs) == 1 and outputs[0] is None):
-        raise RuntimeError(f"{api}: Expected f to be a function that has non-empty output (got output = {outputs})")
+        raise RuntimeError(
+            f"{api}: Expected f to be a function that has non-empty output (got output = {outputs})"
+        )
     for output in outputs:
         if not isinstance(output, Tensor):
-            raise RuntimeError(f"{api}: expected f(*primals) to return only tensors, got unsupported type {type(output)}")
+            raise RuntimeError(
+                f"{api}: expected f(*primals) to return only tensors, got unsupported type {type(output)}"
+            )
 
 
 def vjp_arguments(function: Any, args: tuple[Any, ...], argnums: Any, has_aux: bool) -> Any:
@@ -231,7 +242,9 @@ def vjp_arguments(function: Any, args: tuple[Any, ...], argnums: Any, has_aux: b
         from ..autograd._functions import make_grads
 
         starts = make_grads(flat, values, False)
-        shared = create and (level.nested or level.foreign(flat) or any(requires_anywhere(value) for value in values))
+        shared = create and (
+            level.nested or level.foreign(flat) or any(requires_anywhere(value) for value in values)
+        )
         found = level.gradients(flat, inputs, starts, shared, retain_graph)
         return tree_unflatten([level.finish(value) for value in found], input_spec)
 
@@ -247,7 +260,9 @@ def refuse_complex(api: str, args: Any, inputs: bool) -> None:
     for index, arg in enumerate(tree_leaves(args)):
         if isinstance(arg, Tensor) and arg.dtype.is_complex:
             what = "inputs" if inputs else "outputs"
-            raise RuntimeError(f"{api}: Expected all {what} to be real but received complex tensor at flattened input idx: {index}")
+            raise RuntimeError(
+                f"{api}: Expected all {what} to be real but received complex tensor at flattened input idx: {index}"
+            )
 
 
 def standard_basis(tensors: list[Any], chunk_size: int | None) -> Any:
@@ -298,11 +313,20 @@ def jacrev(
                 chunks.append([row.unsqueeze(0) for row in tree_leaves(rows)])
             else:
                 chunks.append(tree_leaves(vmap(pull)(tree_unflatten(basis, spec))))
-        stacked = chunks[0] if len(chunks) == 1 else [find("cat").call(list(column), 0) for column in zip(*chunks, strict=True)]
+        stacked = (
+            chunks[0]
+            if len(chunks) == 1
+            else [find("cat").call(list(column), 0) for column in zip(*chunks, strict=True)]
+        )
         by_input = []
         for result, primal in zip(stacked, inputs, strict=True):
             parts = result.split(counts, 0)
-            by_input.append([part.view(tuple(out.shape) + tuple(primal.shape)) for part, out in zip(parts, flat, strict=True)])
+            by_input.append(
+                [
+                    part.view(tuple(out.shape) + tuple(primal.shape))
+                    for part, out in zip(parts, flat, strict=True)
+                ]
+            )
         by_output = [tree_unflatten(row, input_spec) for row in zip(*by_input, strict=True)]
         if isinstance(argnums, int):
             by_output = [row[0] for row in by_output]

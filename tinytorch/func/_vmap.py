@@ -37,7 +37,9 @@ def _check_out_dims(out_dims: Any, function: Any) -> None:
     tree_map(check, out_dims)
 
 
-def _inputs(in_dims: Any, args: tuple[Any, ...], function: Any) -> tuple[int, list[int | None], list[Any], TreeSpec]:
+def _inputs(
+    in_dims: Any, args: tuple[Any, ...], function: Any
+) -> tuple[int, list[int | None], list[Any], TreeSpec]:
     """(batch size, batch dimension of every leaf, leaves, structure). Raises ValueError with torch's texts."""
     call = f"vmap({name_of(function)}, in_dims={in_dims}, ...)(<inputs>): "
     if not isinstance(in_dims, int | tuple):
@@ -60,7 +62,9 @@ def _inputs(in_dims: Any, args: tuple[Any, ...], function: Any) -> tuple[int, li
         if dim is None:
             continue
         if not isinstance(dim, int):
-            raise ValueError(f"{call}Got in_dim={dim} for an input but in_dim must be either an integer dimension or None.")
+            raise ValueError(
+                f"{call}Got in_dim={dim} for an input but in_dim must be either an integer dimension or None."
+            )
         if not isinstance(leaf, Tensor):
             raise ValueError(
                 f"{call}Got in_dim={dim} for an input but the input is of type {type(leaf)}. We cannot vmap over non-Tensor arguments, please "
@@ -87,7 +91,9 @@ def _place(value: Any, current: Layer, out_dim: int | None, name: str) -> Any:
     """A result with its batch dimension where the caller wants it."""
     if out_dim is None:
         if isinstance(value, Tensor) and at(value, current) and inner_of(value, current)[1] is not None:
-            raise ValueError(f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None")
+            raise ValueError(
+                f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
+            )
         return inner_of(value, current)[0]
     if not isinstance(value, Tensor):
         raise ValueError(
@@ -98,7 +104,9 @@ def _place(value: Any, current: Layer, out_dim: int | None, name: str) -> Any:
     if not has:
         inner = find("expand").call(find("unsqueeze").call(inner, 0), (current.size, *inner.shape))
     if not -rank <= out_dim < rank:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {out_dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {out_dim})"
+        )
     return inner.movedim(0, out_dim) if out_dim % rank else inner
 
 
@@ -124,14 +132,26 @@ def _outputs(result: Any, out_dims: Any, current: Layer, function: Any) -> Any:
         if dims is None:
             raise refuse()
     name = name_of(function)
-    return tree_unflatten([_place(leaf, current, dim, name) for leaf, dim in zip(leaves, dims, strict=True)], spec)
+    return tree_unflatten(
+        [_place(leaf, current, dim, name) for leaf, dim in zip(leaves, dims, strict=True)], spec
+    )
 
 
 def _once(
-    function: Any, size: int, dims: list[int | None], leaves: list[Any], spec: TreeSpec, out_dims: Any, randomness: str, kwargs: dict[str, Any]
+    function: Any,
+    size: int,
+    dims: list[int | None],
+    leaves: list[Any],
+    spec: TreeSpec,
+    out_dims: Any,
+    randomness: str,
+    kwargs: dict[str, Any],
 ) -> Any:
     with layer("batched", size=size, randomness=randomness) as current:
-        args = [leaf if dim is None else batched(_shared(leaf), dim, current) for leaf, dim in zip(leaves, dims, strict=True)]
+        args = [
+            leaf if dim is None else batched(_shared(leaf), dim, current)
+            for leaf, dim in zip(leaves, dims, strict=True)
+        ]
         return _outputs(function(*tree_unflatten(args, spec), **kwargs), out_dims, current, function)
 
 
@@ -140,7 +160,15 @@ def _shared(leaf: Any) -> Any:
 
 
 def _chunked(
-    function: Any, size: int, chunk: int, dims: list[Any], leaves: list[Any], spec: TreeSpec, out_dims: Any, randomness: str, kwargs: Any
+    function: Any,
+    size: int,
+    chunk: int,
+    dims: list[Any],
+    leaves: list[Any],
+    spec: TreeSpec,
+    out_dims: Any,
+    randomness: str,
+    kwargs: Any,
 ) -> Any:
     """The batch in pieces of `chunk` examples, one after the other."""
     sizes = [chunk] * (size // chunk) + ([size % chunk] if size % chunk else [])
@@ -148,24 +176,39 @@ def _chunked(
     pieces: list[list[Any]] = []
     result_spec = None
     for start, count in zip(starts, sizes, strict=False):
-        part = [leaf if dim is None else leaf.narrow(dim, start, count) for leaf, dim in zip(leaves, dims, strict=True)]
-        found, result_spec = tree_flatten(_once(function, count, dims, part, spec, out_dims, randomness, kwargs))
+        part = [
+            leaf if dim is None else leaf.narrow(dim, start, count)
+            for leaf, dim in zip(leaves, dims, strict=True)
+        ]
+        found, result_spec = tree_flatten(
+            _once(function, count, dims, part, spec, out_dims, randomness, kwargs)
+        )
         pieces.append(found)
     assert result_spec is not None
     places = _broadcast_to_and_flatten(out_dims, result_spec) or []
     columns = zip(*pieces, strict=True)
-    return tree_unflatten([find("cat").call(list(column), place) for column, place in zip(columns, places, strict=True)], result_spec)
+    return tree_unflatten(
+        [find("cat").call(list(column), place) for column, place in zip(columns, places, strict=True)],
+        result_spec,
+    )
 
 
 def vmap(
-    func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None
+    func: Callable[..., Any],
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
 ) -> Callable[..., Any]:
     """`func`, written for one example, applied over dimension `in_dims` of its arguments. Source: torch's documentation, torch.vmap.
 
     Raises ValueError for dimensions that do not fit.
     """
     if randomness not in ("error", "different", "same"):
-        raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
+        raise RuntimeError(
+            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}"
+        )
     if not (chunk_size is None or chunk_size > 0):
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 

@@ -154,8 +154,27 @@ def _rebuild_parameter_with_state(data: Any, requires_grad: bool, backward_hooks
 
 #: What may be asked of a tensor without shape.
 _PERMITTED = frozenset(
-    """is_floating_point is_complex half float double char short int long cuda cpu to get_device _has_compatible_shallow_copy_type
-    is_cuda device dtype layout requires_grad""".split()
+    [
+        "is_floating_point",
+        "is_complex",
+        "half",
+        "float",
+        "double",
+        "char",
+        "short",
+        "int",
+        "long",
+        "cuda",
+        "cpu",
+        "to",
+        "get_device",
+        "_has_compatible_shallow_copy_type",
+        "is_cuda",
+        "device",
+        "dtype",
+        "layout",
+        "requires_grad",
+    ]
 )
 
 _WITHOUT_SHAPE = (

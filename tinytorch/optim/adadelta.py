@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from ._steps import as_number, check_lr, new_step, real, with_grads, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 

@@ -86,7 +86,11 @@ def is_namedtuple(obj: object) -> bool:
 
 def is_structseq_class(cls: Any) -> bool:
     """Whether `cls` is one of torch.return_types."""
-    return isinstance(cls, type) and issubclass(cls, tuple) and isinstance(getattr(cls, "n_fields", None), int | property)
+    return (
+        isinstance(cls, type)
+        and issubclass(cls, tuple)
+        and isinstance(getattr(cls, "n_fields", None), int | property)
+    )
 
 
 def is_structseq_instance(obj: object) -> bool:
@@ -121,11 +125,21 @@ def _deregister_pytree_node(cls: type) -> None:
     del SUPPORTED_NODES[cls]
 
 
-def register_dataclass(cls: type, *, field_names: list[str] | None = None, drop_field_names: list[str] | None = None, **options: Any) -> None:
+def register_dataclass(
+    cls: type,
+    *,
+    field_names: list[str] | None = None,
+    drop_field_names: list[str] | None = None,
+    **options: Any,
+) -> None:
     """Make a dataclass a node whose children are its fields."""
     import dataclasses
 
-    names = field_names if field_names is not None else [field.name for field in dataclasses.fields(cls) if field.init]
+    names = (
+        field_names
+        if field_names is not None
+        else [field.name for field in dataclasses.fields(cls) if field.init]
+    )
     names = [name for name in names if name not in (drop_field_names or ())]
 
     def flatten(obj: Any) -> tuple[list[Any], Context]:
@@ -173,12 +187,17 @@ def _register_builtins() -> None:
         defaultdict,
         lambda obj: (list(obj.values()), [obj.default_factory, list(obj)]),
         lambda values, context: defaultdict(context[0], zip(context[1], values, strict=True)),
-        flatten_with_keys_fn=lambda obj: (_keyed(map(MappingKey, obj), obj.values()), [obj.default_factory, list(obj)]),
+        flatten_with_keys_fn=lambda obj: (
+            _keyed(map(MappingKey, obj), obj.values()),
+            [obj.default_factory, list(obj)],
+        ),
     )
     register_pytree_node(
         namedtuple,  # type: ignore[arg-type]  # the key under which all named tuples go
         lambda obj: (list(obj), type(obj)),
-        lambda values, context: context._make(values) if hasattr(context, "_make") else tuple.__new__(context, values),
+        lambda values, context: (
+            context._make(values) if hasattr(context, "_make") else tuple.__new__(context, values)
+        ),
         flatten_with_keys_fn=lambda obj: (_keyed(map(GetAttrKey, obj._fields), obj), type(obj)),
     )
     BUILTIN_TYPES.update(SUPPORTED_NODES)
@@ -192,7 +211,9 @@ def _get_node_type(tree: Any) -> Any:
     if cls in SUPPORTED_NODES:
         return cls
     if is_structseq_class(cls):
-        register_pytree_node(cls, lambda obj: (list(obj), None), lambda values, context: tuple.__new__(cls, values))
+        register_pytree_node(
+            cls, lambda obj: (list(obj), None), lambda values, context: tuple.__new__(cls, values)
+        )
         return cls
     return namedtuple if is_namedtuple_class(cls) else cls
 
@@ -279,7 +300,9 @@ class TreeSpec:
     def _build(self, leaves: Any) -> PyTree:
         if self.type is None:
             return next(leaves)
-        return SUPPORTED_NODES[self.type].unflatten_fn([child._build(leaves) for child in self._children], self.context)
+        return SUPPORTED_NODES[self.type].unflatten_fn(
+            [child._build(leaves) for child in self._children], self.context
+        )
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -368,14 +391,18 @@ def tree_structure(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
     return tree_flatten(tree, is_leaf)[1]
 
 
-def tree_map(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> PyTree:
+def tree_map(
+    func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> PyTree:
     """`func` applied leaf by leaf to trees of one structure."""
     leaves, spec = tree_flatten(tree, is_leaf)
     columns = [leaves, *[spec.flatten_up_to(rest) for rest in rests]]
     return spec.unflatten([func(*row) for row in zip(*columns, strict=True)])
 
 
-def tree_map_(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> PyTree:
+def tree_map_(
+    func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> PyTree:
     """`tree_map` for its effects; returns `tree`."""
     leaves, spec = tree_flatten(tree, is_leaf)
     columns = [leaves, *[spec.flatten_up_to(rest) for rest in rests]]
@@ -400,31 +427,45 @@ def map_only(type_or_types_or_pred: Any, /) -> Callable[[Callable[[Any], Any]], 
     return decorate
 
 
-def tree_map_only(kind: Any, /, func: Callable[[Any], Any], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> PyTree:
+def tree_map_only(
+    kind: Any, /, func: Callable[[Any], Any], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> PyTree:
     return tree_map(map_only(kind)(func), tree, is_leaf=is_leaf)
 
 
-def tree_map_only_(kind: Any, /, func: Callable[[Any], Any], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> PyTree:
+def tree_map_only_(
+    kind: Any, /, func: Callable[[Any], Any], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> PyTree:
     return tree_map_(map_only(kind)(func), tree, is_leaf=is_leaf)
 
 
-def tree_all(pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> bool:
+def tree_all(
+    pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> bool:
     return all(map(pred, tree_iter(tree, is_leaf)))
 
 
-def tree_any(pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> bool:
+def tree_any(
+    pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> bool:
     return any(map(pred, tree_iter(tree, is_leaf)))
 
 
-def tree_all_only(kind: Any, /, pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> bool:
+def tree_all_only(
+    kind: Any, /, pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> bool:
     return all(pred(leaf) for leaf in tree_iter(tree, is_leaf) if isinstance(leaf, kind))
 
 
-def tree_any_only(kind: Any, /, pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> bool:
+def tree_any_only(
+    kind: Any, /, pred: Callable[[Any], bool], tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> bool:
     return any(pred(leaf) for leaf in tree_iter(tree, is_leaf) if isinstance(leaf, kind))
 
 
-def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec, is_leaf: Callable[[PyTree], bool] | None = None) -> list[Any] | None:
+def _broadcast_to_and_flatten(
+    tree: PyTree, treespec: TreeSpec, is_leaf: Callable[[PyTree], bool] | None = None
+) -> list[Any] | None:
     """The leaves of `tree` repeated to fit `treespec`, whose prefix it is; None if it is not."""
     if tree_is_leaf(tree, is_leaf):
         return [tree] * treespec.num_leaves
@@ -459,16 +500,23 @@ def treespec_pprint(treespec: TreeSpec) -> str:
 
 def arg_tree_leaves(*args: PyTree, **kwargs: PyTree) -> list[Any]:
     """The leaves of a call's arguments."""
-    return [*(leaf for arg in args for leaf in tree_iter(arg)), *(leaf for arg in kwargs.values() for leaf in tree_iter(arg))]
+    return [
+        *(leaf for arg in args for leaf in tree_iter(arg)),
+        *(leaf for arg in kwargs.values() for leaf in tree_iter(arg)),
+    ]
 
 
-def tree_flatten_with_path(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> tuple[list[tuple[Any, Any]], TreeSpec]:
+def tree_flatten_with_path(
+    tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> tuple[list[tuple[Any, Any]], TreeSpec]:
     """([(path, leaf)], structure)."""
     spec = tree_structure(tree, is_leaf)
     return tree_leaves_with_path(tree, is_leaf), spec
 
 
-def tree_leaves_with_path(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> list[tuple[Any, Any]]:
+def tree_leaves_with_path(
+    tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
 
     def walk(path: tuple[Any, ...], node: PyTree) -> None:
@@ -488,11 +536,15 @@ def tree_leaves_with_path(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None
     return found
 
 
-def tree_map_with_path(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> PyTree:
+def tree_map_with_path(
+    func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
+) -> PyTree:
     """`tree_map` whose function also gets each leaf's path."""
     pairs, spec = tree_flatten_with_path(tree, is_leaf)
     columns = [spec.flatten_up_to(rest) for rest in rests]
-    return spec.unflatten([func(path, leaf, *others) for (path, leaf), *others in zip(pairs, *columns, strict=True)])
+    return spec.unflatten(
+        [func(path, leaf, *others) for (path, leaf), *others in zip(pairs, *columns, strict=True)]
+    )
 
 
 def keystr(kp: Any) -> str:
@@ -505,5 +557,3 @@ def key_get(obj: Any, kp: Any) -> Any:
     for step in kp:
         obj = step.get(obj)
     return obj
-
-

@@ -91,7 +91,7 @@ def _output_list(output_size: Any, shape: Any) -> Any:
         raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     return [
         given if given is not None else own
-        for given, own in zip(output_size, shape[-len(output_size) :], strict=True)
+        for given, own in zip(output_size, shape[-len(output_size) :], strict=False)
     ]
 
 

@@ -25,7 +25,7 @@ def lstm_step(gates: Any, state: tuple[Any, Any], w_hh: Any, b_hh: Any, w_hr: An
     """One step of an LSTM. gates (B, 4H): input, forget, cell, output; state: (B, P) and (B, H)."""
     hidden, cell = state
     total = ops.linear(hidden, w_hh, b_hh) + gates
-    enter, forget, candidate, leave = total.chunk(4, 1)
+    enter, forget, candidate, leave = ops.unsafe_chunk(total, 4, 1)
     cell = forget.sigmoid() * cell + enter.sigmoid() * candidate.tanh()
     hidden = leave.sigmoid() * cell.tanh()
     if w_hr is not None:
@@ -35,8 +35,8 @@ def lstm_step(gates: Any, state: tuple[Any, Any], w_hh: Any, b_hh: Any, w_hr: An
 
 def gru_step(gates: Any, hidden: Any, w_hh: Any, b_hh: Any) -> Any:
     """One step of a GRU. gates (B, 3H): reset, update, new."""
-    reset_in, update_in, new_in = gates.chunk(3, 1)
-    reset_hidden, update_hidden, new_hidden = ops.linear(hidden, w_hh, b_hh).chunk(3, 1)
+    reset_in, update_in, new_in = ops.unsafe_chunk(gates, 3, 1)
+    reset_hidden, update_hidden, new_hidden = ops.unsafe_chunk(ops.linear(hidden, w_hh, b_hh), 3, 1)
     reset = (reset_hidden + reset_in).sigmoid()
     update = (update_hidden + update_in).sigmoid()
     new = (new_in + new_hidden * reset).tanh()

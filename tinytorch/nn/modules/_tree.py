@@ -8,7 +8,7 @@ from typing import Any
 from ..parameter import Parameter
 
 
-def _addindent(s_: str, numSpaces: int) -> str:  # noqa: N803 (torch's names)
+def _addindent(s_: str, numSpaces: int) -> str:
     """All lines but the first, moved to the right."""
     first, *rest = s_.split("\n")
     return "\n".join([first, *(" " * numSpaces + line for line in rest)])

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from .module import Module
 from ._parameter_containers import ParameterDict, ParameterList
+from .module import Module
 
 __all__ = ["Container", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
 

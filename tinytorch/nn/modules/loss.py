@@ -20,9 +20,9 @@ from ._losses_basic import (
     NLLLoss2d,
     PoissonNLLLoss,
     SmoothL1Loss,
-    _Loss,
     _WeightedLoss,
 )
+from ._losses_basic import _Loss as _Loss
 from ._losses_margin import (
     CosineEmbeddingLoss,
     HingeEmbeddingLoss,
