@@ -51,5 +51,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *public_names()})
 
 
-from .autograd import _functions as _autograd_functions  # noqa: E402, F401  (gives Tensor its `backward`)
 from ._operators import FUNCTIONS as _FUNCTIONS  # noqa: E402  (declares every operator; needs the names above)
+from .autograd import _functions as _autograd_functions  # noqa: E402, F401  (gives Tensor its `backward`)

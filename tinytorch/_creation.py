@@ -14,7 +14,7 @@ from ._core.device import device as _device
 from ._core.device import device_in_force, refuse_transfer
 from ._core.dispatch import legacy_name, meta_tensor
 from ._core.dtypes import defaults, dtype
-from ._core.exchange import from_dlpack  # noqa: F401
+from ._core.exchange import from_dlpack
 from ._core.exchange import to_dlpack as _to_dlpack
 from ._core.modes import modes
 from ._core.sealed import type_name
@@ -191,7 +191,7 @@ def asarray(
                 f"can't alias tensor with dtype '{legacy_name(source.dtype)}' into dtype '{legacy_name(kind)}'."
             )
     result = source
-    if elsewhere or kind is not None and kind is not source.dtype:
+    if elsewhere or (kind is not None and kind is not source.dtype):
         result = source.to(device=place, dtype=kind or source.dtype)
     elif copy:
         result = source.clone()

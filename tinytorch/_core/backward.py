@@ -526,6 +526,8 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
 
 def contiguous_copy(cotangent: Any) -> Any:
     """`cotangent` without history, in row-major memory of its own."""
+    if cotangent._key.special == "meta":
+        return make(Tensor, cotangent._array, cotangent._key)
     return wrap(np.array(cotangent._array, order="C", copy=True))
 
 
@@ -580,6 +582,9 @@ _UNSHARED_ARRAY = _array_references(wrap(np.zeros(1)))
 def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
     """A copy laid out like the leaf where the leaf is dense, as torch lays gradients out."""
     array = leaf._array
+    if cotangent._key.special == "meta":
+        twin: Tensor = make(Tensor, array if leaf._key.special == "meta" else cotangent._array, cotangent._key)
+        return twin
     if layout.is_dense(array.shape, layout.element_strides(array)):
         out = layout.empty(array.shape, layout.element_strides(array), cotangent._array.dtype)
         out[...] = cotangent._array

@@ -7,6 +7,7 @@ ranks aligned, others by the rules that `Operator.vmap` declares. Without a rule
 from __future__ import annotations
 
 import textwrap
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -276,15 +277,13 @@ def _loop(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[Any,
     if not layer.size:
         return _empty(operator, args, layer, several)
 
-    def example(tensor: Any, index: int) -> Any:
+    def example(index: int, tensor: Any) -> Any:
         inner, dim = inner_of(tensor, layer)
         return inner if dim is None else select(inner, dim, index)
 
     rows = []
     for index in range(layer.size):
-        result = call_number(
-            operator, map_tensors(operator, args, lambda tensor, index=index: example(tensor, index))
-        )
+        result = call_number(operator, map_tensors(operator, args, partial(example, index)))
         rows.append(tuple(result) if several else (result,))
     columns = list(zip(*rows, strict=True))
     if any(

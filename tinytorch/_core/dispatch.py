@@ -77,6 +77,8 @@ def slow(operator: Operator, args: tuple[Any, ...]) -> Any:
         return _run_view(operator, args)
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
+    if meta:
+        _check_places(operator, args)
     outputs = _run_meta(operator, args) if meta else compute(operator, args)
     return finish(operator, outputs, args)
 
@@ -313,9 +315,7 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
     else:
         out = np.asarray(operator.kernel(*values))
     wanted = dtypes.bool_ if rule == "bool" else common
-    if rule != "bool" and working is not common and out.dtype is working.numpy:
-        out = out.astype(wanted.numpy)
-    elif rule == "bool" and out.dtype is not wanted.numpy:
+    if (rule != "bool" and working is not common and out.dtype is working.numpy) or (rule == "bool" and out.dtype is not wanted.numpy):
         out = out.astype(wanted.numpy)
     if out.shape != shape:
         out = np.broadcast_to(out, shape).copy()
@@ -369,7 +369,7 @@ def _kernel_arguments(operator: Operator, args: tuple[Any, ...], upcast: bool) -
         elif argument.kind == "ScalarType":
             values.append(value.numpy)
         elif argument.name in operator.wrapped_dims:
-            several = argument.is_list or operator.family == "reduction" and not argument.kind == "int"
+            several = argument.is_list or (operator.family == "reduction" and not argument.kind == "int")
             values.append(wrap_dims(value, rank) if several else wrap_dim(value, rank))
         else:
             values.append(value)
@@ -438,6 +438,31 @@ def meta_tensor(shape: tuple[int, ...], element_type: dtypes.dtype, strides: tup
     return tensor
 
 
+#: Operators whose results have the shape that the data says: without data they have none.
+_DATA_DEPENDENT = frozenset(
+    ["nonzero", "masked_select", "_unique", "unique", "_unique2", "unique_consecutive", "unique_dim", "equal", "allclose", "item", "_local_scalar_dense", "bincount", "repeat_interleave", "histc", "multinomial"]
+) - {"multinomial", "histc"}
+
+#: Above this many elements an operator without a shape rule is not tried out on zeros.
+_META_LIMIT = 1 << 24
+
+
+def _check_places(operator: Operator, args: tuple[Any, ...]) -> None:
+    """Meta tensors meet only meta tensors and 0-dim tensors where elements are paired up. Raises RuntimeError with torch's text."""
+    if operator.family == "pointwise":
+        expected = ""
+        for tensor in tensors_of(operator, args):
+            if tensor._array.ndim or (not expected and tensor._key.special == "meta"):
+                place = "meta" if tensor._key.special == "meta" else "cpu"
+                if expected and place != expected:
+                    raise RuntimeError(f"Tensor on device {place} is not on the expected device {expected}!")
+                expected = expected or place
+    elif operator.name in _DATA_DEPENDENT:
+        raise NotImplementedError(
+            f"aten::{operator.name}: attempted to run this operator with Meta tensors, but its result depends on their elements"
+        )
+
+
 def _run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Results without data: by the operator's shape rule, or by running the kernel on zeros."""
 
@@ -455,7 +480,15 @@ def _run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
         return meta_tensor(shape, dtypes.bool_ if rule == "bool" else common, layout.result_strides(shape, arrays))
     if operator.meta_rule is not None:
         out = operator.meta_rule(*_kernel_arguments(operator, args, False))
+    elif operator.name in _COPIES and args[0]._key.special == "meta":
+        array = args[0]._array
+        asked = [v for a, v in zip(operator.arguments, args, strict=True) if a.kind == "ScalarType" and v is not None]
+        if not all(v is None for a, v in zip(operator.arguments, args, strict=True) if a.kind == "MemoryFormat"):
+            kernel_out = operator.kernel
+            del kernel_out
+        return meta_tensor(array.shape, asked[0] if asked else args[0]._key.dtype, layout.preserved_strides(array))
     else:
+        _refuse_large(operator, args)
         replaced = [
             ([solid(item) for item in value] if argument.is_list else solid(value)) if argument.is_tensor and value is not None else value
             for argument, value in zip(operator.arguments, args, strict=True)
@@ -516,7 +549,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         _check_target_shape(self, out.shape)
     before = None
     if modes.grad and operator.compiled.node is not None and any(
-        (t._requires_grad for t in tensors_of(operator, args))
+        t._requires_grad for t in tensors_of(operator, args)
     ):
         names = {name for formula in operator.formulas.values() for name in formula.__code__.co_varnames}
         first = operator.arguments[0].name
@@ -563,7 +596,7 @@ def check_separate(written: np.ndarray, read: np.ndarray, wholly: bool = False) 
 def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
     """Write a ufunc's result over `args[0]` at once, if the operands are of one type, in whatever layout, and nothing is recorded."""
     from .mutation import wants
-    
+
     if operator.family != "pointwise" or not uses_ufunc(operator) or operator.options.get("result") == "bool" or modes.inference:
         return False
     self = args[0]

@@ -7,6 +7,7 @@ operators the Jacobian is diagonal, so the vector-Jacobian formula serves; anyth
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ def _values(
         values[name] = value
         if not argument.is_tensor:
             continue
-        facts = {
+        facts: dict[str, Callable[[Any], Any]] = {
             "shape": lambda t: t._array.shape,
             "dtype": lambda t: t._key.dtype,
             "stride": lambda t: t.stride(),

@@ -179,9 +179,9 @@ def _expression(parameter: Parameter, value: Any, source: str) -> str:
         if kind == "float":
             return f"floats({source})"
         return f"tuple({source})"
-    if kind == "Tensor" or value.__class__ in (int, bool, str) and kind in ("int", "bool", "str", "Scalar") or value.__class__ is float:
+    if kind == "Tensor" or (value.__class__ in (int, bool, str) and kind in ("int", "bool", "str", "Scalar")) or value.__class__ is float:
         return source
-    if kind == "ScalarType" and isinstance(value, dtypes.dtype) or kind in ("Generator", "Layout", "MemoryFormat"):
+    if (kind == "ScalarType" and isinstance(value, dtypes.dtype)) or kind in ("Generator", "Layout", "MemoryFormat"):
         return source
     return f"convert_{parameter.target}({source}, name)"
 
@@ -327,11 +327,7 @@ def function_of(name: str, module: str = "") -> Callable[..., Any] | None:
 
 #: In-place operators that torch also offers as functions.
 _INPLACE_FUNCTIONS = frozenset(
-    """abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ bernoulli_ ceil_ celu_ clamp_ clamp_max_
-    clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ dropout_ elu_ embedding_renorm_ erf_ erfc_ exp_ exp2_ expm1_ fill_ fix_ floor_ frac_
-    gcd_ index_put_ lcm_ ldexp_ log_ log10_ log1p_ log2_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ rrelu_ rsqrt_
-    selu_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ threshold_ trunc_ xlogy_ zero_ resize_as_ alpha_dropout_ feature_dropout_
-    feature_alpha_dropout_""".split()
+    ["abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_", "arctan_", "arctanh_", "asin_", "asinh_", "atan_", "atanh_", "bernoulli_", "ceil_", "celu_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_", "cosh_", "deg2rad_", "dropout_", "elu_", "embedding_renorm_", "erf_", "erfc_", "exp_", "exp2_", "expm1_", "fill_", "fix_", "floor_", "frac_", "gcd_", "index_put_", "lcm_", "ldexp_", "log_", "log10_", "log1p_", "log2_", "logit_", "nan_to_num_", "neg_", "negative_", "rad2deg_", "reciprocal_", "relu_", "round_", "rrelu_", "rsqrt_", "selu_", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_", "square_", "tan_", "tanh_", "threshold_", "trunc_", "xlogy_", "zero_", "resize_as_", "alpha_dropout_", "feature_dropout_", "feature_alpha_dropout_"]
 )
 
 

@@ -203,7 +203,7 @@ def as_function(edge: Any) -> tuple[Any, int]:
     if edge is None:
         return (None, 0)
     if edge.__class__ is tuple:
-        return edge  # type: ignore[no-any-return]
+        return edge
     if edge._arity == 0:
         return (accumulator(edge), 0)
     return (edge, 0)

@@ -47,19 +47,46 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     finally:
         modes.grad = before
     produced = list(results) if several else [results]
-    cast = operator.options.get("out_cast", True)
     for result, target in zip(produced, targets, strict=True):
-        if cast == "any":
-            continue
-        if operator.family == "pointwise" or cast:
-            dispatch.check_result_cast(result._key.dtype, target._key.dtype)
-        elif result._key.dtype is not target._key.dtype:
-            raise RuntimeError(
-                f"Expected out tensor to have dtype {result._key.dtype}, but got {target._key.dtype} instead"
-            )
+        _check_type(operator, args, result._key.dtype, target._key.dtype)
     for result, target in zip(produced, targets, strict=True):
         store(result, target, quiet=bool(operator.options.get("quiet_out")))
-    return named(operator, tuple(targets)) if several else out
+    return named(operator, tuple(targets), "_out") if several else out
+
+
+_EXACT = "Expected out tensor to have dtype {result_c}, but got {target_c} instead"
+
+
+def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -> None:
+    """Whether a result of type `result` may be stored in a target of type `target`.
+
+    The option `out_cast`: True if any type will do that it can be cast to (the default of elementwise operators, reductions and
+    composites), False if only the result's own (the default of the others), a text if so with torch's words for it, "any" for no
+    check. An explicit `dtype` argument must be the target's.
+    """
+    rule = operator.options.get("out_cast", operator.family != "op")
+    if result is target or rule == "any":
+        return
+    asked = any(a.kind == "ScalarType" and value is not None for a, value in zip(operator.arguments, args, strict=False))
+    if rule is True and not asked:
+        dispatch.check_result_cast(result, target)
+        return
+    text = rule if isinstance(rule, str) else _EXACT
+    raise RuntimeError(
+        text.format(
+            result=dispatch.legacy_name(result),
+            target=dispatch.legacy_name(target),
+            result_c=_C_TYPES.get(result.name, result.name),
+            target_c=_C_TYPES.get(target.name, target.name),
+        )
+    )
+
+
+_C_TYPES = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int8": "signed char",
+    "uint8": "unsigned char", "int16": "short int", "int32": "int", "int64": "long int", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
 def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> None:

@@ -46,9 +46,9 @@ def rebuild(name: str, fields: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return tuple.__new__(type_of(name, fields), values)
 
 
-def named(operator: Operator, values: tuple[Any, ...]) -> Any:
-    """`values` under the names of `operator`'s returns; a plain tuple where they have none."""
+def named(operator: Operator, values: tuple[Any, ...], suffix: str = "") -> Any:
+    """`values` under the names of `operator`'s returns; a plain tuple where they have none. `suffix`: "_out" of the form with out=."""
     fields = tuple(item.name for item in operator.schema.returns)
     if not all(fields):
         return values
-    return tuple.__new__(type_of(operator.options.get("returns", operator.name), fields), values)
+    return tuple.__new__(type_of(operator.options.get("returns", operator.name) + suffix, fields), values)

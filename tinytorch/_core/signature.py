@@ -40,12 +40,11 @@ _NAMES = {
 
 #: Operators whose Tensor arguments may be given as Python numbers.
 NUMBERS_AS_TENSORS = frozenset(
-    """add add_ sub sub_ subtract subtract_ mul mul_ multiply multiply_ div div_ divide divide_ true_divide true_divide_ floor_divide
-    floor_divide_ copy_ special_xlogy special_xlog1py""".split()
+    ["add", "add_", "sub", "sub_", "subtract", "subtract_", "mul", "mul_", "multiply", "multiply_", "div", "div_", "divide", "divide_", "true_divide", "true_divide_", "floor_divide", "floor_divide_", "copy_", "special_xlogy", "special_xlog1py"]
 )
 
 #: Operators that torch once accepted with another order of arguments; the old order still counts as a second signature.
-REORDERED = frozenset("add addbmm addcdiv addcmul addmm addmv addr baddbmm sub".split())
+REORDERED = frozenset(["add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "sub"])
 
 #: Filled by the namespaces: torch.Generator.
 generator_class: list[type] = [type(None)]

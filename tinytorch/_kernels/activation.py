@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from types import EllipsisType
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,20 @@ def sigmoid(self: np.ndarray) -> np.ndarray:
     np.exp(out, out=out)
     np.add(out, 1, out=out)
     return np.reciprocal(out, out=out)
+
+
+#: 0 as a 0-d array per element type: NumPy converts a Python number anew at every call.
+_ZEROS: dict[str, np.ndarray] = {}
+
+
+def relu_into(self: np.ndarray, out: Any) -> np.ndarray:
+    """max(x, 0), called as a ufunc is; nan stays nan."""
+    zero = _ZEROS.get(self.dtype.char)
+    if zero is None:
+        zero = _ZEROS[self.dtype.char] = np.zeros((), self.dtype)
+    # The order of the arguments decides which zero is kept: -0.0 stays, as in torch.
+    result: np.ndarray = np.maximum(zero, self, out=out)
+    return result
 
 
 def relu(self: np.ndarray) -> np.ndarray:

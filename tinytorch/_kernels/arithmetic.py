@@ -226,3 +226,8 @@ def logaddexp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def heaviside(x: np.ndarray, values: np.ndarray) -> np.ndarray:
     """1 above 0, 0 below, `values` at 0; where x is nan, 0."""
     return np.where(x == 0, values, (x > 0).astype(x.dtype))
+
+
+def rsub_number(a: np.ndarray, b: Any, alpha: Any) -> np.ndarray:
+    """b - alpha * a for a number b."""
+    return np.subtract(like(b, a), a) if alpha == 1 else _fused(like(b, a), a, -alpha)

@@ -263,10 +263,17 @@ def _reduce(name: str, overload: str) -> None:
 
 for _name, _overload in [
     ("sum", "dim_IntList"), ("mean", "dim"), ("amax", ""), ("amin", ""), ("var", "correction"), ("std", "correction"),
-    ("var_mean", "correction"), ("std_mean", "correction"), ("logsumexp", ""), ("nansum", ""), ("flip", ""),
+    ("var_mean", "correction"), ("std_mean", "correction"), ("logsumexp", ""), ("nansum", ""),
     ("all", "dims"), ("any", "dims"), ("count_nonzero", "dim_IntList"),
 ]:  # fmt: skip
     _reduce(_name, _overload)
+
+
+@_leading("flip")
+def _flip(x: Any, rank: int, dims: Any) -> Any:
+    return (
+        find("flip").call(x, tuple([_shifted(dim, rank) for dim in _ints(dims)])) if rank else NotImplemented
+    )
 
 
 @_leading("linalg_vector_norm")
@@ -500,12 +507,12 @@ def _mm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
     if db is None:  # (B, N, K) @ (K, M): one product of more rows
         a = to_front(a, da)
         rows = a._array.shape[1]
-        return find("mm").call(a.reshape((-1, a._array.shape[2])), b).reshape(
+        return find("mm").call(a.reshape((size * rows, a._array.shape[2])), b).reshape(
             (size, rows, b._array.shape[1])
         ), 0
     if da is None:  # (N, K) @ (B, K, M): the batch joins the columns
         b = to_front(b, db)
-        columns = find("permute").call(b, (1, 0, 2)).reshape((b._array.shape[1], -1))
+        columns = find("permute").call(b, (1, 0, 2)).reshape((b._array.shape[1], size * b._array.shape[2]))
         return find("mm").call(a, columns).reshape((a._array.shape[0], size, b._array.shape[2])), 1
     return find("bmm").call(to_front(a, da), to_front(b, db)), 0
 
@@ -531,7 +538,9 @@ def _mv(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
         return find("mm").call(a, find("t").call(to_front(v, dv))), 1
     if dv is None:
         a = to_front(a, da)
-        return find("mv").call(a.reshape((-1, a._array.shape[2])), v).reshape((size, a._array.shape[1])), 0
+        return find("mv").call(a.reshape((size * a._array.shape[1], a._array.shape[2])), v).reshape(
+            (size, a._array.shape[1])
+        ), 0
     product = find("bmm").call(to_front(a, da), find("unsqueeze").call(to_front(v, dv), 2))
     return find("squeeze", "dim").call(product, 2), 0
 
@@ -689,7 +698,6 @@ for _name in (
     "unique_dim",
     "unique_consecutive",
     "bincount",
-    "histogram",
     "repeat_interleave",
 ):
     for _operator in registry.get(_name, ()):

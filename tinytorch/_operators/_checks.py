@@ -212,3 +212,10 @@ def check_bound(name):
 
     return check
 
+
+
+def check_relu(common, self):
+    if common.category == "complex":
+        raise NotImplementedError("clamp is not supported for complex types")
+    if common is dtypes.bool_:
+        raise RuntimeError("Boolean inputs not supported for relu")

@@ -9,8 +9,9 @@ import numpy as np
 from .._core import backward, dispatch
 from .._core.construct import from_numpy
 from .._core.declare import find, registry
-from .._core.front import front_of, install_symbols
-from .._core.modes import PLAIN
+from .._core.front import install_symbols
+from .._core.modes import PLAIN, modes
+from .._core.mutation import mark_results
 from .._core.overrides import dispatch_function, has_override
 from .._core.tensor import Tensor
 from .conversion import _back_to, cast
@@ -39,7 +40,8 @@ def _reflected(symbol: str, name: str, swap: Any = None) -> Any:
             return NotImplemented
         if has_override((self, other), {}):
             return dispatch_function(getattr(Tensor, symbol), (self, other), {}, symbol)
-        return swap(self, other)
+        result = swap(self, other)
+        return mark_results(result, (self, other)) if modes.inference else result
 
     method.__qualname__ = f"Tensor.{symbol}"
     return method
@@ -50,7 +52,9 @@ def _number(other):
 
 
 def _rsub(self, other):
-    return front_of("rsub", "method").function(self, other)
+    if isinstance(other, Tensor):
+        return other.sub(self)
+    return dispatch.slow(find("rsub", "Tensor"), (self, _number(other), 1))
 
 
 def _rtruediv(self, other):
@@ -234,7 +238,8 @@ def _mT(self):
 
 def _H(self):
     if self.dim() not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor.")
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor."
+            + (" For batches of matrices, consider using tensor.mH" if self.dim() > 2 else ""))
     return self if not self.dim() else self.transpose(0, 1).conj() if self.is_complex() else self.transpose(0, 1)
 
 

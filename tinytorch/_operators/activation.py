@@ -35,7 +35,7 @@ threshold_backward.vjp(
     self=flat,
 )
 
-relu = pointwise("relu(Tensor self) -> Tensor", kernels.relu, out=False)
+relu = pointwise("relu(Tensor self) -> Tensor", kernels.relu, ufunc=kernels.relu_into, out=False, check=_checks.check_relu)
 relu.vjp(self=lambda grad, result: threshold_backward(grad, result, 0))
 
 threshold = pointwise(

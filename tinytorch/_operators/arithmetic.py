@@ -28,6 +28,10 @@ sub.vjp(self=lambda grad: grad, other=lambda grad, alpha: -grad if alpha == 1 el
 
 rsub = pointwise("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", kernels.rsub, inplace=False, check=_checks.check_rsub)
 rsub.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha), other=lambda grad: grad)
+rsub_scalar = pointwise(
+    "rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.rsub_number, inplace=False, node="RsubBackward1", check=_checks.check_rsub
+)
+rsub_scalar.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
 
 mul = pointwise("mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, infix="__mul__")
 mul.vjp(self=lambda grad, other: grad * conj(other), other=lambda grad, self: grad * conj(self))

@@ -136,7 +136,14 @@ polygamma.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
 i0 = pointwise("i0(Tensor self) -> Tensor", kernels.special("i0"), result="float", check=_checks.kernel_refuses("i0_vml_cpu", "complex"))
 i0.vjp(self=lambda grad, self: grad * special_i1(self))
 special_i1 = pointwise("special_i1(Tensor self) -> Tensor", kernels.special("i1"), result="float", module="special", inplace=False)
-special_i1.vjp(self=lambda grad, self, result: grad * masked(self == 0, grad.new_full((), 0.5), self.i0() - result / self))
+special_i1.vjp(self=lambda grad, self, result: grad * _i1(self, result))
+
+
+def _i1(self, result):
+    zero = self == 0
+    return masked(zero, self.new_full((), 0.5), self.i0() - result / masked(zero, self.new_ones(()), self))
+
+
 sinc = pointwise("sinc(Tensor self) -> Tensor", kernels.sinc, result="float")
 sinc.vjp(self=lambda grad, self: _sinc(grad, self))
 deg2rad = pointwise("deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float", check=_checks.check_degrees("deg2rad"))

@@ -363,7 +363,7 @@ def linalg_svd(A: Any, full_matrices: bool = True, driver: str | None = None) ->
 @composite("linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor", module="linalg")
 def linalg_svdvals(A: Any, driver: str | None = None) -> Any:
     """The singular values, largest first."""
-    return svd_operator(A, False, _recording(A) or A._key.special is not None and A._key.special != "strided", driver)[1]
+    return svd_operator(A, False, _recording(A) or (A._key.special is not None and A._key.special != "strided"), driver)[1]
 
 
 @composite("svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)")

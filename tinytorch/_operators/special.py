@@ -147,7 +147,7 @@ mvlgamma = pointwise("mvlgamma(Tensor self, int p) -> Tensor", kernels.mvlgamma,
 
 
 def _mvlgamma_vjp(grad: Any, self: Any, p: int) -> Any:
-    steps = find("arange", "start_step").call(0.5 - 0.5 * p, 0.5, 0.5, dtype=self.dtype)
+    steps = self.new_tensor([0.5 * j for j in range(1 - p, 1)])
     return grad * (steps + self.unsqueeze(-1)).digamma().sum(-1)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._core import backward as engine
 from .._core import tensor_autograd
+from .._core.dispatch import meta_tensor
 from .._core.modes import modes
 from .._core.node import Node
 from .._core.size import Size
@@ -93,7 +94,10 @@ def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: b
                     raise RuntimeError(
                         f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
                     )
-                starts.append(wrap(np.ones(tuple(output.shape), output.dtype.numpy)))
+                if output.is_meta:
+                    starts.append(meta_tensor(tuple(output.shape), output.dtype))
+                else:
+                    starts.append(wrap(np.ones(tuple(output.shape), output.dtype.numpy)))
             else:
                 starts.append(None)
         else:
