@@ -87,7 +87,8 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     return _promotion.promote_types(_need_dtype("promote_types", "type1", 1, type1), _need_dtype("promote_types", "type2", 2, type2))
 
 
-_PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
+_complex = type(0j)  # this module publishes a function of the name
+_PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, _complex: dtypes.complex128}
 
 
 def _need_dtype(function: str, name: str, position: int, value: Any) -> dtype:
@@ -103,7 +104,7 @@ def _need_dtype(function: str, name: str, position: int, value: Any) -> dtype:
 def result_type(*args: Any) -> dtype:
     """result_type(tensor1, tensor2): the type that an operation on both, tensors or numbers, would compute in."""
     operands: list[tuple[dtype, str]] = []
-    if len(args) != 2 or not all(isinstance(value, Tensor | int | float | complex | np.generic) for value in args):
+    if len(args) != 2 or not all(isinstance(value, Tensor | int | float | _complex | np.generic) for value in args):
         from ._core.sealed import type_name
 
         got = ", ".join(type_name(value) for value in args)
@@ -129,7 +130,7 @@ def _misfit(form: str, args: tuple[Any, ...]) -> str:
         return ""
     shown = []
     for value, wanted in zip(args, form[1:-1].split(", "), strict=True):
-        fits = isinstance(value, Tensor if wanted.startswith("Tensor") else int | float | complex | np.generic)
+        fits = isinstance(value, Tensor if wanted.startswith("Tensor") else int | float | _complex | np.generic)
         shown.append(type_name(value) if fits else f"!{type_name(value)}!")
     return f"      didn't match because some of the arguments have invalid types: ({', '.join(shown)})\n"
 

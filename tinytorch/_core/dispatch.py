@@ -78,7 +78,9 @@ def slow(operator: Operator, args: tuple[Any, ...]) -> Any:
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
     if meta:
-        _check_places(operator, args)
+        from .meta import check_places
+
+        check_places(operator, args)
     outputs = _run_meta(operator, args) if meta else compute(operator, args)
     return finish(operator, outputs, args)
 
@@ -438,70 +440,10 @@ def meta_tensor(shape: tuple[int, ...], element_type: dtypes.dtype, strides: tup
     return tensor
 
 
-#: Operators whose results have the shape that the data says: without data they have none.
-_DATA_DEPENDENT = frozenset(
-    ["nonzero", "masked_select", "_unique", "unique", "_unique2", "unique_consecutive", "unique_dim", "equal", "allclose", "item", "_local_scalar_dense", "bincount", "repeat_interleave", "histc", "multinomial"]
-) - {"multinomial", "histc"}
-
-#: Above this many elements an operator without a shape rule is not tried out on zeros.
-_META_LIMIT = 1 << 24
-
-
-def _check_places(operator: Operator, args: tuple[Any, ...]) -> None:
-    """Meta tensors meet only meta tensors and 0-dim tensors where elements are paired up. Raises RuntimeError with torch's text."""
-    if operator.family == "pointwise":
-        expected = ""
-        for tensor in tensors_of(operator, args):
-            if tensor._array.ndim or (not expected and tensor._key.special == "meta"):
-                place = "meta" if tensor._key.special == "meta" else "cpu"
-                if expected and place != expected:
-                    raise RuntimeError(f"Tensor on device {place} is not on the expected device {expected}!")
-                expected = expected or place
-    elif operator.name in _DATA_DEPENDENT:
-        raise NotImplementedError(
-            f"aten::{operator.name}: attempted to run this operator with Meta tensors, but its result depends on their elements"
-        )
-
-
 def _run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
-    """Results without data: by the operator's shape rule, or by running the kernel on zeros."""
+    from .meta import run_meta
 
-    def solid(tensor: Any) -> Any:
-        if tensor is None or tensor._key.special != "meta":
-            return tensor
-        return wrap(np.zeros(tensor._array.shape, tensor._key.dtype.numpy))
-
-    if operator.family == "pointwise":
-        common, _ = promotion_of(operator, args)
-        rule = operator.options.get("result", "same")
-        common = apply_rule(rule, common, args)
-        arrays = [tensor._array for tensor in tensors_of(operator, args)]
-        shape = layout.broadcast_shapes(*[array.shape for array in arrays])
-        return meta_tensor(shape, dtypes.bool_ if rule == "bool" else common, layout.result_strides(shape, arrays))
-    if operator.meta_rule is not None:
-        out = operator.meta_rule(*_kernel_arguments(operator, args, False))
-    elif operator.name in _COPIES and args[0]._key.special == "meta":
-        array = args[0]._array
-        asked = [v for a, v in zip(operator.arguments, args, strict=True) if a.kind == "ScalarType" and v is not None]
-        if not all(v is None for a, v in zip(operator.arguments, args, strict=True) if a.kind == "MemoryFormat"):
-            kernel_out = operator.kernel
-            del kernel_out
-        return meta_tensor(array.shape, asked[0] if asked else args[0]._key.dtype, layout.preserved_strides(array))
-    else:
-        _refuse_large(operator, args)
-        replaced = [
-            ([solid(item) for item in value] if argument.is_list else solid(value)) if argument.is_tensor and value is not None else value
-            for argument, value in zip(operator.arguments, args, strict=True)
-        ]
-        out = compute(operator, tuple(replaced))
-
-    def hollow(array: Any) -> Any:
-        if not isinstance(array, np.ndarray | np.generic):
-            return array
-        array = np.asarray(array)
-        return meta_tensor(array.shape, dtypes.from_numpy(array.dtype), layout.element_strides(array))
-
-    return tuple(hollow(array) for array in out) if isinstance(out, tuple | list) else hollow(out)
+    return run_meta(operator, args)
 
 
 # In place -----------------------------------------------------------------------------------------------------------------------
@@ -521,6 +463,10 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         special = tensor._key.special
         if special not in (None, "strided", "meta"):
             return transforms[special + "_inplace"](operator, args)
+    if self._key.special != "meta" and any(t._key.special == "meta" for t in tensors_of(operator, args)):
+        if operator.name == "copy":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        raise RuntimeError("Tensor on device meta is not on the expected device cpu!")
     mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
     if "inplace_check" in operator.options:
         operator.options["inplace_check"](*args)
@@ -570,7 +516,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 def check_overlap(array: np.ndarray) -> None:
     """Raises RuntimeError with torch's text if an expanded tensor is to be overwritten element by element."""
-    if 0 in array.strides and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True)):
+    if array.size and 0 in array.strides and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
             "tensor before performing the operation."

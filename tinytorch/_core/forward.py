@@ -27,6 +27,7 @@ from .levels import (
     dress,
     handlers,
     inplace_number,
+    lift,
     map_tensors,
     number_tensors,
     record,
@@ -444,8 +445,6 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
     mutation.bump(self)
     if before is not None:
         others = tuple([before if value is self else value for value in args])
-        from .levels import lift
-
         lifted = map_tensors(operator, number_tensors(others, operator), lambda tensor: lift(tensor, layer))
         mutation.write_history(operator, self, before, lifted)
     return self

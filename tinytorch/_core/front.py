@@ -277,7 +277,8 @@ def _tensors_only(front: Front, count: int) -> Callable[..., Any] | None:
             return None
         if any(argument.kind == "Generator" for argument in operator.arguments):
             return None
-        return operator.inplace if front.mode == _INPLACE else operator.call
+        call: Callable[..., Any] = operator.inplace if front.mode == _INPLACE else operator.call
+        return call
     return None
 
 

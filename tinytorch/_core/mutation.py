@@ -217,7 +217,7 @@ def window_of(
 def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], element_type: Any, like: Any) -> Tensor:
     """Zeros with the geometry of a base tensor, dense or not; `like` gives, under a transformation, the level."""
     if like._key.special not in (None, "strided", "meta"):
-        return dispatch.transforms["blank"](like, shape, strides)  # type: ignore[call-arg, arg-type, no-any-return]
+        return dispatch.transforms["blank"](like, shape, strides)  # type: ignore[call-arg, no-any-return]
     if layout.is_dense(shape, strides):
         array = layout.empty(shape, strides, element_type.numpy)
         array[...] = 0

@@ -13,6 +13,7 @@ from .modes import modes
 from .mutation import bump
 from .restructure import window
 from .returns import named
+from .sampling import NATIVE_NAMES
 from .tensor import Tensor, set_array
 
 
@@ -61,11 +62,14 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
     """Whether a result of type `result` may be stored in a target of type `target`.
 
     The option `out_cast`: True if any type will do that it can be cast to (the default of elementwise operators, reductions and
-    composites), False if only the result's own (the default of the others), a text if so with torch's words for it, "any" for no
-    check. An explicit `dtype` argument must be the target's.
+    composites), False if only the result's own (the default of the others), a text if so with torch's words for it, a function of
+    both types that raises, "any" for no check. An explicit `dtype` argument must be the target's.
     """
-    rule = operator.options.get("out_cast", operator.family != "op")
+    rule = operator.options.get("out_cast", operator.family not in ("op", "update"))
     if result is target or rule == "any":
+        return
+    if callable(rule):
+        rule(result, target)
         return
     asked = any(a.kind == "ScalarType" and value is not None for a, value in zip(operator.arguments, args, strict=False))
     if rule is True and not asked:
@@ -76,17 +80,10 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
         text.format(
             result=dispatch.legacy_name(result),
             target=dispatch.legacy_name(target),
-            result_c=_C_TYPES.get(result.name, result.name),
-            target_c=_C_TYPES.get(target.name, target.name),
+            result_c=NATIVE_NAMES.get(result.name, result.name),
+            target_c=NATIVE_NAMES.get(target.name, target.name),
         )
     )
-
-
-_C_TYPES = {
-    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int8": "signed char",
-    "uint8": "unsigned char", "int16": "short int", "int32": "int", "int64": "long int", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}  # fmt: skip
 
 
 def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> None:
@@ -101,6 +98,13 @@ def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> No
         dispatch.check_overlap(target._array)
         for tensor in dispatch.tensors_of(operator, tuple(args)):
             dispatch.check_separate(target._array, tensor._array, separate)
+
+
+def deliver(operator: Operator, result: Tensor, out: Any) -> Any:
+    """Store the result of a Python form of `operator` in `out`; returns `out`. Types are checked as `run_out` does."""
+    _check_type(operator, [], result._key.dtype, out._key.dtype)
+    store(result, out)
+    return out
 
 
 def store(result: Tensor, target: Any, quiet: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from .declare import Operator
@@ -37,7 +38,7 @@ def type_of(name: str, fields: tuple[str, ...]) -> type:
     if found is None:
         members: dict[str, Any] = {"__slots__": (), "_fields": fields, "__module__": "torch.return_types"}
         for position, field in enumerate(fields):
-            members[field] = property(lambda self, position=position: self[position])
+            members[field] = property(itemgetter(position))
         found = _types[(name, fields)] = type(name, (_Named,), members)
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .modes import modes
@@ -318,5 +319,13 @@ def raise_stale_output(array: Any, key: Any, edge: Any, counter: list[int], vers
 def show_saved(cls: type) -> None:
     """Give a node class its `_saved_<name>` and `_raw_saved_<name>` attributes."""
     for name in cls._saved_names:  # type: ignore[attr-defined]
-        setattr(cls, "_saved_" + name, property(lambda node, name=name: saved_value(node, name)))
-        setattr(cls, "_raw_saved_" + name, property(lambda node, name=name: SavedTensor(node, name)))
+        setattr(cls, "_saved_" + name, property(partial(_saved, name)))
+        setattr(cls, "_raw_saved_" + name, property(partial(_raw_saved, name)))
+
+
+def _saved(name: str, node: Any) -> Any:
+    return saved_value(node, name)
+
+
+def _raw_saved(name: str, node: Any) -> SavedTensor:
+    return SavedTensor(node, name)

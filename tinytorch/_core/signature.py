@@ -165,9 +165,9 @@ class Parameter:
             return device(value)
         return value
 
-    def _integer(self, item: Any, position: int, function: str) -> int:
+    def _integer(self, item: Any, position: int, function: str) -> Any:
         if item.__class__ is int:
-            return item  # type: ignore[no-any-return]
+            return item
         if _is_integer(item):
             return int(item)
         if isinstance(item, Tensor) and item._array.size == 1:
@@ -307,7 +307,7 @@ class PythonSignature:
                 position = nargs
                 continue
             elif strict and self.variadic and nargs > len(self.positional) and not by_keyword:
-                return self._extra_args(nargs)
+                self._extra_args(nargs)
             elif strict:
                 self._wrong(parameter, value, by_keyword, position)
             else:

@@ -5,13 +5,13 @@ NumPy already knows which memory an array lives in (its chain of `base`s), so a 
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .device import device_of
+from .storages import TypedStorage, UntypedStorage, held
+
+__all__ = ["Anchor", "TypedStorage", "UntypedStorage", "anchored", "bytes_of", "offset_of", "restride", "root_of", "span_of", "storage_of"]
 
 
 class Anchor:
@@ -90,7 +90,6 @@ def _distance(array: np.ndarray, root: np.ndarray) -> int:
     return (first - start) // array.itemsize
 
 
-_storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
 
 
 def storage_of(tensor: Any) -> UntypedStorage:
@@ -98,23 +97,24 @@ def storage_of(tensor: Any) -> UntypedStorage:
     if tensor._key.special == "batched":
         raise NotImplementedError("Cannot access storage of BatchedTensorImpl")
     root = root_of(tensor._array)
-    found = _storages.get(id(root))
+    found = held.get(id(root))
     if found is None or found._root is not root:
         found = UntypedStorage._over(root, tensor._key.special == "meta")
-        _storages[id(root)] = found
+        held[id(root)] = found
     return found
 
 
 def bytes_of(root: np.ndarray) -> np.ndarray:
     """The memory of a dense array as one dimension of bytes, shared."""
-    span = _span(root)
+    span = span_of(root)
     return np.ndarray((span,), np.uint8, memoryview_of(root, span)) if span else np.empty(0, np.uint8)
 
 
-def _span(root: np.ndarray) -> int:
+def span_of(root: np.ndarray) -> int:
     if not root.size:
         return 0
-    return sum((size - 1) * stride for size, stride in zip(root.shape, root.strides, strict=True)) + root.itemsize
+    reach: int = sum((size - 1) * stride for size, stride in zip(root.shape, root.strides, strict=True))
+    return reach + root.itemsize
 
 
 class _Bytes:
@@ -129,125 +129,3 @@ class _Bytes:
 
 def memoryview_of(root: np.ndarray, span: int) -> np.ndarray:
     return np.asarray(_Bytes(root, span))
-
-
-class UntypedStorage:
-    """torch.UntypedStorage: a run of bytes shared by every tensor over it."""
-
-    __module__ = "torch.storage"
-    is_cuda = False
-    is_sparse = False
-
-    def __init__(self, *args: Any, device: Any = "cpu") -> None:
-        size = args[0] if args else 0
-        if isinstance(size, int):
-            self._root = np.zeros(size, np.uint8)
-        else:
-            self._root = np.array(list(size), np.uint8)
-        self._meta = False
-        _storages[id(self._root)] = self
-
-    @classmethod
-    def _over(cls, root: np.ndarray, meta: bool) -> UntypedStorage:
-        self = object.__new__(cls)
-        self._root = root
-        self._meta = meta
-        return self
-
-    @property
-    def _bytes(self) -> np.ndarray:
-        return bytes_of(self._root)
-
-    @property
-    def device(self) -> Any:
-        return device_of("meta" if self._meta else "cpu")
-
-    def data_ptr(self) -> int:
-        address: int = self._root.__array_interface__["data"][0] if self._root.size and not self._meta else 0
-        return address
-
-    def nbytes(self) -> int:
-        return _span(self._root)
-
-    size = __len__ = nbytes
-
-    def element_size(self) -> int:
-        return 1
-
-    def __getitem__(self, index: Any) -> Any:
-        picked = self._bytes[index]
-        return int(picked) if np.ndim(picked) == 0 else UntypedStorage._over(picked, False)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._bytes[index] = value
-
-    def fill_(self, value: int) -> UntypedStorage:
-        self._bytes[...] = value
-        return self
-
-    def copy_(self, source: UntypedStorage, non_blocking: Any = None) -> UntypedStorage:
-        self._bytes[...] = source._bytes
-        return self
-
-    def clone(self) -> UntypedStorage:
-        return UntypedStorage._over(self._bytes.copy(), False)
-
-    def tolist(self) -> list[int]:
-        listed: list[int] = self._bytes.tolist()
-        return listed
-
-    def cpu(self) -> UntypedStorage:
-        return self
-
-    def is_shared(self) -> bool:
-        return False
-
-    def resize_(self, size: int) -> None:
-        raise NotImplementedError("UntypedStorage.resize_")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UntypedStorage) and self._root is other._root
-
-    def __hash__(self) -> int:
-        return id(self._root)
-
-    def __repr__(self) -> str:
-        body = "\n".join(f" {byte}" for byte in self._bytes)
-        return f"{body}\n[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
-
-
-class TypedStorage:
-    """torch.TypedStorage: the deprecated storage with an element type."""
-
-    __module__ = "torch.storage"
-
-    def __init__(self, *args: Any, wrap_storage: UntypedStorage, dtype: dtypes.dtype) -> None:
-        self._untyped_storage = wrap_storage
-        self.dtype = dtype
-
-    def untyped(self) -> UntypedStorage:
-        return self._untyped_storage
-
-    def _elements(self) -> np.ndarray:
-        return self._untyped_storage._bytes.view(self.dtype.numpy)
-
-    def data_ptr(self) -> int:
-        return self._untyped_storage.data_ptr()
-
-    def nbytes(self) -> int:
-        return self._untyped_storage.nbytes()
-
-    def size(self) -> int:
-        return self._untyped_storage.nbytes() // self.dtype.itemsize
-
-    __len__ = size
-
-    def element_size(self) -> int:
-        return self.dtype.itemsize
-
-    def tolist(self) -> list[Any]:
-        listed: list[Any] = self._elements().tolist()
-        return listed
-
-    def __getitem__(self, index: int) -> Any:
-        return self._elements()[index].item()

@@ -129,14 +129,25 @@ class PropertyMembers:
         return storage_of(self)
 
     def storage(self) -> Any:
+        """The storage with an element type. Deprecated: see `untyped_storage`."""
+        from .storages import warn_removal
+
+        warn_removal()
+        return self._typed_storage()
+
+    def _typed_storage(self) -> Any:
         from .storage import TypedStorage, storage_of
 
         return TypedStorage(wrap_storage=storage_of(self), dtype=self.dtype)
 
-    def is_contiguous(self, memory_format: layouts.memory_format = layouts.contiguous_format) -> bool:
+    def is_contiguous(self, *, memory_format: layouts.memory_format = layouts.contiguous_format) -> bool:
         """Whether elements lie in row-major (or the given) order without gaps."""
-        if memory_format is layouts.contiguous_format:
+        if memory_format is layouts.contiguous_format or memory_format is layouts.preserve_format:
             return bool(self._array.flags.c_contiguous)
+        if not isinstance(memory_format, layouts.memory_format):
+            from .sealed import type_name
+
+            raise TypeError(f"is_contiguous(): argument 'memory_format' must be torch.memory_format, not {type_name(memory_format)}")
         rank = {layouts.channels_last: 4, layouts.channels_last_3d: 5}.get(memory_format)
         return self._array.ndim == rank and layout.is_channels_last(self._array.shape, layout.element_strides(self._array))
 
@@ -180,6 +191,10 @@ class PropertyMembers:
 
     def is_set_to(self, tensor: Any) -> bool:
         """Whether both tensors are the same window of the same memory."""
+        if not isinstance(tensor, PropertyMembers):
+            from .sealed import type_name
+
+            raise TypeError(f"is_set_to(): argument 'tensor' (position 1) must be Tensor, not {type_name(tensor)}")
         mine, other = self._array, tensor._array
         return bool(
             mine.shape == other.shape and mine.strides == other.strides and self.data_ptr() == tensor.data_ptr() and self.dtype is tensor.dtype
@@ -205,6 +220,8 @@ class PropertyMembers:
 
     def item(self) -> Any:
         """The only element as a Python number. Raises RuntimeError unless there is exactly one element."""
+        if self._key.special == "meta" and self._array.size != 1:
+            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
         array = self._data("item")
         if array.size != 1:
             raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")

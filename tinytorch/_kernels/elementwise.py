@@ -217,4 +217,5 @@ def angle(x: np.ndarray) -> np.ndarray:
 
 def conjugate_inplace(x: np.ndarray) -> None:
     """The imaginary parts change sign."""
-    np.conjugate(x, out=x)
+    if x.dtype.kind == "c":
+        np.conjugate(x, out=x)

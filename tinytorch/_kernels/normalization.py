@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, widen
+from tinytorch._kernels.memory_order import channels_last_like
 from tinytorch._kernels.reducing import precise_sum
 
 BLOCK = 1 << 16
@@ -277,7 +278,8 @@ def batch_norm(
     np.multiply(out, factor.reshape(broadcast).astype(x.dtype, copy=False), out=out)
     if bias is not None:
         np.add(out, widen(bias).reshape(broadcast), out=out)
-    return out.astype(dtype, copy=False), *saved
+    out = channels_last_like(np.ascontiguousarray(out.astype(dtype, copy=False)), input)
+    return out, *saved
 
 
 def _move_statistics_bfloat16(

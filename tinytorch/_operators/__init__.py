@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.front import install_methods
+from .._core.modes import modes
+from .._core.mutation import mark_results
 from .._core.overrides import dispatch_function, has_override
 from .._core.tensor import Tensor
 
@@ -26,7 +28,8 @@ def _overridable(function: Callable[..., Any], name: str, module: str) -> Callab
     def public(*args: Any, **kwargs: Any) -> Any:
         if has_override(args, kwargs):
             return dispatch_function(public, args, kwargs, name)
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        return mark_results(result, (*args, *kwargs.values())) if modes.inference else result
 
     public.__name__ = public.__qualname__ = name
     public.__module__ = module
@@ -41,6 +44,7 @@ for _name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         for _public, _function in getattr(_module, "METHODS", {}).items():
             type.__setattr__(Tensor, _public, _overridable(_function, _public, "torch"))
 
-from . import _symbols  # noqa: E402, F401  (needs every operator declared)
+from . import _out_types, _symbols  # noqa: E402, F401  (needs every operator declared)
 
+_out_types.install()
 install_methods()

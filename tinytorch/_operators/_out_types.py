@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from .._core import dtypes
 from .._core.declare import registry
+from .._core.dispatch import legacy_name
+from .._core.promotion import can_cast
 
 _FOUND = "Found dtype {target} but expected {result}"
 _SCALAR_TYPE = "expected scalar_type {result} but found {target}"
 _INPUT = "Expected the dtype for input and out to match, but got {result} for input's dtype and {target} for out's dtype."
 _HISTOGRAM = "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {result_c} and hist {target_c}"
 
-_RULES: dict[str, bool | str] = {
+
+
+def _truth(name: str) -> Callable[[Any, Any], None]:
+    """any and all: truth values, as booleans or bytes."""
+
+    def check(result: Any, target: Any) -> None:
+        if target is not dtypes.uint8:
+            raise RuntimeError(f"{name} only supports bool tensor for result, got: {legacy_name(target)}")
+
+    return check
+
+
+def _joined(result: Any, target: Any) -> None:
+    if not can_cast(result, target):
+        raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {legacy_name(target)}")
+
+
+_RULES: dict[str, Any] = {
+    "any": _truth("any"),
+    "all": _truth("all"),
+    **dict.fromkeys("cat concat concatenate hstack vstack dstack row_stack column_stack".split(), _joined),
+    **dict.fromkeys("cumsum cumprod".split(), True),
+    **dict.fromkeys("log_softmax softmax diag argsort".split(), False),
     **dict.fromkeys(["abs", "absolute", "ceil", "floor", "frac", "conj_physical"], _FOUND),
     **dict.fromkeys(["amax", "amin"], _INPUT),
     **dict.fromkeys(["cummax", "cummin", "logcumsumexp"], _SCALAR_TYPE),
@@ -20,6 +48,28 @@ _RULES: dict[str, bool | str] = {
     "index_select": "index_select(): self and result must have the same scalar type",
     "inner": "tensordot: Expected the output tensor to have dtype {result}, but got an output tensor with dtype {target}",
     "isin": False,
+    **dict.fromkeys(["neg", "negative", "round", "trunc", "fix", "sign", "sgn", "hardshrink", "softshrink", "gelu", "softplus"], _FOUND),
+    **dict.fromkeys(["matmul", "softmax", "log_softmax", "norm", "qr", "svd", "triangular_solve", "renorm", "take_along_dim"], False),
+    **dict.fromkeys(["linalg_vector_norm", "slice_scatter", "msort", "diag", "inverse", "tril", "triu", "linear"], False),
+    **dict.fromkeys(["cumsum", "cumprod", "normal", "stack"], True),
+    "all": "all only supports bool tensor for result, got: {target}",
+    "any": "any only supports bool tensor for result, got: {target}",
+    "log_sigmoid": "expected scalar type {result} but found {target}",
+    "masked_select": "masked_select(): self and result must have the same scalar type",
+    "mode": "expected scalar type '{result}' but got '{target}' for values output",
+    "mv": "addmv input tensors must have the same dtype, but got {target}, {result}, and {result}",
+    "nan_to_num": "nan_to_num: dtype of out: {target} should be same as input: {result}",
+    "nonzero": "nonzero: Expected out tensor to have scalar type {result} but got scalar type{target}",
+    "polar": "Expected object of scalar type {result} but got scalar type {target} for argument 'out'",
+    "quantile": "quantile() out tensor must be same dtype as the input tensor",
+    "nanquantile": "nanquantile() out tensor must be same dtype as the input tensor",
+    "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 "
+    "flag is True, but we got output tensor's dtype {target} and out_int32 flag is False",
+    "signbit": "signbit does not support non-boolean outputs.",
+    "take": "take(): self and out expected to have the same dtype, but got self.dtype = {result} and out.dtype = {target}",
+    "tensordot": "tensordot: Expected the output tensor to have dtype {result}, but got an output tensor with dtype {target}",
+    "vdot": "result dtype {target} does not match input dtype {result}",
+    "where": "Expected out type to be {result} but got {target}",
     "isneginf": "isneginf does not support non-boolean outputs.",
     "isposinf": "isposinf does not support non-boolean outputs.",
     "cross": False,

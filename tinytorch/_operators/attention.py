@@ -211,6 +211,10 @@ def _fusible(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float,
         return False
     if 0 in query.shape or 0 in key.shape or 0 in value.shape:
         return False
+    if any(tensor.stride(-1) != 1 for tensor in (query, key, value)):
+        return False
+    if attn_mask is not None and attn_mask.stride(-1) != 1:
+        return False
     if attn_mask is not None:
         if attn_mask.requires_grad or attn_mask.dim() not in (2, 4):
             return False

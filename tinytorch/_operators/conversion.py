@@ -11,6 +11,7 @@ from .._core.device import device as device_class
 from .._core.device import refuse_transfer
 from .._core.dispatch import meta_tensor
 from .._core.tensor import Tensor
+from .._kernels.memory_order import suggests_channels_last
 
 
 def arranged(array, memory_format, kind=None):
@@ -60,11 +61,21 @@ def _back_to(grad, dtype):
 
 def cast(self, dtype, copy=False, memory_format=None):
     """`self` as elements of `dtype`: itself if it already is, unless `copy`."""
-    if self._key.dtype is dtype and not copy and (memory_format is None or memory_format is layouts.preserve_format):
+    if self._key.dtype is dtype and not copy and _lies_in(self._array, memory_format):
         return self
     if self._key.dtype.is_complex and not dtype.is_complex and dtype is not dtypes.bool_:
         _warn_complex()
     return to_copy.call(self, dtype, None, None, None, False, memory_format)
+
+
+def _lies_in(array, memory_format):
+    """Whether a cast to `memory_format` leaves the memory alone: strided memory that is not channels_last passes for contiguous."""
+    if memory_format is None or memory_format is layouts.preserve_format:
+        return True
+    channels = suggests_channels_last(array)
+    if memory_format is layouts.contiguous_format:
+        return not channels
+    return channels and array.ndim == (4 if memory_format is layouts.channels_last else 5)
 
 
 def _warn_complex():
@@ -150,7 +161,7 @@ def contiguous(self, memory_format=0):
         raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
     if memory_format.__class__ is int:
         memory_format = layouts.contiguous_format
-    if self.is_contiguous(memory_format):
+    if self.is_contiguous(memory_format=memory_format):
         return self
     return clone.call(self, memory_format)
 

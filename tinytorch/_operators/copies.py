@@ -92,10 +92,9 @@ as_strided_scatter = op(
     "as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
     _as_strided_scatter,
 )
-as_strided_scatter.vjp(
-    self=lambda grad, src_shape, size, stride, storage_offset: as_strided_scatter(
-        grad, grad.new_zeros(src_shape), size, stride, storage_offset
+as_strided_scatter.vjp(  # torch keeps the cotangent of self where src was written, and drops it elsewhere
+    self=lambda grad, size, stride, storage_offset: as_strided_scatter(
+        grad.new_zeros(grad.shape), grad.contiguous().as_strided(size, stride, storage_offset), size, stride, storage_offset
     ),
     src=lambda grad, size, stride, storage_offset: grad.contiguous().as_strided(size, stride, storage_offset),
 )
-

@@ -34,7 +34,7 @@ def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any 
                     f"{other.shape[place]}"
                 )
     if n == 0:
-        return self.clone()
+        return find("copy").inplace(find("zeros_like").call(self), self)
     parts = [part for part in (prepend, self, append) if part is not None]
     values = cat(parts, dim) if len(parts) > 1 else self
     for _ in range(min(n, values.shape[dim])):

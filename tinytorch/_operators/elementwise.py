@@ -76,11 +76,11 @@ tanh_backward.vjp(
 )
 tanh.vjp(self=lambda grad, result: tanh_backward(grad, conj(result)))
 tanh.native(self=kernels.tanh_gradient)
-asinh = pointwise("asinh(Tensor self) -> Tensor", np.arcsinh, result="float")
+asinh = pointwise("asinh(Tensor self) -> Tensor", np.arcsinh, result="float", inplace_node="AsinhBackward1")
 asinh.vjp(self=lambda grad, self: grad * conj((self.pow(2) + 1).rsqrt()))
-acosh = pointwise("acosh(Tensor self) -> Tensor", np.arccosh, result="float")
+acosh = pointwise("acosh(Tensor self) -> Tensor", np.arccosh, result="float", inplace_node="AcoshBackward1")
 acosh.vjp(self=lambda grad, self: grad * conj((self - 1).rsqrt() * (self + 1).rsqrt()))
-atanh = pointwise("atanh(Tensor self) -> Tensor", np.arctanh, result="float")
+atanh = pointwise("atanh(Tensor self) -> Tensor", np.arctanh, result="float", inplace_node="AtanhBackward1")
 atanh.vjp(self=lambda grad, self: grad * conj(1 / (1 - self.pow(2))))
 
 sigmoid = pointwise("sigmoid(Tensor self) -> Tensor", kernels.sigmoid, result="float")
@@ -206,7 +206,7 @@ composite(
     "conj_physical(Tensor self) -> Tensor",
     lambda self: conj_physical_complex(self) if self.is_complex() else self,
     inplace=True,
-    inplace_rule=lambda self: conj_physical_inplace.inplace(self) if self.is_complex() else self,
+    inplace_rule=lambda self: conj_physical_inplace.inplace(self),
 )
 angle = pointwise("angle(Tensor self) -> Tensor", kernels.angle, result=_checks.angle_result, inplace=False)
 angle.vjp(self=lambda grad, self: _angle(grad, self))

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from .._core import declare, dtypes, layout, layouts
+from .._core.construct import cast_array
 from .._core.device import device_in_force, refuse_allocation
-from .._core.dispatch import meta_tensor
+from .._core.dispatch import legacy_name, meta_tensor
 from .._core.dtypes import defaults
 from .._core.outputs import store
 from .._core.tensor import Tensor, key_of, make, wrap
@@ -26,8 +27,8 @@ def factory(schema, **options):
             place = device if device is not None else device_in_force()
             if place is not None and place.type not in ("cpu", "meta"):
                 refuse_allocation(place)
-            if out is not None and dtype is None:
-                dtype = out.dtype
+            if out is not None:
+                dtype = out_dtype(out, dtype)
             hollow = place is not None and place.type == "meta"
             if hollow and "size" in values and "sized" in options:
                 size = checked(values["size"], name)
@@ -50,6 +51,13 @@ def factory(schema, **options):
         return declare.factory(schema, build, method=False, **{key: value for key, value in options.items() if key != "sized"})
 
     return decorate
+
+
+def out_dtype(out, dtype):
+    """The dtype of what is made for `out`. Raises RuntimeError if another was asked for."""
+    if dtype is not None and dtype is not out.dtype:
+        raise RuntimeError(f"dtype {legacy_name(dtype)} does not match dtype of out parameter ({legacy_name(out.dtype)})")
+    return out.dtype
 
 
 def layout_of(array):
@@ -175,6 +183,8 @@ def _arange(start, end, step, dtype):
         count = math.ceil((end - start) / step)
         return (int(start) + int(step) * np.arange(count)).astype(dtype.numpy)
     count = math.ceil((end - start) / step)
+    if count >= 2**63:
+        raise RuntimeError("invalid size, possible overflow?")
     return (start + step * np.arange(count, dtype=np.float64)).astype(dtype.numpy)
 
 
@@ -208,6 +218,8 @@ def range_step(start, end, dtype, step=1):
         stacklevel=4,
     )
     kind = dtype or defaults.dtype
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
     count = math.floor((end - start) / step) + 1
     return (start + step * np.arange(count, dtype=np.float64)).astype(kind.numpy)
 
@@ -218,13 +230,19 @@ def _kind(start, end, dtype):
     return defaults.complex if isinstance(start, complex) or isinstance(end, complex) else defaults.dtype
 
 
-@factory(f"linspace(Scalar start, Scalar end, int steps, {_OPTIONS}) -> Tensor")
-def linspace(start, end, steps, dtype):
+def linspace_array(start, end, steps, dtype):
     """`steps` numbers evenly spaced from start to end; the second half is counted back from the end."""
+    return _linspace(start, end, *_spaced("linspace", start, end, steps, dtype))
+
+
+def _spaced(name, start, end, steps, dtype):
+    """The checked number of steps and the dtype of linspace and logspace."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    kind = _kind(start, end, dtype)
-    return _linspace(start, end, steps, kind)
+    if dtype is not None and not dtype.is_complex and (isinstance(start, complex) or isinstance(end, complex)):
+        inferred = "double" if defaults.complex is dtypes.complex128 else "float"
+        raise RuntimeError(f"torch.{name}(): inferred dtype c10::complex<{inferred}> can't be safely cast to passed dtype {legacy_name(dtype)}")
+    return steps, _kind(start, end, dtype)
 
 
 def _linspace(start, end, steps, kind):
@@ -243,12 +261,45 @@ def _linspace(start, end, steps, kind):
     return np.concatenate((forward, backward)).astype(kind.numpy)
 
 
-@factory(f"logspace(Scalar start, Scalar end, int steps, float base=10., {_OPTIONS}) -> Tensor")
-def logspace(start, end, steps, dtype, base=10.0):
+def logspace_array(start, end, steps, dtype, base=10.0):
     """base to the powers of linspace(start, end, steps)."""
-    kind = _kind(start, end, dtype)
+    steps, kind = _spaced("logspace", start, end, steps, dtype)
+    if kind.category == "int":  # the exponents start and end at integers
+        if steps != 1:
+            start, end = math.trunc(start), math.trunc(end)
+        return cast_array(np.power(float(base), _linspace(start, end, steps, dtypes.float64)), kind)
     wide = dtypes.complex128 if kind.is_complex else dtypes.float64
     return np.power(base, _linspace(start, end, steps, wide)).astype(kind.numpy)
+
+
+linspace = factory(f"linspace(Scalar start, Scalar end, int steps, {_OPTIONS}) -> Tensor")(linspace_array)
+logspace = factory(f"logspace(Scalar start, Scalar end, int steps, float base=10., {_OPTIONS}) -> Tensor")(logspace_array)
+
+
+def _number(name, ends, value):
+    """A bound of linspace or logspace, which may be a tensor without dimensions."""
+    if isinstance(value, Tensor):
+        if value.dim():
+            given = [(label, end) for label, end in zip(("start", "end"), ends, strict=True) if isinstance(end, Tensor)]
+            text = " and ".join(f"{label} with {end.dim()} dimension(s)" for label, end in given)
+            raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {text}.")
+        return value.item()
+    return value
+
+
+def _of_tensors(name, function, rest, **defaults_):
+    for overload, first, second in (("Tensor_Tensor", "Tensor", "Tensor"), ("Tensor_Scalar", "Tensor", "Scalar"), ("Scalar_Tensor", "Scalar", "Tensor")):
+
+        def build(start, end, steps, dtype, **values):
+            ends = (start, end)
+            return function(_number(name, ends, start), _number(name, ends, end), steps, dtype=dtype, **values)
+
+        build.__doc__ = f"As {name}; the ends may be 0-dim tensors, which are read."
+        factory(f"{name}.{overload}({first} start, {second} end, int steps{rest}, {_OPTIONS}) -> Tensor")(build)
+
+
+_of_tensors("linspace", linspace_array, "")
+_of_tensors("logspace", logspace_array, ", float base=10.")
 
 
 # Like another tensor -------------------------------------------------------------------------------------------------------------------

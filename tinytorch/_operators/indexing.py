@@ -249,6 +249,7 @@ index_copy = update(
     kernels.index_copy,
     wrap=("dim",),
     contiguous=True,
+    out=True,
 )
 index_copy.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 0), source=_source_gradient)
 
@@ -257,6 +258,7 @@ index_add = update(
     scatter_kernels.index_add,
     wrap=("dim",),
     contiguous=True,
+    out=True,
 )
 
 
@@ -272,6 +274,7 @@ index_reduce = update(
     scatter_kernels.index_reduce,
     wrap=("dim",),
     contiguous=True,
+    out=True,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.outputs import deliver
 from tinytorch._kernels import matrix as kernels
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
@@ -327,7 +328,7 @@ def linalg_matmul(self: Any, other: Any) -> Any:
     return matmul.kernel(self, other)
 
 
-@composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", module="nn", out=False)
+@composite("linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", module="nn")
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """input (*, K) times the transpose of weight (N, K), plus bias (N,)."""
     rank = input.dim()
@@ -605,7 +606,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
             raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         first, second = list(range(-dims, 0)), list(range(dims))
     result = tensordot_operator.kernel(a, b, list(first), list(second))
-    return result if out is None else out.copy_(result)
+    return result if out is None else deliver(tensordot_operator, result, out)
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
@@ -620,7 +621,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_eucl
 def chain_matmul_python(*matrices: Any, out: Any = None) -> Any:
     """The product of several matrices in the cheapest order. Deprecated in torch in favour of linalg.multi_dot."""
     result = chain_matmul.kernel(list(matrices))
-    return result if out is None else out.copy_(result)
+    return result if out is None else deliver(chain_matmul, result, out)
 
 
 FUNCTIONS = {"cdist": cdist, "chain_matmul": chain_matmul_python, "tensordot": tensordot}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.layouts import channels_last, channels_last_3d
 from tinytorch._core.modes import modes
 from tinytorch._kernels import normalization as kernels
 from tinytorch._kernels.memory_order import keeps_channels_last, suggests_channels_last
@@ -220,7 +221,9 @@ def group_norm(
                 f"shape {list(parameter.shape)} and input of shape {shape}"
             )
     area = math.prod(shape[2:])
-    if not suggests_channels_last(input._array):
+    if suggests_channels_last(input._array):
+        input = input.contiguous(memory_format=channels_last if input.dim() == 4 else channels_last_3d)
+    else:
         input = input.contiguous()
     return native_group_norm(input, weight, bias, shape[0], channels, area, num_groups, eps)[0]
 

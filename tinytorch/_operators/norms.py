@@ -10,6 +10,7 @@ import numpy as np
 
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op, reduction
+from tinytorch._core.outputs import deliver
 from tinytorch._core.promotion import SCALAR_TYPE_NAMES, result_type_of
 from tinytorch._kernels import reducing as kernels
 from tinytorch._operators import _checks
@@ -166,7 +167,7 @@ def norm(
     else:
         order = 2.0 if p in ("fro", None) else p
         result = linalg_vector_norm(input, order, axes, keepdim, dtype)
-    return result if out is None else out.copy_(result)
+    return result if out is None else deliver(linalg_vector_norm, result, out)
 
 
 FUNCTIONS = {"norm": norm}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import composite, op, reduction
+from tinytorch._core.declare import composite, find, op, reduction
 from tinytorch._kernels import reducing as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.adjoint import conj
@@ -411,10 +411,12 @@ def cov(self: Any, correction: int = 1, fweights: Any = None, aweights: Any = No
     if weights is not None and count and not bool(total != 0):
         raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     average = (rows if weights is None else rows * weights).sum(1) / total
-    if weights is None or aweights is None or correction == 0:
-        norm: Any = total - correction
+    if correction == 0:
+        norm: Any = total
+    elif weights is None or aweights is None:
+        norm = total - correction
     else:
-        norm = total - correction * (weights * aweights).sum() / total
+        norm = total - find("mul", "Scalar").call((weights * aweights).sum(), correction) / total
     if not isinstance(norm, int | float):
         norm = norm.clamp(min=0) if not bool(norm > 0) else norm
     elif norm <= 0:

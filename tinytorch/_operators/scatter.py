@@ -12,7 +12,11 @@ from .indexing import where
 
 
 @update(
-    "scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", wrap=("dim",), contiguous=True
+    "scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+    wrap=("dim",),
+    contiguous=True,
+    out=True,
+    out_cast=False,
 )
 def scatter_src(self: Any, dim: int, index: Any, src: Any) -> None:
     kernels.check_scatter(self, dim, index, src)
@@ -29,6 +33,8 @@ scatter_src.vjp(
     "scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
     wrap=("dim",),
     contiguous=True,
+    out=True,
+    out_cast=False,
     node="ScatterBackward1",
 )
 def scatter_value(self: Any, dim: int, index: Any, value: Any) -> None:
@@ -47,6 +53,8 @@ def _without_derivative(grad: Any) -> Any:
     "scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor",
     wrap=("dim",),
     contiguous=True,
+    out=True,
+    out_cast=False,
     node="NotImplemented",
 )
 def scatter_src_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str) -> None:
@@ -64,6 +72,8 @@ def scatter_src_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str) -
     "scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
     wrap=("dim",),
     contiguous=True,
+    out=True,
+    out_cast=False,
     node="NotImplemented",
 )
 def scatter_value_reduce(self: Any, dim: int, index: Any, value: Any, reduce: str) -> None:
@@ -76,7 +86,11 @@ scatter_value_reduce.vjp(self=_without_derivative)
 
 
 @update(
-    "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", wrap=("dim",), contiguous=True
+    "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
+    wrap=("dim",),
+    contiguous=True,
+    out=True,
+    out_cast=False,
 )
 def scatter_add(self: Any, dim: int, index: Any, src: Any) -> None:
     kernels.check_scatter(self, dim, index, src)
@@ -90,6 +104,8 @@ scatter_add.vjp(self=lambda grad: grad, src=lambda grad, dim, index: grad.gather
     "scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor",
     wrap=("dim",),
     contiguous=True,
+    out=True,
+    out_cast=False,
 )
 def scatter_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> None:
     kernels.check_scatter(self, dim, index, src)

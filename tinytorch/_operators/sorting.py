@@ -293,6 +293,7 @@ def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
     "bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
     method=False,
     nondifferentiable=True,
+    out=False,
 )
 def bucketize_scalar(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
     return counting.bucketize(counting.number_beside(boundaries, self), boundaries, out_int32, right)
@@ -354,6 +355,7 @@ bincount = op(
     "bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor",
     counting.bincount,
     nondifferentiable=True,
+    out=False,
 )
 
 # Running results ---------------------------------------------------------------------------------------------------------------

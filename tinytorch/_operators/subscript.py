@@ -264,6 +264,12 @@ def getitem(self: Any, key: Any) -> Any:
 
     Raises IndexError, TypeError and ValueError with torch's texts.
     """
+    if modes.inference:
+        return mutation.mark_results(_part(self, key), (self,))
+    return _part(self, key)
+
+
+def _part(self: Any, key: Any) -> Any:
     kind = key.__class__
     if (
         self._key.special in _PLAIN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._operators import _batching_rules, _forward_rules  # noqa: F401  (declare the rules)
+from .._operators import _batching_products, _batching_rules, _forward_rules  # noqa: F401  (declare the rules)
 from ._forward import hessian, jacfwd, jvp, linearize
 from ._functional_call import functional_call, replace_all_batch_norm_modules_, stack_module_state
 from ._reverse import debug_unwrap, functionalize, grad, grad_and_value, jacrev, vjp

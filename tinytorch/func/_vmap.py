@@ -214,7 +214,7 @@ def vmap(
 
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from .._operators import _batching_rules  # noqa: F401
+        from .._operators import _batching_products  # noqa: F401
 
         _check_out_dims(out_dims, func)
         size, dims, leaves, spec = _inputs(in_dims, args, func)

@@ -77,7 +77,9 @@ class Adafactor(Optimizer):
                     raise RuntimeError("Adafactor does not support sparse gradients")
                 if parameter.is_complex():
                     raise RuntimeError("Adafactor does not support complex parameters")
-                self._update(group, parameter, -grad if group["maximize"] else grad, self._state_of(parameter, grad))
+                self._update(
+                    group, parameter, -grad if group["maximize"] else grad, self._state_of(parameter, grad)
+                )
         return loss
 
     def _update(self, group: dict[str, Any], parameter: Any, grad: Any, state: dict[str, Any]) -> None:

@@ -74,9 +74,7 @@ def _strong_wolfe(
         smallest = t + 0.01 * (t - t_prev)
         largest = t * 10
         before = t
-        t = _cubic_interpolate(
-            t_prev, f_prev, gtd_prev, t, f_new, gtd_new, bounds=(smallest, largest)
-        )
+        t = _cubic_interpolate(t_prev, f_prev, gtd_prev, t, f_new, gtd_new, bounds=(smallest, largest))
         t_prev = before
         f_prev = f_new
         g_prev = g_new.clone(memory_format=torch.contiguous_format)
@@ -196,29 +194,28 @@ class LBFGS(Optimizer):
         self._set_param(x)
         return loss, gradient
 
-    def _new_direction(self, state: dict[str, Any], flat_grad: Any, history_size: int) -> Any:
+    def _new_direction(
+        self, history: dict[str, Any], factors: list[Any], flat_grad: Any, history_size: int
+    ) -> Any:
         """The two-loop recursion; takes the last step into the history if it curves the right way."""
-        difference = flat_grad.sub(state["prev_flat_grad"])  # of gradients
-        moved = state["d"].mul(state["t"])
+        difference = flat_grad.sub(history["prev_flat_grad"])  # of gradients
+        moved = history["d"].mul(history["t"])
         curvature = difference.dot(moved)
         if curvature > 1e-10:
-            if len(state["old_dirs"]) == history_size:
+            if len(history["old_dirs"]) == history_size:
                 for name in ("old_dirs", "old_stps", "ro"):
-                    state[name].pop(0)
-            state["old_dirs"].append(difference)
-            state["old_stps"].append(moved)
-            state["ro"].append(1.0 / curvature)
-            state["H_diag"] = curvature / difference.dot(difference)
-        differences, steps, inverses = state["old_dirs"], state["old_stps"], state["ro"]
+                    history[name].pop(0)
+            history["old_dirs"].append(difference)
+            history["old_stps"].append(moved)
+            history["ro"].append(1.0 / curvature)
+            history["H_diag"] = curvature / difference.dot(difference)
+        differences, steps, inverses = history["old_dirs"], history["old_stps"], history["ro"]
         count = len(differences)
-        if state.get("al") is None:
-            state["al"] = [None] * history_size
-        factors = state["al"]
         q = flat_grad.neg()
         for i in range(count - 1, -1, -1):
             factors[i] = steps[i].dot(q) * inverses[i]
             q.add_(differences[i], alpha=-factors[i].item())
-        d = torch.mul(q, state["H_diag"])
+        d = torch.mul(q, history["H_diag"])
         for i in range(count):
             factor = differences[i].dot(d) * inverses[i]
             d.add_(steps[i], alpha=(factors[i] - factor).item())
@@ -233,8 +230,11 @@ class LBFGS(Optimizer):
         def evaluate() -> Any:
             return _with_gradients(closure)
 
+        def along(x: Any, t: Any, d: Any) -> Any:
+            return self._directional_evaluate(evaluate, x, t, d)
+
         group = self.param_groups[0]
-        lr = as_number(group["lr"])
+        lr = group["lr"]
         tolerance_change = group["tolerance_change"]
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
@@ -247,23 +247,27 @@ class LBFGS(Optimizer):
         converged = flat_grad.abs().max() <= group["tolerance_grad"]
         if converged:
             return first_loss
+        kept = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss")
+        history = {name: state.get(name) for name in kept}
         iteration = 0
         while iteration < group["max_iter"]:
             iteration += 1
             state["n_iter"] += 1
             if state["n_iter"] == 1:
                 d = flat_grad.neg()
-                state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)
+                history.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)
             else:
-                d = self._new_direction(state, flat_grad, group["history_size"])
-            if state.get("prev_flat_grad") is None:
-                state["prev_flat_grad"] = flat_grad.clone(memory_format=torch.contiguous_format)
+                if "al" not in state:
+                    state["al"] = [None] * group["history_size"]
+                d = self._new_direction(history, state["al"], flat_grad, group["history_size"])
+            if history["prev_flat_grad"] is None:
+                history["prev_flat_grad"] = flat_grad.clone(memory_format=torch.contiguous_format)
             else:
-                state["prev_flat_grad"].copy_(flat_grad)
+                history["prev_flat_grad"].copy_(flat_grad)
             previous_loss = loss
-            t: Any = min(1.0, 1.0 / flat_grad.abs().sum().item()) * lr if state["n_iter"] == 1 else lr
+            t: Any = min(1.0, 1.0 / flat_grad.abs().sum()) * lr if state["n_iter"] == 1 else lr
             slope = flat_grad.dot(d)
-            state["d"], state["t"], state["prev_loss"] = d, t, previous_loss
+            history.update(d=d, t=t, prev_loss=previous_loss)
             if slope > -tolerance_change:
                 break
             used = 0
@@ -271,10 +275,6 @@ class LBFGS(Optimizer):
                 if group["line_search_fn"] != "strong_wolfe":
                     raise RuntimeError("only 'strong_wolfe' is supported")
                 start = self._clone_param()
-
-                def along(x: Any, t: Any, d: Any) -> Any:
-                    return self._directional_evaluate(evaluate, x, t, d)
-
                 loss, flat_grad, t, used = _strong_wolfe(along, start, t, d, loss, flat_grad, slope)
                 self._add_grad(t, d)
                 converged = flat_grad.abs().max() <= group["tolerance_grad"]
@@ -285,7 +285,7 @@ class LBFGS(Optimizer):
                     flat_grad = self._gather_flat_grad()
                     converged = flat_grad.abs().max() <= group["tolerance_grad"]
                     used = 1
-            state["t"] = t
+            history["t"] = t
             evaluations += used
             state["func_evals"] += used
             if iteration == group["max_iter"] or evaluations >= group["max_eval"] or converged:
@@ -294,4 +294,5 @@ class LBFGS(Optimizer):
                 break
             if abs(loss - previous_loss) < tolerance_change:
                 break
+        state.update(history)
         return first_loss

@@ -36,7 +36,9 @@ class SparseAdam(Optimizer):
         complex_params: list[Any] = []
         for number, group in enumerate(self.param_groups):
             complex_params += [
-                [number, place] for place, p in enumerate(group["params"]) if isinstance(p, torch.Tensor) and p.is_complex()
+                [number, place]
+                for place, p in enumerate(group["params"])
+                if isinstance(p, torch.Tensor) and p.is_complex()
             ]
         if complex_params:
             raise ValueError(
@@ -50,5 +52,7 @@ class SparseAdam(Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+                    raise RuntimeError(
+                        "SparseAdam does not support dense gradients, please consider Adam instead"
+                    )
         return loss

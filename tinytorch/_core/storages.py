@@ -1,0 +1,412 @@
+"""`torch.UntypedStorage` and `torch.TypedStorage`: the memory under tensors as objects of their own."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import dtypes
+from .device import device, device_of, refuse_transfer
+from .sealed import type_name
+
+#: The storage objects that somebody holds, by the identity of the array that owns the memory.
+held: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
+
+_CONVERSIONS = {
+    "bfloat16": dtypes.bfloat16,
+    "bool": dtypes.bool_,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "complex_double": dtypes.complex128,
+    "complex_float": dtypes.complex64,
+    "double": dtypes.float64,
+    "float": dtypes.float32,
+    "half": dtypes.float16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "short": dtypes.int16,
+}
+#: Names of the legacy storage types by element type.
+LEGACY_NAMES = {
+    kind: "".join(word.title() for word in name.split("_")).replace("Bfloat", "BFloat") + "Storage" for name, kind in _CONVERSIONS.items()
+}
+
+
+class _StorageBase:
+    """What both kinds of storages say of themselves."""
+
+    __module__ = "torch.storage"
+    __slots__ = ()
+
+    is_cuda = is_hpu = is_sparse = is_sparse_csr = False
+    filename: None = None
+
+    def is_shared(self) -> bool:
+        return False
+
+    def is_pinned(self, device: Any = "cuda") -> bool:
+        return False
+
+    def resizable(self) -> bool:
+        return True
+
+    def get_device(self) -> int:
+        return -1
+
+    def share_memory_(self) -> Any:
+        """Threads share memory as it is; between processes a storage travels as a copy."""
+        return self
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> NoReturn:
+        refuse_transfer(device_of("cuda"))
+
+    def pin_memory(self, device: Any = "cuda") -> NoReturn:
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+
+
+class UntypedStorage(_StorageBase):
+    """torch.UntypedStorage: a run of bytes shared by every tensor over it."""
+
+    __module__ = "torch.storage"
+
+    def __init__(self, *args: Any, device: Any = "cpu") -> None:
+        """UntypedStorage(), UntypedStorage(size), UntypedStorage(sequence of bytes). Raises RuntimeError for other items."""
+        given = args[0] if args else 0
+        place = _place(device)
+        if isinstance(given, int):
+            if given < 0:
+                raise RuntimeError(f"Storage size must not be negative, got {given}")
+            self._root = np.zeros(given if place != "meta" else 0, np.uint8)
+            if place == "meta":
+                self._root = np.broadcast_to(np.zeros(1, np.uint8), (given,))
+        else:
+            items = list(given)
+            for item in items:
+                if not isinstance(item, int):
+                    raise RuntimeError(
+                        f"torch.UntypedStorage(): tried to construct a storage from a sequence ({type_name(given)}), but one of the items "
+                        f"was of type {type_name(item)} instead of int"
+                    )
+            self._root = np.array([item % 256 for item in items], np.uint8)
+        self._meta = place == "meta"
+        held[id(self._root)] = self
+
+    @classmethod
+    def _over(cls, root: np.ndarray, meta: bool) -> UntypedStorage:
+        self = object.__new__(cls)
+        self._root = root
+        self._meta = meta
+        return self
+
+    @classmethod
+    def from_buffer(
+        cls, buffer: Any, byte_order: str | None = None, count: int = -1, offset: int = 0, *, dtype: dtypes.dtype
+    ) -> UntypedStorage:
+        """A storage with a copy of a buffer's bytes, whose elements of `dtype` are in the given byte order ("little", "big", "native")."""
+        size = dtype.itemsize
+        octets = np.frombuffer(buffer, np.uint8)[offset:]
+        if size > 1 and byte_order not in ("little", "big", "native"):
+            raise ValueError(f"invalid byte_order '{byte_order}' (expected 'big', 'little', or 'native')")
+        if count >= 0:
+            octets = octets[: count * size]
+        octets = octets[: octets.size // size * size].copy()
+        if size > 1 and byte_order == "big":
+            octets = np.ascontiguousarray(octets.reshape(-1, size)[:, ::-1]).reshape(-1)
+        return cls._over(octets, False)
+
+    @property
+    def _bytes(self) -> np.ndarray:
+        from .storage import bytes_of
+
+        if self._meta:
+            raise NotImplementedError("Not available for 'meta' device type")
+        return bytes_of(self._root)
+
+    @property
+    def _cdata(self) -> int:
+        return id(self._root)
+
+    @property
+    def device(self) -> Any:
+        return device_of("meta" if self._meta else "cpu")
+
+    def untyped(self) -> UntypedStorage:
+        return self
+
+    def data_ptr(self) -> int:
+        address: int = self._root.__array_interface__["data"][0] if self._root.size and not self._meta else 0
+        return address
+
+    def nbytes(self) -> int:
+        from .storage import span_of
+
+        return self._root.size if self._meta and self._root.dtype == np.uint8 else span_of(self._root)
+
+    size = __len__ = nbytes
+
+    def element_size(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
+        octets = self._bytes
+        if isinstance(index, slice):
+            return UntypedStorage._over(octets[index], False)
+        return int(octets[_within(index, octets.size)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        octets = self._bytes
+        octets[index if isinstance(index, slice) else _within(index, octets.size)] = int(value) % 256
+
+    def __iter__(self) -> Any:
+        return iter(self.tolist())
+
+    def fill_(self, value: int) -> UntypedStorage:
+        self._bytes[...] = int(value) % 256
+        return self
+
+    def copy_(self, source: Any, non_blocking: Any = None) -> UntypedStorage:
+        """Overwrite these bytes with those of another storage of the same size. Raises RuntimeError for other sizes."""
+        if source.nbytes() != self.nbytes():
+            raise RuntimeError(f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes")
+        self._bytes[...] = source.untyped()._bytes
+        return self
+
+    def clone(self) -> UntypedStorage:
+        return UntypedStorage._over(self._bytes.copy(), False)
+
+    __copy__ = clone
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UntypedStorage:
+        found: UntypedStorage | None = memo.get(id(self))
+        if found is None:
+            found = memo[id(self)] = self.clone()
+        return found
+
+    def new(self) -> UntypedStorage:
+        return UntypedStorage()
+
+    def tolist(self) -> list[int]:
+        listed: list[int] = self._bytes.tolist()
+        return listed
+
+    def cpu(self) -> UntypedStorage:
+        return self
+
+    def to(self, *, device: Any, non_blocking: bool = False) -> UntypedStorage:
+        """This storage if it is on `device`. Raises torch's error for devices that are not there."""
+        if _place(device) == self.device.type:
+            return self
+        raise NotImplementedError(f"moving a storage from {self.device} to {device}")
+
+    def resize_(self, size: int) -> UntypedStorage:
+        """Keep the size. Raises NotImplementedError for another one: tensors hold arrays, whose memory cannot change under them."""
+        if size != self.nbytes():
+            raise NotImplementedError(f"UntypedStorage.resize_ from {self.nbytes()} to {size} bytes is not implemented")
+        return self
+
+    def byteswap(self, dtype: dtypes.dtype) -> None:
+        """Reverse the bytes of every element of `dtype`, of both parts of complex ones."""
+        size = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
+        octets = self._bytes
+        octets[...] = octets.reshape(-1, size)[:, ::-1].reshape(-1).copy()
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        if dtype is None:
+            return "torch.storage.UntypedStorage"
+        raise NotImplementedError("UntypedStorage.type with a storage type")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and self._root is other._root
+
+    def __hash__(self) -> int:
+        return id(self._root)
+
+    def __repr__(self) -> str:
+        body = "..." if self._meta else " " + "\n ".join(str(byte) for byte in self._bytes)
+        return f"{body}\n[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_untyped_of, (self._bytes.tobytes(),))
+
+
+def _untyped_of(content: bytes) -> UntypedStorage:
+    return UntypedStorage._over(np.frombuffer(bytearray(content), np.uint8), False)
+
+
+def _place(given: Any) -> str:
+    place = given if isinstance(given, device) else device(given)
+    if place.type not in ("cpu", "meta"):
+        refuse_transfer(place)
+    return place.type
+
+
+def _within(index: int, size: int) -> int:
+    if not -size <= index < size:
+        raise IndexError(f"index {index} out of range for storage of size {size}")
+    return index
+
+
+_told: list[bool] = []
+
+
+def warn_removal(stacklevel: int = 3) -> None:
+    """Say once per process that typed storages are deprecated."""
+    if not _told:
+        _told.append(True)
+        warnings.warn(
+            "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage class. This should "
+            "only matter to you if you are using storages directly.  To access UntypedStorage directly, use tensor.untyped_storage() "
+            "instead of tensor.storage()",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+class TypedStorage(_StorageBase):
+    """torch.TypedStorage: the deprecated storage with an element type."""
+
+    __module__ = "torch.storage"
+
+    def __init__(self, *args: Any, wrap_storage: Any = None, dtype: Any = None, device: Any = None, _internal: bool = False) -> None:
+        """TypedStorage(size or sequence, dtype=...), or around an untyped storage. dtype: by default the default element type."""
+        self.dtype: dtypes.dtype = dtype if dtype is not None else dtypes.defaults.dtype
+        if wrap_storage is not None:
+            self._untyped_storage: UntypedStorage = wrap_storage
+            return
+        warn_removal(4)
+        if len(args) > 1:
+            raise RuntimeError(f"TypedStorage takes at most 1 positional argument, got {len(args)}")
+        if not args or isinstance(args[0], int):
+            self._untyped_storage = UntypedStorage((args[0] if args else 0) * self.dtype.itemsize, device=device or "cpu")
+        else:
+            from .tensor_data import read_data
+
+            elements = read_data(list(args[0]), self.dtype)
+            self._untyped_storage = UntypedStorage._over(elements, False)
+
+    @property
+    def device(self) -> Any:
+        return self._untyped_storage.device
+
+    def untyped(self) -> UntypedStorage:
+        return self._untyped_storage
+
+    def _elements(self) -> np.ndarray:
+        return self._untyped_storage._bytes.view(self.dtype.numpy)
+
+    def _new(self, elements: np.ndarray, kind: dtypes.dtype) -> TypedStorage:
+        return TypedStorage(wrap_storage=UntypedStorage._over(elements, False), dtype=kind)
+
+    def data_ptr(self) -> int:
+        return self._untyped_storage.data_ptr()
+
+    _data_ptr = data_ptr
+
+    def nbytes(self) -> int:
+        return self._untyped_storage.nbytes()
+
+    _nbytes = nbytes
+
+    def size(self) -> int:
+        return self._untyped_storage.nbytes() // self.dtype.itemsize
+
+    __len__ = _size = size
+
+    def element_size(self) -> int:
+        return self.dtype.itemsize
+
+    _element_size = element_size
+
+    def tolist(self) -> list[Any]:
+        elements = self._elements()
+        listed: list[Any] = (elements.astype(np.float32) if self.dtype.is_floating_point and elements.dtype.kind != "f" else elements).tolist()
+        return listed
+
+    def __iter__(self) -> Any:
+        return iter(self.tolist())
+
+    def _check_index(self, index: Any) -> int:
+        if isinstance(index, slice):
+            raise RuntimeError("slices are only supported in UntypedStorage.__getitem__")
+        if not isinstance(index, int):
+            raise RuntimeError(f"can't index a <class 'torch.storage.TypedStorage'> with {type(index)}")
+        return _within(index, self.size())
+
+    def __getitem__(self, index: int) -> Any:
+        position = self._check_index(index)
+        value = self._elements()[position].item()
+        return float(value) if self.dtype.is_floating_point else value
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._elements()[index if isinstance(index, slice) else self._check_index(index)] = value
+
+    def fill_(self, value: Any) -> TypedStorage:
+        self._elements()[...] = value
+        return self
+
+    def copy_(self, source: TypedStorage, non_blocking: bool | None = None) -> TypedStorage:
+        """Overwrite the elements, converting them if the other storage has another type."""
+        from .construct import cast_array
+
+        if source.size() != self.size():
+            raise RuntimeError(f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes")
+        self._elements()[...] = cast_array(source._elements(), self.dtype)
+        return self
+
+    def clone(self) -> TypedStorage:
+        return self._new(self._elements().copy(), self.dtype)
+
+    __copy__ = clone
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TypedStorage:
+        return TypedStorage(wrap_storage=self._untyped_storage.__deepcopy__(memo), dtype=self.dtype)
+
+    def cpu(self) -> TypedStorage:
+        return self
+
+    def resize_(self, size: int) -> TypedStorage:
+        """See UntypedStorage.resize_."""
+        self._untyped_storage.resize_(size * self.dtype.itemsize)
+        return self
+
+    def pickle_storage_type(self) -> str:
+        return LEGACY_NAMES[self.dtype]
+
+    _pickle_storage_type = pickle_storage_type
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """The name of the legacy type ("torch.FloatStorage")."""
+        if dtype is None:
+            return f"torch.{LEGACY_NAMES[self.dtype]}"
+        raise NotImplementedError("TypedStorage.type with a storage type")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TypedStorage) and self.dtype is other.dtype and self._untyped_storage == other._untyped_storage
+
+    def __hash__(self) -> int:
+        return hash(self._untyped_storage)
+
+    def __repr__(self) -> str:
+        end = f"[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {self.size()}]"
+        return f"...\n{end}" if self._untyped_storage._meta else " " + "\n ".join(str(item) for item in self.tolist()) + f"\n{end}"
+
+
+def _conversion(name: str, kind: dtypes.dtype) -> None:
+    def convert(self: Any) -> TypedStorage:
+        from .construct import cast_array
+
+        warn_removal()
+        elements = self._elements() if isinstance(self, TypedStorage) else self._bytes
+        return TypedStorage(wrap_storage=UntypedStorage._over(cast_array(elements, kind).copy(), False), dtype=kind)
+
+    convert.__name__ = name
+    convert.__doc__ = f"A copy with elements of type {kind.name}."
+    setattr(_StorageBase, name, convert)
+
+
+for _name, _kind in _CONVERSIONS.items():
+    _conversion(_name, _kind)

@@ -1,0 +1,348 @@
+"""Operators that belong to no family: complex numbers from parts, mantissas, hashes, segments, masked indexing, histograms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinytorch._core.declare import composite, factory, find, op, pointwise
+from tinytorch._kernels.linalg import row_major
+from tinytorch._kernels.scalar_types import scalar_type_name
+
+# Complex numbers -------------------------------------------------------------------------------------------------------
+
+
+def _complex(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
+    out = np.empty(np.broadcast_shapes(real.shape, imag.shape), np.complex64 if real.dtype == np.float32 else np.complex128)
+    out.real, out.imag = real, imag
+    return out
+
+
+def _pairs(kernel: Any, name: str) -> Any:
+    """A kernel on two broadcast real arrays, with torch's checks."""
+
+    def function(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        for array in (first, second):
+            if array.dtype.kind != "f":
+                raise RuntimeError(
+                    "Expected both inputs to be Half, Float or Double tensors but got "
+                    f"{scalar_type_name(first.dtype)} and {scalar_type_name(second.dtype)}"
+                )
+        if first.dtype != second.dtype:
+            raise RuntimeError(
+                f"Expected object of scalar type {scalar_type_name(first.dtype)} but got scalar type "
+                f"{scalar_type_name(second.dtype)} for second argument"
+            )
+        if first.dtype.itemsize == 2:
+            raise NotImplementedError(f"{name} of half precision (torch.complex32) is not implemented")
+        return kernel(first, second)  # type: ignore[no-any-return]
+
+    return function
+
+
+complex_ = op("complex(Tensor real, Tensor imag) -> Tensor", _pairs(_complex, "complex"), method=False)
+complex_.vjp(real=lambda grad: grad.real, imag=lambda grad: (grad * -1j).real)
+polar = op(
+    "polar(Tensor abs, Tensor angle) -> Tensor",
+    _pairs(lambda size, angle: _complex(size * np.cos(angle), size * np.sin(angle)), "polar"),
+    method=False,
+)
+polar.vjp(
+    abs=lambda grad, abs, angle: (grad.conj() * polar(abs.new_ones(()).expand(angle.shape), angle)).real,
+    angle=lambda grad, result: (grad.conj() * (result * 1j)).real,
+)
+
+
+# Mantissas and exponents -----------------------------------------------------------------------------------------------
+
+
+def _frexp(self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if self.dtype.kind != "f" and self.dtype.name != "bfloat16":
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
+    wide = self.astype(np.float32) if self.dtype.itemsize == 2 else self
+    mantissa, exponent = np.frexp(wide)
+    return np.asarray(mantissa).astype(self.dtype), np.asarray(exponent).astype(np.int32)
+
+
+frexp = op("frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", _frexp)
+frexp.vjp(self=lambda grad_mantissa, exponent: grad_mantissa / exponent.exp2())
+ldexp = pointwise(
+    "ldexp.Tensor(Tensor self, Tensor other) -> Tensor", lambda x, n: np.multiply(x, np.exp2(n)).astype(x.dtype), result="float"
+)
+ldexp.vjp(
+    self=lambda grad, other: grad * other.exp2(),
+    other=lambda grad, result: grad * result * math.log(2),
+)
+
+
+# Hashes ----------------------------------------------------------------------------------------------------------------
+
+
+def _hash(self: np.ndarray, dim: tuple[int, ...], keepdim: bool, mode: int) -> np.ndarray:
+    """The exclusive or of all elements' bits: of floating elements as float64, of integers as int64."""
+    if not self.size and len(dim) == self.ndim:
+        raise RuntimeError(
+            "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+        )
+    if self.dtype.kind == "c":
+        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{scalar_type_name(self.dtype)}'")
+    wide = self.astype(np.float64) if self.dtype.kind not in "iub" else self.astype(np.int64)
+    bits = wide.view(np.uint64) if wide.ndim else wide.reshape(1).view(np.uint64).reshape(())
+    return np.asarray(np.bitwise_xor.reduce(bits, axis=dim, keepdims=keepdim)) if self.ndim else bits.copy()
+
+
+def _hash_declaration() -> None:
+    from tinytorch._core.declare import reduction
+
+    reduction(
+        "hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor",
+        _hash,
+        nondifferentiable=True,
+        upcast=False,
+    )
+
+
+_hash_declaration()
+
+
+# Segments --------------------------------------------------------------------------------------------------------------
+
+_REDUCERS = {"sum": np.add, "mean": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply}
+_NEUTRAL = {"sum": 0.0, "mean": 0.0, "max": -math.inf, "min": math.inf, "prod": 1.0}
+
+
+def _bounds(lengths: np.ndarray | None, offsets: np.ndarray | None) -> np.ndarray:
+    """Segment borders (*, S + 1)."""
+    if offsets is not None:
+        return offsets
+    if lengths is None:
+        raise RuntimeError("segment_reduce(): Either lengths or offsets must be defined.")
+    return np.concatenate([np.zeros((*lengths.shape[:-1], 1), lengths.dtype), np.cumsum(lengths, -1)], -1)
+
+
+def _segment_reduce(
+    data: np.ndarray, reduce: str, lengths: Any, indices: Any, offsets: Any, axis: int, unsafe: bool, initial: Any
+) -> np.ndarray:
+    if reduce not in _REDUCERS:
+        raise RuntimeError(f"segment_reduce(): reduce argument must be one of max, mean, min, sum, prod, got {reduce}")
+    if indices is not None:
+        raise RuntimeError("segment_reduce(): indices based reduction is not supported yet.")
+    borders = _bounds(lengths, offsets)
+    axis = axis % data.ndim
+    if borders.ndim - 1 != axis:
+        raise RuntimeError("segment_reduce(): Expected axis to be the last dimension of lengths but got " f"{axis}.")
+    count = borders.shape[-1] - 1
+    out = np.empty((*data.shape[:axis], count, *data.shape[axis + 1 :]), data.dtype)
+    start = _NEUTRAL[reduce] if initial is None else initial
+    for outer in np.ndindex(*data.shape[:axis]):
+        for segment in range(count):
+            low, high = int(borders[(*outer, segment)]), int(borders[(*outer, segment + 1)])
+            part = data[outer][low:high]
+            value = _REDUCERS[reduce].reduce(part, axis=0, initial=start, dtype=data.dtype)
+            if reduce == "mean":
+                if high == low and initial is None:
+                    value = np.full(value.shape, np.nan, data.dtype)
+                elif high > low:
+                    value = value / (high - low)
+            out[(*outer, segment)] = value
+    return out
+
+
+segment_reduce = op(
+    "segment_reduce(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, "
+    "bool unsafe=False, Scalar? initial=None) -> Tensor",
+    _segment_reduce,
+    method=False,
+    out=False,
+)
+
+
+def _segment_backward(
+    grad: np.ndarray, output: np.ndarray, data: np.ndarray, reduce: str, lengths: Any, offsets: Any, axis: int, initial: Any
+) -> np.ndarray:
+    borders = _bounds(lengths, offsets)
+    axis = axis % data.ndim
+    out = np.zeros(data.shape, data.dtype)
+    for outer in np.ndindex(*data.shape[:axis]):
+        for segment in range(borders.shape[-1] - 1):
+            low, high = int(borders[(*outer, segment)]), int(borders[(*outer, segment + 1)])
+            if high == low:
+                continue
+            part, slope, value = data[outer][low:high], grad[(*outer, segment)], output[(*outer, segment)]
+            if reduce in ("max", "min"):
+                hit = (part == value) | np.isnan(part)
+                result = hit * (slope / np.maximum(hit.sum(0), 1))
+            elif reduce == "mean":
+                result = np.broadcast_to(slope / (high - low), part.shape)
+            elif reduce == "sum":
+                result = np.broadcast_to(slope, part.shape)
+            else:
+                start = 1.0 if initial is None else initial
+                others = np.stack([np.multiply.reduce(np.delete(part, i, 0), axis=0, initial=start) for i in range(len(part))])
+                result = np.where((part == 0) | np.isnan(part), others * slope, slope * value / np.where(part == 0, 1, part))
+            out[outer][low:high] = result
+    return out
+
+
+segment_reduce_backward = op(
+    "_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, str reduce, *, Tensor? lengths=None, Tensor? offsets=None, "
+    "int axis=0, Scalar? initial=None) -> Tensor",
+    _segment_backward,
+    method=False,
+    out=False,
+)
+segment_reduce.vjp(
+    data=lambda grad, data, reduce, lengths, offsets, axis, initial, result: segment_reduce_backward(
+        grad, result, data, reduce, lengths, offsets, axis, initial
+    )
+)
+
+
+# Indexing under a mask -------------------------------------------------------------------------------------------------
+
+
+def _clamped(self: Any, indices: Sequence[Any]) -> list[Any]:
+    return [None if index is None else index.clamp(-self.shape[d], self.shape[d] - 1) for d, index in enumerate(indices)]
+
+
+@composite(
+    "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor", out=False, method=False
+)
+def unsafe_masked_index(self: Any, mask: Any, indices: Sequence[Any], fill: Any) -> Any:
+    """self[indices] where mask holds, `fill` elsewhere; indices out of range are allowed there."""
+    if not self.numel():
+        return self.new_full(mask.shape, fill)
+    values = find("_unsafe_index", "Tensor").call(self, _clamped(self, indices))
+    return values.masked_fill(mask.logical_not(), fill)
+
+
+@composite(
+    "_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
+    out=False,
+    method=False,
+)
+def unsafe_masked_index_put_accumulate(self: Any, mask: Any, indices: Sequence[Any], values: Any) -> Any:
+    """self with values added at indices where mask holds."""
+    if not self.numel():
+        return self.clone()
+    shown = values.masked_fill(mask.logical_not(), 0)
+    return find("_unsafe_index_put").call(self, _clamped(self, indices), shown, True)
+
+
+# Assembly --------------------------------------------------------------------------------------------------------------
+
+
+def _chunk_cat(tensors: list[np.ndarray], dim: int, num_chunks: int) -> np.ndarray:
+    """Every tensor cut into num_chunks along dim (filled with zeros), the chunks flattened and put side by side."""
+    lead = tensors[0].shape[:dim]
+    parts = []
+    for tensor in tensors:
+        size = tensor.shape[dim]
+        step = -(-size // num_chunks)
+        padded = np.zeros((*lead, step * num_chunks, *tensor.shape[dim + 1 :]), tensor.dtype)
+        padded[(slice(None),) * dim + (slice(0, size),)] = tensor
+        parts.append(padded.reshape((*lead, num_chunks, -1)))
+    return np.concatenate(parts, -1)
+
+
+op("_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", _chunk_cat, method=False)
+
+
+@factory(
+    "empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
+    "bool? pin_memory=None) -> Tensor"
+)
+def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: Any = None) -> np.ndarray:
+    """Uninitialised memory, the dimensions stored in the order of physical_layout."""
+    from tinytorch._core.dtypes import defaults
+
+    if len(physical_layout) != len(size):
+        raise RuntimeError(
+            f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = {len(size)} is not equal to "
+            f"len(physical_layout) = {len(physical_layout)}"
+        )
+    for position, dim in enumerate(physical_layout):
+        if not 0 <= dim < len(size):
+            raise RuntimeError(f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {dim} at index {position}).  NB: negative dims not currently supported; file an issue if you want it.")  # fmt: skip
+    if len(set(physical_layout)) != len(size):
+        raise RuntimeError("Duplicate dim not allowed")
+    kind = (dtype or defaults.dtype).numpy
+    return np.empty([size[d] for d in physical_layout], kind).transpose(np.argsort(physical_layout))
+
+
+def _dropout_backward(grad_output: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
+    return row_major(grad_output * mask * np.asarray(scale).astype(grad_output.dtype))
+
+
+native_dropout_backward = op(
+    "native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor",
+    _dropout_backward,
+    upcast=True,
+    method=False,
+    function=False,
+)
+native_dropout_backward.vjp(
+    grad_output=lambda grad, mask, scale: native_dropout_backward(grad, mask, scale),
+    mask=lambda grad, grad_output, scale: grad * grad_output * scale,
+)
+
+
+# Histograms of points --------------------------------------------------------------------------------------------------
+
+
+def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """(hist, bin_edges) of points (N, D): bins is a number per dimension, one for all, or the edges as tensors."""
+    from tinytorch._core.returns import type_of
+    from tinytorch._core.tensor import wrap
+
+    if input.dim() < 2:
+        raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions, but got " f"{input.dim()}")
+    kind = input._array.dtype
+    if kind.kind != "f" or kind.itemsize < 4:
+        raise NotImplementedError(f"\"histogramdd\" not implemented for '{scalar_type_name(kind)}'")
+    points = input._array.reshape(-1, input.shape[-1]).astype(np.float64)
+    count = points.shape[1]
+    given = [bins] * count if isinstance(bins, int) else list(bins)
+    if len(given) != count:
+        raise RuntimeError(
+            f"torch.histogramdd(): expected {count} sequences of bin edges for a {count}-dimensional histogram but got {len(given)}"
+        )
+    edges = []
+    for d, item in enumerate(given):
+        if hasattr(item, "_array"):
+            edges.append(item._array.astype(np.float64))
+            continue
+        if range is not None:
+            low, high = float(range[2 * d]), float(range[2 * d + 1])
+        else:
+            low, high = (points[:, d].min(), points[:, d].max()) if len(points) else (0.0, 1.0)
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        edges.append(np.linspace(low, high, item + 1).astype(kind).astype(np.float64))
+    weights = None if weight is None else weight._array.reshape(-1).astype(np.float64)
+    counts, _ = np.histogramdd(points, edges, density=density, weights=weights)
+    values = tuple([wrap(np.ascontiguousarray(edge.astype(kind))) for edge in edges])
+    return tuple.__new__(type_of("histogramdd", ("hist", "bin_edges")), (wrap(counts.astype(kind)), values))
+
+
+FUNCTIONS = {"histogramdd": histogramdd}
+
+
+# What has no counterpart here ------------------------------------------------------------------------------------------
+
+
+def _absent(name: str, what: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"Tensor.{name}: {what} is not implemented")
+
+    method.__doc__ = f"Raises NotImplementedError: {what} is not implemented."
+    return method
+
+
+METHODS = {
+    **{name: _absent(name, "sparse storage") for name in ("to_sparse", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc")},
+    "chalf": _absent("chalf", "torch.complex32"),
+}
