@@ -302,12 +302,16 @@ def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
     """A complex tensor of two real ones."""
     from ._core.declare import find
 
-    return find("complex").call(real, imag)
+    result = find("complex").call(real, imag)
+    return result if out is None else out.copy_(result)
 
 
 def polar(abs: Tensor, angle: Tensor, *, out: Any = None) -> Tensor:
     """A complex tensor of absolute values and angles."""
-    return complex(abs * angle.cos(), abs * angle.sin())
+    from ._core.declare import find
+
+    result = find("polar").call(abs, angle)
+    return result if out is None else out.copy_(result)
 
 
 def einsum(*args: Any) -> Tensor:

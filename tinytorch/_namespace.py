@@ -20,7 +20,7 @@ CONSTANTS: dict[str, Any] = {
 
 #: Submodules that import on first use.
 SUBMODULES = frozenset(
-    ["accelerator", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "fft", "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "sparse", "special", "storage", "testing", "types", "utils", "version", "xpu", "serialization", "torch_version", "_tensor_str", "_C", "_VF", "amp", "cpu", "library", "fx", "onnx", "export", "masked", "nested", "quantization", "ao", "mtia", "_dynamo"]
+    ["accelerator", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "fft", "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils", "version", "xpu", "serialization", "torch_version", "_tensor_str", "_C", "_VF", "amp", "cpu", "library", "fx", "onnx", "export", "masked", "nested", "quantization", "ao", "mtia", "_dynamo"]
 )
 
 _WHERE = {
@@ -49,6 +49,7 @@ _WHERE = {
     ".functional": "broadcast_shapes",
     ".amp": "autocast GradScaler",
     ".func": "vmap",
+    "._ops": "ops",
 }
 LAZY: dict[str, str] = {name: module for module, names in _WHERE.items() for name in names.split()}
 

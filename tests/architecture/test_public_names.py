@@ -7,7 +7,7 @@ import pkgutil
 import subprocess
 import sys
 import warnings
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -26,22 +26,21 @@ def public_modules() -> list[str]:
     return found
 
 
-def is_own(value: Any) -> bool:
-    """Whether tinytorch made it, as against what a module imported from elsewhere for its own use."""
+def is_own(module: ModuleType, name: str, value: Any) -> bool:
+    """Whether the module offers the name: it lists it, defines it, or (a package) gathers it. What it imports for its own use is not offered."""
+    if name in getattr(module, "__all__", ()):
+        return True
     if isinstance(value, ModuleType):
-        return value.__name__.partition(".")[0] == "tinytorch"
-    origin = getattr(value, "__module__", None)
-    return not isinstance(origin, str) or origin.partition(".")[0] in ("tinytorch", "torch")
+        return value.__name__.rpartition(".")[0] == module.__name__
+    if isinstance(value, FunctionType):
+        return value.__code__.co_filename == module.__file__
+    return isinstance(value, type) and value.__module__ in (module.__name__, module.__name__.replace("tinytorch", "torch", 1))
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """``__all__`` where there is one, and besides it every name without an underscore that tinytorch made."""
-    listed = set(getattr(module, "__all__", ()))
-    for name, value in vars(module).items():
-        # `from __future__ import annotations` leaves an object of that name behind.
-        if not name.startswith("_") and name != "annotations" and is_own(value):
-            listed.add(name)
-    return sorted(listed)
+    """The names without an underscore that the module offers."""
+    names = {name for name, value in vars(module).items() if not name.startswith("_") and is_own(module, name, value)}
+    return sorted(names | set(getattr(module, "__all__", ())))
 
 
 def test_walks_something() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, dtypes, mutation, restructure, saving
+from . import dispatch, dtypes, layout, mutation, restructure, saving
 from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
@@ -34,6 +34,7 @@ _GLOBALS: dict[str, Any] = {
     "hush": hush,
     "key_of": key_of,
     "modes": modes,
+    "row_major": layout.row_major,
     "ndarray": np.ndarray,
     "asarray": np.asarray,
     "new": object.__new__,

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import dtypes, layout
 from .dtypes import dtype
+from .modes import plain_classes
 from .sealed import type_name
 from .storage import anchored, bytes_of, storage_of
 from .tensor import Tensor, TensorMeta, key_of, make, wrap
@@ -225,6 +226,12 @@ def copy_tensor(tensor: Any, memo: dict[int, Any]) -> Any:
         )
     if id(tensor) in memo:
         return memo[id(tensor)]
+    if type(tensor) not in plain_classes and type(tensor).new_empty is Tensor.new_empty:  # type: ignore[attr-defined]
+        raise RuntimeError(
+            "The default implementation of __deepcopy__() for non-wrapper subclasses only works for subclass types that implement new_empty() "
+            "and for which that function returns another instance of the same subclass. You should either properly implement new_empty() for "
+            "your subclass or override __deepcopy__() if it is intended behavior for new_empty() to return an instance of a different type."
+        )
     kind = tensor._key.dtype
     if tensor._key.special == "meta":
         result = make(type(tensor), tensor._array, tensor._key)

@@ -117,6 +117,11 @@ class Operator:
         return bool(self.options.get("upcast", self.family in ("pointwise", "reduction")))
 
     @cached_property
+    def row_major(self) -> bool:
+        """Whether results are in row-major order whatever the operand's memory order, as those of reductions are."""
+        return bool(self.options.get("row_major", self.family == "reduction"))
+
+    @cached_property
     def nondifferentiable(self) -> bool:
         return bool(self.options.get("nondifferentiable", False))
 

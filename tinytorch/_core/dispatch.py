@@ -390,6 +390,8 @@ def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
     if operator.upcast:
         reduced = next((t._key.dtype for t in tensors_of(operator, args) if t._key.dtype.reduced), None)
     out = operator.kernel(*_kernel_arguments(operator, args, reduced is not None))
+    if operator.row_major:
+        out = layout.row_major(out)
     if reduced is None:
         return out
     asked = [v for a, v in zip(operator.arguments, args, strict=True) if a.kind == "ScalarType" and v is not None]

@@ -93,10 +93,6 @@ def _lift(value: Any, layer: Layer) -> Tensor:
     return dual(value, None, layer)
 
 
-def _drop(value: Any) -> Any:
-    return value._key.primal
-
-
 def primal_of(value: Any, layer: Layer) -> Any:
     """What lies below `value`; itself if it is not of `layer`."""
     return value._key.primal if at(value, layer) else value
@@ -450,4 +446,4 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
     return self
 
 
-handlers["dual"] = (_run, _run_inplace, _lift, _drop)
+handlers["dual"] = (_run, _run_inplace, _lift, lambda value: value._key.primal)

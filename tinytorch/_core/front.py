@@ -390,13 +390,16 @@ def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
     """`self <symbol> other` where they are not two plain tensors or a tensor and a common number."""
     import numpy as np
 
-    from .overrides import dispatch_override, has_override
+    from .overrides import NoHandlerError, dispatch_override, has_override
 
     args = (self, other)
     if has_override(args, {}):
         front = front_of(operator.name, _METHOD)
         assert front is not None
-        return dispatch_override(front, args, {})
+        try:
+            return dispatch_override(front, args, {})
+        except NoHandlerError:
+            return NotImplemented
     if isinstance(other, np.number | np.bool_):
         other = dispatch.python_number(other)
     if isinstance(other, Tensor):

@@ -144,6 +144,19 @@ def empty(shape: Sequence[int], strides: Sequence[int], numpy_dtype: np.dtype[An
     return np.ndarray(shape, numpy_dtype, buffer, 0, tuple([stride * itemsize for stride in strides]))
 
 
+def row_major(results: Any) -> Any:
+    """A fresh array, or several, in row-major order; dimensions of size 1 have the strides that order gives them."""
+    if isinstance(results, tuple | list):
+        return tuple([row_major(array) for array in results])
+    if not isinstance(results, np.ndarray):
+        return results
+    array = results if results.flags.c_contiguous else np.ascontiguousarray(results)
+    strides = contiguous_strides(array.shape)
+    if element_strides(array) == strides:
+        return array
+    return np.lib.stride_tricks.as_strided(array, array.shape, tuple([step * array.itemsize for step in strides]))
+
+
 def copy(array: np.ndarray) -> np.ndarray:
     """A fresh copy in the memory order `torch.preserve_format` prescribes."""
     if array.flags.c_contiguous:

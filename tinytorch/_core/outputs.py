@@ -55,7 +55,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     return named(operator, tuple(targets), "_out") if several else out
 
 
-_EXACT = "Expected out tensor to have dtype {result_c}, but got {target_c} instead"
+EXACT = "Expected out tensor to have dtype {result_c}, but got {target_c} instead"
 
 
 def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -> None:
@@ -75,7 +75,7 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
     if rule is True and not asked:
         dispatch.check_result_cast(result, target)
         return
-    text = rule if isinstance(rule, str) else _EXACT
+    text = rule if isinstance(rule, str) else EXACT
     raise RuntimeError(
         text.format(
             result=dispatch.legacy_name(result),

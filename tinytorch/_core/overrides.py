@@ -5,12 +5,14 @@ Source: torch's documentation, "Extending PyTorch", section "Extending torch Pyt
 
 from __future__ import annotations
 
+import functools
+import types as types_module
 from collections.abc import Iterable
 from typing import Any
 
 from . import modes as modes_module
-from .modes import modes, plain_classes
-from .tensor import Tensor
+from .modes import PLAIN, modes, plain_classes
+from .tensor import Tensor, subclass_listener
 
 
 def default_torch_function(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -28,6 +30,17 @@ def disabled_torch_function(cls: Any, func: Any, types: Any, args: Any = (), kwa
     return default_torch_function(func, types, args, kwargs)
 
 
+_COMMON = frozenset((int, float, bool, complex, str, bytes, tuple, list, dict, type(None)))
+
+
+class NoHandlerError(TypeError):
+    """Everybody asked returned NotImplemented."""
+
+
+NoHandlerError.__name__ = NoHandlerError.__qualname__ = "TypeError"
+NoHandlerError.__module__ = "builtins"
+
+
 def _flat(args: Iterable[Any]) -> Iterable[Any]:
     for item in args:
         if item.__class__ in (tuple, list):
@@ -38,7 +51,7 @@ def _flat(args: Iterable[Any]) -> Iterable[Any]:
 
 def _overridden(value: Any) -> bool:
     cls = type(value)
-    if cls in plain_classes or cls.__module__ == "builtins":
+    if cls in plain_classes or cls in _COMMON:
         return False
     handler = getattr(cls, "__torch_function__", None)
     if handler is None:
@@ -74,8 +87,9 @@ def relevant_arguments(args: Iterable[Any]) -> list[Any]:
     return overloaded
 
 
-def dispatch_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Any:
-    overloaded = relevant_arguments((*args, *kwargs.values())) if modes.torch_function else []
+def dispatch_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str, relevant: tuple[Any, ...] | None = None) -> Any:
+    """The answer of the first of modes and arguments that has one. `relevant`: the arguments to ask, default all of them."""
+    overloaded = relevant_arguments((*args, *kwargs.values()) if relevant is None else relevant) if modes.torch_function else []
     types = tuple([type(item) for item in overloaded])
     if modes.function_modes:
         stack = modes.function_modes
@@ -91,7 +105,7 @@ def dispatch_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, An
         result = type(item).__torch_function__(function, types, args, kwargs)
         if result is not NotImplemented:
             return result
-    raise TypeError(
+    raise NoHandlerError(
         f"Multiple dispatch failed for 'torch.{name}'; all __torch_function__ handlers returned NotImplemented:\n\n"
         + "".join(f"  - tensor subclass {cls!r}\n" for cls in types)
         + "\nFor more information, try re-running with TORCH_LOGS=not_implemented"
@@ -103,6 +117,7 @@ class FunctionModeEntry:
 
     @staticmethod
     def push(mode: Any) -> None:
+        interpose_members()
         modes.function_modes = (*modes.function_modes, mode)
         modes_module.interpose()
 
@@ -113,25 +128,149 @@ class FunctionModeEntry:
 
 
 def tensor_torch_function(cls: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-    """`Tensor.__torch_function__`: results of an operator on a subclass become that subclass."""
-    if not all(issubclass(cls, t) for t in types):
+    """`Tensor.__torch_function__`: run, and give plain results of an operator on a subclass that subclass."""
+    if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
-    result = default_torch_function(func, types, args, kwargs)
-    name = getattr(func, "__name__", "")
-    if name in ("numpy", "tolist", "item", "__len__", "detach_"):
-        return result
-    return convert(result, cls)
+    before = modes.torch_function
+    modes.torch_function = False
+    try:
+        result = func(*args, **(kwargs or {}))
+        return result if func in _unwrapped() else convert(result, cls)
+    finally:
+        modes.torch_function = before
 
 
 def convert(result: Any, cls: type) -> Any:
-    """`result` as an instance of `cls` wherever it is a plain tensor."""
+    """`result` as an instance of `cls` wherever it is a tensor of another class."""
     if cls in plain_classes:
         return result
     if isinstance(result, Tensor) and not isinstance(result, cls):
-        twin = Tensor._subclass_view(result, cls)  # type: ignore[attr-defined]
-        return twin
+        return as_subclass(result, cls)
     if isinstance(result, tuple | list) and type(result) in (tuple, list):
         return type(result)(convert(item, cls) for item in result)
     if isinstance(result, tuple):
         return tuple.__new__(type(result), [convert(item, cls) for item in result])
     return result
+
+
+def as_subclass(tensor: Any, cls: Any) -> Any:
+    """`Tensor.as_subclass`: an alias of `tensor`, with its history, of class `cls`. Raises TypeError if that is no tensor class."""
+    _check_class(cls)
+    from .declare import find
+
+    result = find("alias").call(tensor)
+    result.__class__ = cls
+    return result
+
+
+def make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
+    """`Tensor._make_subclass`: a leaf of class `cls` over the memory of `data`."""
+    _check_class(cls)
+    if not isinstance(data, Tensor):
+        from .sealed import type_name
+
+        raise TypeError(f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {type_name(data)}")
+    result: Any = data.detach()  # type: ignore[attr-defined]
+    result._base = None
+    result._requires_grad = False
+    result.__class__ = cls
+    return result.requires_grad_() if require_grad else result
+
+
+def _check_class(cls: Any) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(
+            "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your class inherits from "
+            "Tensor."
+        )
+
+
+# Members written in Python -----------------------------------------------------------------------------------------------------
+
+_interposed: list[bool] = []
+_never_wrapped: set[Any] = set()
+
+#: Members that subclasses and modes never hear of.
+_SILENT = frozenset(
+    """__new__ __init__ __init_subclass__ __getattr__ __dir__ __dict__ __weakref__ __module__ __doc__ __slots__ __annotations__
+    __array_priority__ __torch_function__ __torch_dispatch__ __class__ __sizeof__ as_subclass""".split()
+)
+
+
+def _unwrapped() -> set[Any]:
+    """Functions whose results stay what they are."""
+    if not _never_wrapped:
+        _never_wrapped.update(vars(Tensor)[name].__get__ for name in ("_base", "grad", "_grad") if isinstance(vars(Tensor).get(name), property))
+    return _never_wrapped
+
+
+def interpose_members() -> None:
+    """Let subclasses and modes answer for Tensor's members that are written in Python; programs without either never pay for it."""
+    if _interposed:
+        return
+    _interposed.append(True)
+    for base in Tensor.__mro__[:0:-1]:
+        if base is object:
+            continue
+        for name, member in list(vars(base).items()):
+            if name in _SILENT or (name.startswith("_") and not name.startswith("__")):
+                continue
+            current = vars(Tensor).get(name, member)
+            if isinstance(current, property):
+                type.__setattr__(Tensor, name, _wrapped_property(name, current))
+            elif isinstance(current, types_module.FunctionType):
+                type.__setattr__(Tensor, name, _wrapped_method(name, current))
+    for name, member in list(vars(Tensor).items()):
+        if isinstance(member, property) and not name.startswith("_") and not hasattr(member.fget, "_interposed"):
+            type.__setattr__(Tensor, name, _wrapped_property(name, member))
+
+
+def _wrapped_method(name: str, method: Any) -> Any:
+    @functools.wraps(method)
+    def public(*args: Any, **kwargs: Any) -> Any:
+        if args and args[0].__class__ in PLAIN and len(args) == 1 or not has_override(args, kwargs):
+            return method(*args, **kwargs)
+        return dispatch_function(public, args, kwargs, f"Tensor.{name}")
+
+    public.__qualname__ = f"TensorBase.{name}"
+    return public
+
+
+def _wrapped_property(name: str, member: property) -> property:
+    getter: Any = member.fget
+    setter: Any = member.fset
+    deleter: Any = member.fdel
+
+    def get(self: Any) -> Any:
+        if self.__class__ in PLAIN or not has_override((self,), {}):
+            return getter(self)
+        return dispatch_function(public.__get__, (self,), {}, f"Tensor.{name}.__get__")
+
+    def set_value(self: Any, value: Any) -> None:
+        if self.__class__ in PLAIN or not has_override((self,), {}):
+            setter(self, value)
+        else:
+            dispatch_function(public.__set__, (self, value), {}, f"Tensor.{name}.__set__")
+
+    def delete(self: Any) -> None:
+        if self.__class__ in PLAIN or not has_override((self,), {}):
+            deleter(self)
+        else:
+            dispatch_function(public.__delete__, (self,), {}, f"Tensor.{name}.__delete__")
+
+    get._interposed = True  # type: ignore[attr-defined]
+    public = property(get, set_value if setter is not None else None, delete if deleter is not None else None, member.__doc__)
+    return public
+
+
+def note_subclass(cls: type) -> None:
+    """A class derived from Tensor came into being; torch's own need no dispatch."""
+    module = str(cls.__module__)
+    if module != "torch" and not module.startswith("torch."):
+        interpose_members()
+
+
+type.__setattr__(Tensor, "__torch_function__", classmethod(tensor_torch_function))
+type.__setattr__(Tensor, "as_subclass", as_subclass)
+type.__setattr__(Tensor, "_make_subclass", staticmethod(make_subclass))
+subclass_listener.append(note_subclass)

@@ -427,7 +427,8 @@ def _marked(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str,
     pieces = signature.pieces()
     parts = []
     for index, value in enumerate(args):
-        expected = pieces[index].rsplit(" = ")[0].rpartition(" ")[0] if index < len(pieces) else ""
+        beyond = index >= len(pieces) or "*" in pieces[:index]  # what follows the star takes keywords only
+        expected = "" if beyond else pieces[index].rsplit(" = ")[0].rpartition(" ")[0]
         shown = _typed(value)
         accepted = (expected, "int") if expected == "float" else (expected,)
         parts.append(shown if type_name(value) in accepted else f"!{shown}!")

@@ -170,6 +170,8 @@ def _general(plan: Plan) -> str:
         body.append(f"    kernel({arguments.replace(f'{first}._array', 'out', 1)})")
     else:
         body.append(f"    out = kernel({arguments})")
+        if operator.row_major and plan.tensors:
+            body += [f"    if {plan.tensors[0].name}._key.special is not None:", "        out = row_major(out)"]
     body += ["finally:", "    unhush(token)"]
     returns = operator.schema.returns
     if plan.many:

@@ -83,6 +83,10 @@ class TensorBase:
     _arity = 0
 
 
+#: Told of every class derived from Tensor.
+subclass_listener: list[Any] = []
+
+
 def key_of(array: np.ndarray) -> dtype | Key:
     """The key of a CPU tensor whose elements are `array`."""
     element_type = dtypes.from_numpy(array.dtype)
@@ -137,6 +141,11 @@ class Tensor(PropertyMembers, AutogradMembers, BridgeMembers, TensorBase, metacl
     __slots__ = ()
 
     __hash__ = PropertyMembers.__hash__
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for listener in subclass_listener:
+            listener(cls)
 
 
 register_plain(Tensor)

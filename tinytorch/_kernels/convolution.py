@@ -222,7 +222,7 @@ def _check(
             f"({' x '.join(map(str, kernels))}). Kernel size can't be greater than actual input size"
         )
     if 0 in dilation:
-        raise RuntimeError(f"dilation should be greater than zero, but got {_shape(dilation)}")
+        raise RuntimeError(f"dilation should be greater than zero, but got {_shape([1] * (rank == 1) + [*dilation])}")
 
 
 def _output_padding_text(output_padding: Ints, stride: Ints, dilation: Ints) -> str:

@@ -381,8 +381,7 @@ def nonzero(self: np.ndarray) -> np.ndarray:
     if self.ndim == 0:
         return np.empty((int(bool(self)), 0), np.int64)
     # torch's result is a transposed view of coordinate-major storage when it has more than one dimension
-    found = np.argwhere(self).astype(np.int64, copy=False)
-    return found if len(found) else np.ndarray(found.shape, np.int64, strides=(8, 0))
+    return np.argwhere(self).astype(np.int64, copy=False)
 
 
 def where(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.ndarray:

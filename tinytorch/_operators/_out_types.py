@@ -8,7 +8,9 @@ from typing import Any
 from .._core import dtypes
 from .._core.declare import registry
 from .._core.dispatch import legacy_name
+from .._core.outputs import EXACT
 from .._core.promotion import can_cast
+from .._core.sampling import NATIVE_NAMES
 
 _FOUND = "Found dtype {target} but expected {result}"
 _SCALAR_TYPE = "expected scalar_type {result} but found {target}"
@@ -32,12 +34,19 @@ def _joined(result: Any, target: Any) -> None:
         raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {legacy_name(target)}")
 
 
+def _diagonal(result: Any, target: Any) -> None:
+    if not can_cast(result, target):
+        raise RuntimeError(f"diag: result type {legacy_name(result)} can't be cast to the desired out= type {legacy_name(target)}")
+    raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result.name], target_c=NATIVE_NAMES[target.name]))
+
+
 _RULES: dict[str, Any] = {
     "any": _truth("any"),
     "all": _truth("all"),
-    **dict.fromkeys("cat concat concatenate hstack vstack dstack row_stack column_stack".split(), _joined),
-    **dict.fromkeys("cumsum cumprod".split(), True),
-    **dict.fromkeys("log_softmax softmax diag argsort".split(), False),
+    **dict.fromkeys("cat concat concatenate stack hstack vstack dstack row_stack column_stack".split(), _joined),
+    **dict.fromkeys("cumsum cumprod".split(), "any"),
+    **dict.fromkeys("linalg_householder_product linalg_lstsq linalg_pinv".split(), True),
+    **dict.fromkeys("log_softmax softmax argsort".split(), False),
     **dict.fromkeys(["abs", "absolute", "ceil", "floor", "frac", "conj_physical"], _FOUND),
     **dict.fromkeys(["amax", "amin"], _INPUT),
     **dict.fromkeys(["cummax", "cummin", "logcumsumexp"], _SCALAR_TYPE),
@@ -46,6 +55,7 @@ _RULES: dict[str, Any] = {
     "dot": "result dtype {target} does not match input dtype {result}",
     "kthvalue": "output values must be of same type as input",
     "index_select": "index_select(): self and result must have the same scalar type",
+    "diag": _diagonal,
     "inner": "tensordot: Expected the output tensor to have dtype {result}, but got an output tensor with dtype {target}",
     "isin": False,
     **dict.fromkeys(["neg", "negative", "round", "trunc", "fix", "sign", "sgn", "hardshrink", "softshrink", "gelu", "softplus"], _FOUND),

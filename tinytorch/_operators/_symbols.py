@@ -9,10 +9,10 @@ import numpy as np
 from .._core import backward, dispatch
 from .._core.construct import from_numpy
 from .._core.declare import find, registry
-from .._core.front import install_symbols
+from .._core.front import function_of, install_symbols
 from .._core.modes import PLAIN, modes
 from .._core.mutation import mark_results
-from .._core.overrides import dispatch_function, has_override
+from .._core.overrides import NoHandlerError, dispatch_function, has_override
 from .._core.tensor import Tensor
 from .conversion import _back_to, cast
 
@@ -39,7 +39,10 @@ def _reflected(symbol: str, name: str, swap: Any = None) -> Any:
         if not _operand(other):
             return NotImplemented
         if has_override((self, other), {}):
-            return dispatch_function(getattr(Tensor, symbol), (self, other), {}, symbol)
+            try:
+                return dispatch_function(getattr(Tensor, symbol), (self, other), {}, symbol)
+            except NoHandlerError:
+                return NotImplemented
         result = swap(self, other)
         return mark_results(result, (self, other)) if modes.inference else result
 
@@ -52,6 +55,8 @@ def _number(other):
 
 
 def _rsub(self, other):
+    if not isinstance(self, Tensor):
+        return NotImplemented
     if isinstance(other, Tensor):
         return other.sub(self)
     return dispatch.slow(find("rsub", "Tensor"), (self, _number(other), 1))
@@ -62,6 +67,8 @@ def _rtruediv(self, other):
 
 
 def _rpow(self, other):
+    if not isinstance(self, Tensor):
+        return function_of("pow")(other, self)
     other = _number(other)
     return find("pow", "Scalar").call(other, self) if not isinstance(other, Tensor) else other.pow(self)
 
@@ -72,6 +79,8 @@ def _rfloordiv(self, other):
 
 
 def _rmod(self, other):
+    if not isinstance(self, Tensor):
+        return function_of("remainder")(other, self)
     other = _number(other)
     return other.remainder(self) if isinstance(other, Tensor) else find("remainder", "Scalar_Tensor").call(other, self)
 

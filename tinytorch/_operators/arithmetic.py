@@ -68,15 +68,15 @@ def _no_derivative(name):
 
 
 remainder = pointwise(
-    "remainder.Tensor(Tensor self, Tensor other) -> Tensor", kernels.remainder, infix="__mod__", node="RemainderBackward1"
+    "remainder.Tensor(Tensor self, Tensor other) -> Tensor", kernels.remainder, infix="__mod__", check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"), node="RemainderBackward1"
 )
 remainder.vjp(self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="floor"))
 remainder_scalar = pointwise(
-    "remainder.Scalar(Tensor self, Scalar other) -> Tensor", kernels.remainder
+    "remainder.Scalar(Tensor self, Scalar other) -> Tensor", kernels.remainder, check=_checks.kernel_refuses("remainder_cpu", "bool", "complex")
 )
 remainder_scalar.vjp(self=lambda grad: grad)
 remainder_reflected = pointwise(
-    "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.remainder, promote=("self", "other"), inplace=False, method=False, out=False
+    "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.remainder, check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"), promote=("self", "other"), inplace=False, method=False, out=False
 )
 remainder_reflected.vjp(other=lambda grad, self, other: -grad * div_mode(wrap_like(self, other), other, "floor"))
 
@@ -166,8 +166,8 @@ hypot = pointwise("hypot(Tensor self, Tensor other) -> Tensor", np.hypot, check=
 hypot.vjp(self=lambda grad, self, result: grad * (self / result), other=lambda grad, other, result: grad * (other / result))
 logaddexp = pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kernels.logaddexp, inplace=False, check=_checks.kernel_refuses("logaddexp_cpu", "bool", "int"))
 logaddexp.vjp(
-    self=lambda grad, self, other: grad / (1 + (other - self).exp()),
-    other=lambda grad, self, other: grad / (1 + (self - other).exp()),
+    self=lambda grad, self, other: grad / conj(1 + (other - self).exp()),
+    other=lambda grad, self, other: grad / conj(1 + (self - other).exp()),
 )
 logaddexp2 = pointwise("logaddexp2(Tensor self, Tensor other) -> Tensor", np.logaddexp2, inplace=False, check=_checks.kernel_refuses("logaddexp2_cpu", "bool", "int", "complex"))
 logaddexp2.vjp(

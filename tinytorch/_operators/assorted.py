@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import composite, factory, find, op, pointwise
+from tinytorch._core.declare import find, op, pointwise
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators.factories import factory
 
 # Complex numbers -------------------------------------------------------------------------------------------------------
 
@@ -204,32 +206,50 @@ segment_reduce.vjp(
 # Indexing under a mask -------------------------------------------------------------------------------------------------
 
 
-def _clamped(self: Any, indices: Sequence[Any]) -> list[Any]:
-    return [None if index is None else index.clamp(-self.shape[d], self.shape[d] - 1) for d, index in enumerate(indices)]
+def _places(self: np.ndarray, indices: Sequence[Any]) -> tuple[Any, ...]:
+    """Indices pulled into range; None is a whole dimension."""
+    if any(index is None for index in indices) and indices[0] is None:
+        raise NotImplementedError("_unsafe_masked_index: leading dimensions without an index are not implemented")
+    return tuple(
+        slice(None) if index is None else np.clip(index, -self.shape[d], self.shape[d] - 1) for d, index in enumerate(indices)
+    )
 
 
-@composite(
-    "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor", out=False, method=False
+def _masked_index(self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], fill: Any) -> np.ndarray:
+    if not self.size:
+        return np.full(mask.shape, fill, self.dtype)
+    values = self[_places(self, indices)]
+    return np.where(_over(mask, values), values, np.asarray(fill).astype(self.dtype))
+
+
+def _over(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The mask with as many dimensions as the values it decides on, counted from the front."""
+    return mask.reshape((*mask.shape, *[1] * (values.ndim - mask.ndim)))
+
+
+def _masked_index_put(self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], values: np.ndarray) -> np.ndarray:
+    out = row_major(self)
+    if self.size:
+        np.add.at(out, _places(self, indices), np.where(_over(mask, values), values, np.zeros((), values.dtype)))
+    return out
+
+
+unsafe_masked_index = op(
+    "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor", _masked_index, out=False, method=False
 )
-def unsafe_masked_index(self: Any, mask: Any, indices: Sequence[Any], fill: Any) -> Any:
-    """self[indices] where mask holds, `fill` elsewhere; indices out of range are allowed there."""
-    if not self.numel():
-        return self.new_full(mask.shape, fill)
-    values = find("_unsafe_index", "Tensor").call(self, _clamped(self, indices))
-    return values.masked_fill(mask.logical_not(), fill)
-
-
-@composite(
+unsafe_masked_index.vjp(
+    self=lambda grad, self_shape, mask, indices: unsafe_masked_index_put(grad.new_zeros(self_shape), mask, indices, grad)
+)
+unsafe_masked_index_put = op(
     "_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
+    _masked_index_put,
     out=False,
     method=False,
 )
-def unsafe_masked_index_put_accumulate(self: Any, mask: Any, indices: Sequence[Any], values: Any) -> Any:
-    """self with values added at indices where mask holds."""
-    if not self.numel():
-        return self.clone()
-    shown = values.masked_fill(mask.logical_not(), 0)
-    return find("_unsafe_index_put").call(self, _clamped(self, indices), shown, True)
+unsafe_masked_index_put.vjp(
+    self=lambda grad: grad,
+    values=lambda grad, mask, indices: unsafe_masked_index(grad, mask, indices, 0),
+)
 
 
 # Assembly --------------------------------------------------------------------------------------------------------------
@@ -237,6 +257,7 @@ def unsafe_masked_index_put_accumulate(self: Any, mask: Any, indices: Sequence[A
 
 def _chunk_cat(tensors: list[np.ndarray], dim: int, num_chunks: int) -> np.ndarray:
     """Every tensor cut into num_chunks along dim (filled with zeros), the chunks flattened and put side by side."""
+    dim %= tensors[0].ndim
     lead = tensors[0].shape[:dim]
     parts = []
     for tensor in tensors:
@@ -293,6 +314,20 @@ native_dropout_backward.vjp(
 # Histograms of points --------------------------------------------------------------------------------------------------
 
 
+def _count_points(points: np.ndarray, edges: list[np.ndarray], weights: np.ndarray | None) -> np.ndarray:
+    """How many points (their weights) fall into each cell; the last edge belongs to the last cell."""
+    shape = [len(edge) - 1 for edge in edges]
+    inside = np.ones(len(points), np.bool_)
+    cells = np.zeros(len(points), np.int64)
+    for d, edge in enumerate(edges):
+        place = np.searchsorted(edge, points[:, d], side="right") - 1
+        place = np.where(points[:, d] == edge[-1], shape[d] - 1, place)
+        inside &= (points[:, d] >= edge[0]) & (points[:, d] <= edge[-1])
+        cells = cells * shape[d] + np.clip(place, 0, max(shape[d] - 1, 0))
+    kept = None if weights is None else weights[inside]
+    return np.bincount(cells[inside], kept, minlength=math.prod(shape)).astype(np.float64).reshape(shape)
+
+
 def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """(hist, bin_edges) of points (N, D): bins is a number per dimension, one for all, or the edges as tensors."""
     from tinytorch._core.returns import type_of
@@ -323,8 +358,15 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
             low, high = low - 0.5, high + 0.5
         edges.append(np.linspace(low, high, item + 1).astype(kind).astype(np.float64))
     weights = None if weight is None else weight._array.reshape(-1).astype(np.float64)
-    counts, _ = np.histogramdd(points, edges, density=density, weights=weights)
-    values = tuple([wrap(np.ascontiguousarray(edge.astype(kind))) for edge in edges])
+    counts = _count_points(points, edges, weights)
+    if density:
+        total = counts.sum()
+        for d, edge in enumerate(edges):
+            counts = counts / np.diff(edge).reshape([-1 if k == d else 1 for k in builtins.range(count)])
+        counts = counts / total
+    values = tuple(
+        [item if hasattr(item, "_array") else wrap(edge.astype(kind)) for item, edge in zip(given, edges, strict=True)]
+    )
     return tuple.__new__(type_of("histogramdd", ("hist", "bin_edges")), (wrap(counts.astype(kind)), values))
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core import dtypes
-from tinytorch._core.declare import composite, factory, find, op
+from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._kernels import fourier as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators.factories import factory
 
 Dims = Sequence[int]
 

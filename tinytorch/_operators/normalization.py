@@ -389,4 +389,4 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
     result = wide * plus(wide.pow(2).mean(axes, True), eps, 1).rsqrt()
     if weight is not None:
         result = result * weight
-    return result.type_as(input) if low else result
+    return (result.type_as(input) if low else result).contiguous()

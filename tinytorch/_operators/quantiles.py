@@ -47,12 +47,12 @@ def _quantile(self: Any, q: Any, dim: int | None, keepdim: bool, interpolation: 
     steps = q.unsqueeze(0) if single else q
     count = ordered.shape[-1] if ordered.dim() else 1
     shape = [*shape, steps.shape[0]]
-    ordered = ordered.view([-1, count])  # (R, count)
+    ordered = ordered.view([*shape[:-1], count])
     if skip_nan:
         ranks = steps * (ordered.isnan().logical_not().sum(-1, keepdim=True) - 1)
         ranks = ranks.masked_fill(ranks < 0, 0)
     else:
-        ranks = (steps * (count - 1)).expand(ordered.shape[0], steps.shape[0])
+        ranks = (steps * (count - 1)).expand(shape)
         ranks = ranks.masked_fill(ordered.isnan().any(-1, True), count - 1)
     if interpolation == "lower":
         ranks = ranks.floor()
@@ -66,7 +66,6 @@ def _quantile(self: Any, q: Any, dim: int | None, keepdim: bool, interpolation: 
         weights = ranks.new_full(ranks.shape, 0.5) if interpolation == "midpoint" else ranks - below
         above = ordered.gather(-1, ranks.ceil().long())
         values.lerp_(above, weights)
-    values = values.view(shape)
     if single:
         return values.squeeze_(-1)
     return values.unsqueeze_(0).transpose_(0, -1).squeeze_(-1)
@@ -99,19 +98,21 @@ def _part(tensor: Any, dim: int, start: int, end: int) -> Any:
     return find("slice", "Tensor").call(tensor, dim, start, end, 1)
 
 
+def _over(tensor: Any, number: float) -> Any:
+    return find("div", "Scalar").call(tensor, number)
+
+
 def _even(self: Any, dim: int, step: Any, edge_order: int) -> Any:
     """Differences over points `step` apart."""
     size = self.shape[dim]
     if edge_order == 1:
-        first = (_part(self, dim, 1, 2) - _part(self, dim, 0, 1)) / step
-        last = (_part(self, dim, size - 1, size) - _part(self, dim, size - 2, size - 1)) / step
+        first = _part(self, dim, 1, 2) - _part(self, dim, 0, 1)
+        last = _part(self, dim, size - 1, size) - _part(self, dim, size - 2, size - 1)
     else:
-        first = (_part(self, dim, 1, 2) * 2 - _part(self, dim, 0, 1) * 1.5 - _part(self, dim, 2, 3) * 0.5) / step
-        last = (
-            _part(self, dim, size - 1, size) * 1.5 - _part(self, dim, size - 2, size - 1) * 2 + _part(self, dim, size - 3, size - 2) * 0.5
-        ) / step
-    center = (_part(self, dim, 2, size) - _part(self, dim, 0, size - 2)) / step / 2
-    return find("cat").call([first, center, last], dim)
+        first = _part(self, dim, 1, 2) * 2 - _part(self, dim, 0, 1) * 1.5 - _part(self, dim, 2, 3) * 0.5
+        last = _part(self, dim, size - 1, size) * 1.5 - _part(self, dim, size - 2, size - 1) * 2 + _part(self, dim, size - 3, size - 2) * 0.5
+    center = _over(_over(_part(self, dim, 2, size) - _part(self, dim, 0, size - 2), step), 2)
+    return find("cat").call([_over(first, step), center, _over(last, step)], dim)
 
 
 def _uneven(self: Any, dim: int, coordinates: Any, edge_order: int) -> Any:
@@ -132,11 +133,11 @@ def _uneven(self: Any, dim: int, coordinates: Any, edge_order: int) -> Any:
         first = (
             -(2 * one + two) / (one * (one + two)) * _part(self, dim, 0, 1)
             + (one + two) / (one * two) * _part(self, dim, 1, 2)
-            - one / (two * (one + two)) * _part(self, dim, 2, 3)
+            + -one / (two * (one + two)) * _part(self, dim, 2, 3)
         )
         last = (
             end / (end2 * (end2 + end)) * _part(self, dim, size - 3, size - 2)
-            - (end + end2) / (end2 * end) * _part(self, dim, size - 2, size - 1)
+            + -(end + end2) / (end2 * end) * _part(self, dim, size - 2, size - 1)
             + (2 * end + end2) / (end * (end2 + end)) * _part(self, dim, size - 1, size)
         )
     return find("cat").call([first, center, last], dim)

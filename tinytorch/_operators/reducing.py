@@ -167,6 +167,7 @@ prod_dim = op(
     "prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     kernels.prod_dim,
     wrap=("dim",),
+    row_major=True,
     node="ProdBackward1",
 )
 prod_dim.vjp(self=_prod_dim_vjp)
@@ -263,6 +264,7 @@ def _truth(name: str, kernel: Any) -> None:
         lambda self, dim, keepdim: kernel(self, (dim,), keepdim),
         wrap=("dim",),
         nondifferentiable=True,
+        row_major=True,
     )
 
     def several(self: np.ndarray, dim: Sequence[int] | None, keepdim: bool) -> np.ndarray:
@@ -275,6 +277,7 @@ def _truth(name: str, kernel: Any) -> None:
         f"{name}.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
         several,
         nondifferentiable=True,
+        row_major=True,
     )
 
 

@@ -274,7 +274,9 @@ def _part(self: Any, key: Any) -> Any:
     if (
         self._key.special in _PLAIN
         and self.__class__ in PLAIN
+        and key is not None
         and _is_basic(key)
+        and not (kind is tuple and None in key)  # NumPy gives a new dimension the stride 0
         and not (modes.grad and self.requires_grad)
     ):
         # without history a chain of views is one view

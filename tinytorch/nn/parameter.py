@@ -9,6 +9,7 @@ from typing import Any
 from .._core import layouts
 from .._core.construct import _class_reference
 from .._core.modes import register_plain
+from .._core.overrides import disabled_torch_function
 from .._core.tensor import Tensor, TensorMeta, counter_of, make
 
 __all__ = [
@@ -137,6 +138,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
 
 register_plain(Parameter)
+Parameter.__torch_function__ = classmethod(disabled_torch_function)  # type: ignore[attr-defined]
 register_plain(Buffer)
 
 
@@ -224,8 +226,9 @@ class UninitializedTensorMixin:
             from .._core.overrides import default_torch_function
 
             return default_torch_function(func, types, args, kwargs)
+        shown = f"<method '{name}' of 'torch._C.TensorBase' objects>" if name in dir(Tensor) else func
         raise ValueError(
-            f"Attempted to use an uninitialized parameter in {func}. This error happens when you are using a `LazyModule` or "
+            f"Attempted to use an uninitialized parameter in {shown}. This error happens when you are using a `LazyModule` or "
             f"explicitly manipulating `torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call `forward` with a dummy "
             "batch to initialize the parameters before calling torch functions"
         )

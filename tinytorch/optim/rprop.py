@@ -70,7 +70,7 @@ class Rprop(Optimizer):
         step += 1
         parameter, grad, before, size = real(parameter, grad, state["prev"], state["step_size"])
         sign = grad.mul(before.clone() if group["differentiable"] else before).sign()
-        factor = torch.where(sign.gt(0), grow, torch.where(sign.lt(0), shrink, 1.0)).to(grad.dtype)
+        factor = torch.ones_like(sign).masked_fill_(sign.gt(0), grow).masked_fill_(sign.lt(0), shrink)
         size.mul_(factor).clamp_(*group["step_sizes"])
         grad = grad.clone(memory_format=torch.preserve_format)
         grad.masked_fill_(sign.lt(0), 0)  # after a change of sign the step is not taken

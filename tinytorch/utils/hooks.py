@@ -33,18 +33,18 @@ def warn_if_has_hooks(tensor: Any) -> None:
 class BackwardHookFunctionBackward(Node):
     """Passes cotangents on unchanged: a place in the graph for hooks."""
 
-    __slots__ = ("_arity", "outputs")
+    __slots__ = ("_arity", "_outputs")
 
     def __init__(self, tensors: list[Any]) -> None:
         edges = tuple([(t._edge or t) if t.requires_grad else None for t in tensors])
         super().__init__(edges, tensors[0]._array.shape, tensors[0]._key.dtype)
         self._arity = len(tensors)
-        self.outputs = [(t._array.shape, t._key.dtype) for t in tensors]
+        self._outputs = [(t._array.shape, t._key.dtype) for t in tensors]
 
-    def output(self, number: int) -> tuple[tuple[int, ...], Any]:
-        return self.outputs[number]
+    def _output(self, number: int) -> tuple[tuple[int, ...], Any]:
+        return self._outputs[number]
 
-    def backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
         return cotangents
 
 

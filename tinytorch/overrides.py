@@ -1,0 +1,192 @@
+"""Letting other classes answer for torch's functions: torch.overrides.
+
+Source: torch's documentation, "torch.overrides" and "Extending PyTorch".
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ._core.modes import modes as _modes
+from ._core.overrides import FunctionModeEntry as _Entry
+from ._core.overrides import dispatch_function as _dispatch
+from ._core.overrides import has_override as _has_override
+from ._core.tensor import Tensor as _Tensor
+
+__all__ = [
+    "get_ignored_functions",
+    "get_overridable_functions",
+    "get_testing_overrides",
+    "handle_torch_function",
+    "has_torch_function",
+    "is_tensor_like",
+    "is_tensor_method_or_property",
+    "resolve_name",
+    "wrap_torch_function",
+]
+
+
+def has_torch_function(relevant_args: Iterable[Any]) -> bool:
+    """Whether any of the arguments, or a mode, wants to answer."""
+    return _has_override(tuple(relevant_args), {})
+
+
+def has_torch_function_unary(argument: Any, /) -> bool:
+    """`has_torch_function` of one argument."""
+    return _has_override((argument,), {})
+
+
+def has_torch_function_variadic(*args: Any) -> bool:
+    """`has_torch_function` of arguments given one by one."""
+    return _has_override(args, {})
+
+
+def handle_torch_function(public_api: Callable[..., Any], relevant_args: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+    """Ask modes, then `relevant_args`, for the result of `public_api(*args, **kwargs)`. Raises TypeError if nobody answers."""
+    name = f"{public_api.__module__}.{public_api.__name__}".removeprefix("torch.")
+    return _dispatch(public_api, args, kwargs, name, tuple(relevant_args))
+
+
+def wrap_torch_function(dispatcher: Callable[..., Iterable[Any]]) -> Callable[[Any], Any]:
+    """A decorator: the function asks the arguments that `dispatcher` picks before it runs."""
+
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            relevant = tuple(dispatcher(*args, **kwargs))
+            if _has_override(relevant, {}):
+                return handle_torch_function(wrapped, relevant, *args, **kwargs)
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    return decorate
+
+
+def is_tensor_like(inp: Any) -> bool:
+    """Whether `inp` is a tensor or its class has `__torch_function__`."""
+    return type(inp) is _Tensor or hasattr(inp, "__torch_function__")
+
+
+class TorchFunctionMode:
+    """A context in which `__torch_function__` hears of every call of torch's functions; the innermost first."""
+
+    inner: TorchFunctionMode
+
+    def __init__(self) -> None:
+        pass
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise NotImplementedError
+
+    def __enter__(self) -> Any:
+        _Entry.push(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _Entry.pop()
+
+    @classmethod
+    def push(cls, *args: Any, **kwargs: Any) -> Any:
+        """An instance. Deprecated in torch."""
+        return cls(*args, **kwargs)
+
+
+class BaseTorchFunctionMode(TorchFunctionMode):
+    """A mode that lets everything through."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+_NAMESPACES = (
+    ("torch", ""),
+    ("torch.functional", "functional"),
+    ("torch.nn.functional", "nn.functional"),
+    ("torch.nn.init", "nn.init"),
+    ("torch.Tensor", ""),
+    ("torch.linalg", "linalg"),
+    ("torch.fft", "fft"),
+    ("torch.special", "special"),
+)
+
+_IGNORED_NAMES = """tensor as_tensor asarray from_numpy frombuffer from_dlpack zeros ones empty full arange linspace logspace eye rand randn
+    randint randperm range scalar_tensor empty_strided is_tensor is_storage get_default_dtype set_default_dtype set_default_device
+    get_default_device manual_seed seed initial_seed get_rng_state set_rng_state set_printoptions no_grad enable_grad set_grad_enabled
+    is_grad_enabled is_inference_mode_enabled promote_types can_cast save load compile typename get_num_threads set_num_threads
+    broadcast_shapes vmap tril_indices triu_indices bartlett_window blackman_window hamming_window hann_window kaiser_window""".split()
+
+
+def _root() -> Any:
+    return importlib.import_module(__name__.partition(".")[0])
+
+
+@functools.cache
+def get_ignored_functions() -> set[Callable[..., Any]]:
+    """Public functions that no argument can override."""
+    root = _root()
+    return {getattr(root, name) for name in _IGNORED_NAMES if hasattr(root, name)}
+
+
+@functools.cache
+def _overridable() -> tuple[dict[Any, list[Callable[..., Any]]], dict[Any, str]]:
+    root = _root()
+    ignored = get_ignored_functions()
+    found: dict[Any, list[Callable[..., Any]]] = {}
+    names: dict[Any, str] = {}
+    for text, path in _NAMESPACES:
+        namespace = root.Tensor if text == "torch.Tensor" else importlib.import_module(f"{root.__name__}.{path}") if path else root
+        listed = []
+        for name in dir(namespace):
+            if name.startswith("_") and text != "torch.Tensor" or name in ("__class__", "__dict__", "__new__", "__init__", "__torch_function__"):
+                continue
+            value = namespace.__dict__.get(name) if text == "torch.Tensor" else None
+            value = value if isinstance(value, property) else getattr(namespace, name, None)
+            if isinstance(value, property):
+                value = value.__get__
+                names[value] = f"{text}.{name}.__get__"
+            elif callable(value) and not isinstance(value, type) and value not in ignored:
+                names.setdefault(value, f"{text}.{name}")
+            else:
+                continue
+            listed.append(value)
+        found[namespace] = listed
+    return found, names
+
+
+def get_overridable_functions() -> dict[Any, list[Callable[..., Any]]]:
+    """The functions that `__torch_function__` can override, by namespace."""
+    return _overridable()[0]
+
+
+def get_testing_overrides() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """For every overridable function one that takes what it takes and returns -1."""
+    return {function: lambda *args, **kwargs: -1 for functions in get_overridable_functions().values() for function in functions}
+
+
+def resolve_name(f: Any) -> str | None:
+    """The public name of a function that is given to `__torch_function__` ("torch.Tensor.add"); None if it has none."""
+    found = _overridable()[1].get(f)
+    return found if found is not None else None
+
+
+def is_tensor_method_or_property(func: Callable[..., Any]) -> bool:
+    """Whether `func`, as given to `__torch_function__`, belongs to Tensor."""
+    return func in set(get_overridable_functions()[_root().Tensor]) or getattr(func, "__name__", "") == "__get__"
+
+
+class _Reentrant:
+    def __enter__(self) -> None:
+        self.before = _modes.torch_function
+        _modes.torch_function = True
+
+    def __exit__(self, *exception: object) -> None:
+        _modes.torch_function = self.before
+
+
+def enable_reentrant_dispatch() -> Any:
+    """A context in which a handler's own calls are dispatched again."""
+    return _Reentrant()
