@@ -17,6 +17,7 @@ from ._core.dtypes import defaults, dtype
 from ._core.exchange import from_dlpack
 from ._core.exchange import to_dlpack as _to_dlpack
 from ._core.modes import modes
+from ._core.overrides import dispatch_function
 from ._core.sealed import type_name
 from ._core.storage import anchored
 from ._core.tensor import Tensor, wrap
@@ -85,6 +86,11 @@ def _wanting_gradient(tensor: Any) -> Any:
     return tensor.requires_grad_()
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given, as a mode is told of them."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def tensor(
     *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **rest: Any
 ) -> Tensor:
@@ -93,6 +99,8 @@ def tensor(
     `data`: numbers, nested sequences of them, arrays. Raises ValueError for ragged sequences, TypeError and RuntimeError for
     elements that are no numbers or do not fit. Source: torch's documentation, torch.tensor.
     """
+    if modes.function_modes:
+        return dispatch_function(tensor, args, {**_given(dtype=dtype, device=device), **({'requires_grad': True} if requires_grad else {}), **rest}, "tensor")  # type: ignore[no-any-return]
     data = _first("tensor", ("data", "dtype", "device", "requires_grad", "pin_memory"), args, rest)
     kind = dtype if dtype is None else _type("tensor", dtype)
     place = _where("tensor", device)
@@ -131,6 +139,8 @@ def as_tensor(*args: Any, dtype: Any = None, device: Any = None, **rest: Any) ->
 
     Source: torch's documentation, torch.as_tensor.
     """
+    if modes.function_modes:
+        return dispatch_function(as_tensor, args, {**_given(dtype=dtype, device=device), **rest}, "as_tensor")  # type: ignore[no-any-return]
     data = _first("as_tensor", ("data", "dtype", "device"), args, rest)
     kind = _type("as_tensor", dtype)
     place = _where("as_tensor", device)
@@ -150,6 +160,8 @@ def asarray(
 
     Raises ValueError where `copy=False` cannot be had. Source: torch's documentation, torch.asarray.
     """
+    if modes.function_modes:
+        return dispatch_function(asarray, args, {**_given(dtype=dtype, device=device, copy=copy, requires_grad=requires_grad), **rest}, "asarray")  # type: ignore[no-any-return]
     obj = _first("asarray", ("obj", "dtype", "device", "copy", "requires_grad"), args, rest)
     kind = _type("asarray", dtype)
     if copy is not None:

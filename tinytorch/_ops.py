@@ -43,7 +43,9 @@ class OpOverload:
         values: list[Any] = list(complete(operator, args))
         for name, value in kwargs.items():
             if name not in names:
-                raise RuntimeError(f"Unknown keyword argument '{name}' for operator '{self.name()}'. Schema: {self._schema}")
+                raise RuntimeError(
+                    f"Unknown keyword argument '{name}' for operator '{self.name()}'. Schema: {self._schema}"
+                )
             values[names.index(name)] = value
         front = front_of(operator.name, "function") or front_of(operator.name, "method")
         if self._inplace:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn", "hfft", "ihfft",
-           "hfft2", "ihfft2", "hfftn", "ihfftn", "fftfreq", "rfftfreq", "fftshift", "ifftshift"]  # fmt: skip
+_NAMES = """
+    fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 irfft2 rfftn irfftn hfft ihfft hfft2 ihfft2
+    hfftn ihfftn fftfreq rfftfreq fftshift ifftshift
+"""
+__all__ = list(_NAMES.split())
 
 
 def __getattr__(name: str) -> Any:

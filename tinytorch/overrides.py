@@ -15,6 +15,7 @@ from ._core.overrides import FunctionModeEntry as _Entry
 from ._core.overrides import dispatch_function as _dispatch
 from ._core.overrides import has_override as _has_override
 from ._core.tensor import Tensor as _Tensor
+from ._namespace import SUBMODULES as _SUBMODULES
 
 __all__ = [
     "get_ignored_functions",
@@ -141,10 +142,15 @@ def _overridable() -> tuple[dict[Any, list[Callable[..., Any]]], dict[Any, str]]
         namespace = root.Tensor if text == "torch.Tensor" else importlib.import_module(f"{root.__name__}.{path}") if path else root
         listed = []
         for name in dir(namespace):
+            if text == "torch" and name in _SUBMODULES:
+                continue
             if name.startswith("_") and text != "torch.Tensor" or name in ("__class__", "__dict__", "__new__", "__init__", "__torch_function__"):
                 continue
             value = namespace.__dict__.get(name) if text == "torch.Tensor" else None
-            value = value if isinstance(value, property) else getattr(namespace, name, None)
+            try:
+                value = value if isinstance(value, property) else getattr(namespace, name, None)
+            except ImportError:
+                continue
             if isinstance(value, property):
                 value = value.__get__
                 names[value] = f"{text}.{name}.__get__"

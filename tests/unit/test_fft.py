@@ -14,14 +14,25 @@ torch = pytest.importorskip("torch")
 
 REAL = np.random.default_rng(3).standard_normal((3, 6, 5))
 COMPLEX = REAL + 1j * REAL[::-1]
-NAMES = [f"{name}{suffix}" for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft") for suffix in ("", "2", "n")]
+NAMES = [
+    f"{name}{suffix}"
+    for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
+    for suffix in ("", "2", "n")
+]
 
 
-def run(library: Any, program: Callable[[Any, Any], Any], array: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], str]:
+def run(
+    library: Any, program: Callable[[Any, Any], Any], array: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], str]:
     given = library.from_numpy(array.copy()).requires_grad_()
     result = program(library, given)
     (result * result.conj()).real.sin().sum().backward()
-    return result.detach().resolve_conj().numpy(), given.grad.resolve_conj().numpy(), result.stride(), result.grad_fn.name()
+    return (
+        result.detach().resolve_conj().numpy(),
+        given.grad.resolve_conj().numpy(),
+        result.stride(),
+        result.grad_fn.name(),
+    )
 
 
 def compare(program: Callable[[Any, Any], Any], array: np.ndarray) -> None:
@@ -79,4 +90,7 @@ def test_short_time_transform_and_back() -> None:
         return t.stft(x, 8, hop_length=3, window=t.from_numpy(window), normalized=True, return_complex=True)
 
     compare(there, signal)
-    compare(lambda t, x: t.istft(there(t, x), 8, hop_length=3, window=t.from_numpy(window), normalized=True), signal)
+    compare(
+        lambda t, x: t.istft(there(t, x), 8, hop_length=3, window=t.from_numpy(window), normalized=True),
+        signal,
+    )

@@ -18,7 +18,9 @@ Program = Callable[[Any, Any], Any]
 def matrices(*shape: int, dtype: type = np.float64, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     values = generator.standard_normal(shape)
-    return (values + 1j * generator.standard_normal(shape) if dtype is np.complex128 else values).astype(dtype)
+    return (values + 1j * generator.standard_normal(shape) if dtype is np.complex128 else values).astype(
+        dtype
+    )
 
 
 def gradients(library: Any, program: Program, array: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
@@ -29,7 +31,11 @@ def gradients(library: Any, program: Program, array: np.ndarray) -> tuple[np.nda
     outputs = [output for output in outputs if output.requires_grad]
     total = sum((output * output.conj()).real.cos().sum() for output in outputs)
     total.backward()
-    return np.asarray(outputs[0].detach().resolve_conj().numpy()), given.grad.resolve_conj().numpy(), outputs[0].grad_fn.name()
+    return (
+        np.asarray(outputs[0].detach().resolve_conj().numpy()),
+        given.grad.resolve_conj().numpy(),
+        outputs[0].grad_fn.name(),
+    )
 
 
 PROGRAMS: dict[str, Program] = {
@@ -76,7 +82,10 @@ def test_results_are_laid_out_column_by_column() -> None:
         lambda t, a: t.linalg.solve(a, a, left=False),
         lambda t, a: t.linalg.lstsq(a, a).solution,
     ):
-        assert program(tinytorch, tinytorch.from_numpy(array)).stride() == program(torch, torch.from_numpy(array)).stride()
+        assert (
+            program(tinytorch, tinytorch.from_numpy(array)).stride()
+            == program(torch, torch.from_numpy(array)).stride()
+        )
 
 
 def test_named_results() -> None:

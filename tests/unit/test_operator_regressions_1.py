@@ -63,7 +63,7 @@ NUMBERS = [
     *[f"torch.{name}(2.5, i)" for name in ("add", "sub", "mul", "div", "floor_divide")],
     "torch.add(2, 3)", "torch.sub(2, g, alpha=3)", "torch.mul(1j, x)", "i.clone().multiply_(2)", "x.clone().subtract_(2.5)",
     "torch.multiply(i, 2, out=torch.empty(0))", "x.clone().copy_(2.7)", "torch.copysign(g, -2)", "torch.copysign(i, -2.5)",
-    "torch.xlogy(2, g)", "torch.xlogy(g, 2)", "torch.xlogy(i, 2)", "torch.fmod(g, 2)", "torch.rsub(g, 1)", "torch.rsub(i, 2.5, alpha=2)",
+    "torch.xlogy(2, g)", "torch.xlogy(g, 2)", "torch.xlogy(i, 2)", "torch.fmod(g, 2)", "torch.rsub(g, 1)", "torch.rsub(i, 2.5, alpha=2)", "1 - g", "1.5 - i", "torch.Tensor.__rsub__(g, g)",
     "torch.bitwise_and(2, i)", "torch.bitwise_left_shift(2, i)", "torch.bitwise_xor(True, b)", "torch.float_power(2, g)",
     "torch.float_power(g, 2)", "torch.float_power(x, 1j)", "x.double().float_power_(2)", "x.clone().float_power_(2)",
     "torch.float_power(x, 2, out=torch.empty(3))", "torch.logaddexp(x, 2)", "torch.logical_and(x, 2)", "torch.copysign(2, x)",
@@ -96,7 +96,7 @@ OUT_TYPES = [
         f"torch.{call}, out={target})"
         for call in (
             "amax(x, 0", "argmax(x", "gather(x, 0, i * 0", "isin(i, i", "any(x", "all(x", "index_select(x, 0, i * 0", "cat([x, x]", "diag(x",
-            "bmm(x[None, None], x[None, :, None]", "dot(x, x", "cumsum(x, 0", "cumprod(i, 0", "histc(x", "logsumexp(x, 0", "logcumsumexp(x, 0",
+            "bmm(x[None, None], x[None, :, None]", "dot(x, x", "cumsum(x, 0", "cumprod(i, 0", "histc(x", "logcumsumexp(x, 0",
             "log_softmax(x, 0", "hstack([x, x]", "inner(x, x", "argsort(x, stable=True", "bucketize(x, x", "index_copy(x, 0, i % 3, x",
             "index_add(x, 0, i % 3, x", "sum(i, 0", "clamp(i, 1", "clamp(i, torch.tensor(1)", "abs(x", "floor(x", "bincount(i", "stack([x, x]",
             "full((2,), 1.5, dtype=torch.float32", "arange(3, dtype=torch.float32", "linspace(0, 1, 3, dtype=torch.float32", "eye(2",
@@ -129,6 +129,7 @@ FACTORIES = [
 ]  # fmt: skip
 
 INDEXING = [
+    "m[None, 0].stride()", "m[:, None, ..., None].stride()",
     "z = torch.zeros(3, dtype=torch.bfloat16); z[1] = torch.tensor([5.0]); z", "z = torch.zeros(2, dtype=torch.complex64); z[1] = torch.tensor([5.0]); z",
     "z = m[0, 0]; z[torch.tensor([1, 0, 0, 1], dtype=torch.uint8)] = 5.0; z", "m['a', torch.tensor([0]), 0, 0]", "torch.tensor(1.0)[2]", "torch.tensor(1.0)[0]",
     "z = (g * 1); z[0] = torch.tensor([5.0], requires_grad=True); z.grad_fn.next_functions[1][0].name()",
@@ -136,7 +137,7 @@ INDEXING = [
 
 NODES = [
     "torch.floor_divide(g, 2)", "torch.floor_divide(g, 2).sum().backward()", "torch.conj_physical(g) is g", "(g * 1).acosh_()", "(g * 1).conj_physical_()",
-    "torch.diff(g, 0)", "torch.cov(m[0], aweights=torch.ones(4, requires_grad=True), correction=0)",
+    "torch.diff(g, 0)", "l = c.requires_grad_(); torch.logaddexp(l, 2 * l).sum().backward(torch.tensor(1j)); l.grad", "torch.cov(m[0], aweights=torch.ones(4, requires_grad=True), correction=0)",
 ]  # fmt: skip
 
 

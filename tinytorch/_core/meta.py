@@ -53,7 +53,10 @@ def run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
         shape = layout.broadcast_shapes(*[array.shape for array in arrays])
         element_type = dtypes.bool_ if rule == "bool" else common
         return dispatch.meta_tensor(shape, element_type, layout.result_strides(shape, arrays))
-    if operator.name in _DATA_DEPENDENT:
+    masked = operator.name == "index" and any(
+        item is not None and item._key.dtype.name in ("bool", "uint8") for item in args[1]
+    )
+    if operator.name in _DATA_DEPENDENT or masked:
         raise NotImplementedError(
             f"aten::{operator.name}: attempted to run this operator with Meta tensors, but its result depends on their elements"
         )

@@ -193,7 +193,7 @@ _never_wrapped: set[Any] = set()
 #: Members that subclasses and modes never hear of.
 _SILENT = frozenset(
     """__new__ __init__ __init_subclass__ __getattr__ __dir__ __dict__ __weakref__ __module__ __doc__ __slots__ __annotations__
-    __array_priority__ __torch_function__ __torch_dispatch__ __class__ __sizeof__ as_subclass""".split()
+    __array_priority__ __torch_function__ __torch_dispatch__ __class__ __sizeof__ __iter__ as_subclass""".split()
 )
 
 
@@ -220,6 +220,8 @@ def interpose_members() -> None:
                 type.__setattr__(Tensor, name, _wrapped_property(name, current))
             elif isinstance(current, types_module.FunctionType):
                 type.__setattr__(Tensor, name, _wrapped_method(name, current))
+    for name in ("__getitem__", "__setitem__", "__eq__", "__ne__"):
+        type.__setattr__(Tensor, name, _wrapped_method(name, vars(Tensor)[name]))
     for name, member in list(vars(Tensor).items()):
         if isinstance(member, property) and not name.startswith("_") and not hasattr(member.fget, "_interposed"):
             type.__setattr__(Tensor, name, _wrapped_property(name, member))
@@ -230,7 +232,12 @@ def _wrapped_method(name: str, method: Any) -> Any:
     def public(*args: Any, **kwargs: Any) -> Any:
         if args and args[0].__class__ in PLAIN and len(args) == 1 or not has_override(args, kwargs):
             return method(*args, **kwargs)
-        return dispatch_function(public, args, kwargs, f"Tensor.{name}")
+        try:
+            return dispatch_function(public, args, kwargs, f"Tensor.{name}")
+        except NoHandlerError:
+            if name in ("__eq__", "__ne__"):
+                return NotImplemented
+            raise
 
     public.__qualname__ = f"TensorBase.{name}"
     return public

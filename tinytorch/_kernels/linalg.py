@@ -79,7 +79,11 @@ def _lu_together(lu: np.ndarray, pivots: np.ndarray, info: np.ndarray) -> None:
     """Gaussian elimination with partial pivoting on all matrices of `lu` (B, M, N) at once, in place."""
     batch = np.arange(lu.shape[0])
     for k in range(min(lu.shape[1:])):
-        size = np.abs(lu[:, k:, k].real) + np.abs(lu[:, k:, k].imag) if lu.dtype.kind == "c" else np.abs(lu[:, k:, k])
+        size = (
+            np.abs(lu[:, k:, k].real) + np.abs(lu[:, k:, k].imag)
+            if lu.dtype.kind == "c"
+            else np.abs(lu[:, k:, k])
+        )
         chosen = np.argmax(size, axis=1) + k
         pivots[:, k] = chosen + 1
         held = lu[batch, chosen].copy()
@@ -106,7 +110,11 @@ def lu_factor(A: np.ndarray, pivot: bool = True) -> Arrays:
         return lu, pivots, info
     matrices = _stack(A)
     if len(matrices) > 8 and k <= 32:
-        work, found, failed = matrices.copy(), np.zeros((len(matrices), k), np.int32), np.zeros(len(matrices), np.int32)
+        work, found, failed = (
+            matrices.copy(),
+            np.zeros((len(matrices), k), np.int32),
+            np.zeros(len(matrices), np.int32),
+        )
         _lu_together(work, found, failed)
         lu[...] = work.reshape(A.shape)
         return lu, found.reshape(pivots.shape), failed.reshape(info.shape)
@@ -173,11 +181,17 @@ def _triangular_substitution(matrix: np.ndarray, right: np.ndarray, upper: bool,
     return out
 
 
-def solve_triangular(A: np.ndarray, B: np.ndarray, upper: bool, left: bool = True, unitriangular: bool = False) -> np.ndarray:
+def solve_triangular(
+    A: np.ndarray, B: np.ndarray, upper: bool, left: bool = True, unitriangular: bool = False
+) -> np.ndarray:
     """X with A X = B, or X A = B; only the named triangle of A is read. The result is column-major."""
     require_lapack("triangular_solve_cpu", A)
     if not left:
-        return column_major(solve_triangular(A.swapaxes(-1, -2), B.swapaxes(-1, -2), not upper, True, unitriangular).swapaxes(-1, -2))
+        return column_major(
+            solve_triangular(A.swapaxes(-1, -2), B.swapaxes(-1, -2), not upper, True, unitriangular).swapaxes(
+                -1, -2
+            )
+        )
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
     out = column_major(np.broadcast_to(B, (*batch, *B.shape[-2:])))
     if not out.size:
@@ -192,12 +206,16 @@ def solve_triangular(A: np.ndarray, B: np.ndarray, upper: bool, left: bool = Tru
     for index in np.ndindex(*batch):
         solved, info = trtrs(matrices[index], out[index], lower=not upper, unitdiag=unitriangular)
         if info > 0:  # LAPACK refuses a zero on the diagonal, where torch divides by it
-            solved = _triangular_substitution(matrices[index][None], out[index][None], upper, unitriangular)[0]
+            solved = _triangular_substitution(matrices[index][None], out[index][None], upper, unitriangular)[
+                0
+            ]
         out[index] = solved
     return out
 
 
-def lu_solve(LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool = True, adjoint_: bool = False) -> np.ndarray:
+def lu_solve(
+    LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool = True, adjoint_: bool = False
+) -> np.ndarray:
     """X with A X = B (or A^H X = B, X A = B, X A^H = B), from A's compact factorization; column-major where left."""
     require_lapack("lu_solve_cpu", LU)
     if not left:
@@ -346,7 +364,9 @@ def householder_product(input: np.ndarray, tau: np.ndarray) -> np.ndarray:
     return column_major(reflect(input, tau, identity, False))
 
 
-def ormqr(self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool = True, transpose: bool = False) -> np.ndarray:
+def ormqr(
+    self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool = True, transpose: bool = False
+) -> np.ndarray:
     """Q C, Q^H C, C Q or C Q^H for the Q that self and tau hold."""
     require_lapack("ormqr_cpu", self)
     if left:
@@ -402,7 +422,7 @@ def eig(A: np.ndarray) -> Arrays:
     _check_finite(A)
     target = _complex(A.dtype)
     if not A.size:
-        return np.zeros(A.shape[:-1], target), np.zeros(A.shape, target)
+        return np.zeros(A.shape[:-1], target), column_major(np.zeros(A.shape, target))
     try:
         values, vectors = np.linalg.eig(A)
     except np.linalg.LinAlgError:
@@ -424,7 +444,11 @@ def eigvals(A: np.ndarray) -> np.ndarray:
     """The eigenvalues (*, N), complex."""
     require_complex_partner(A)
     _check_finite(A)
-    return np.linalg.eigvals(A).astype(_complex(A.dtype), copy=False) if A.size else np.zeros(A.shape[:-1], _complex(A.dtype))
+    return (
+        np.linalg.eigvals(A).astype(_complex(A.dtype), copy=False)
+        if A.size
+        else np.zeros(A.shape[:-1], _complex(A.dtype))
+    )
 
 
 def eigh(A: np.ndarray, UPLO: str = "L", compute_v: bool = True) -> Arrays:

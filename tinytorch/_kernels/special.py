@@ -108,7 +108,9 @@ def xlog1py(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 # Orthogonal polynomials ------------------------------------------------------------------------------------------------
 
 
-def _recurrence(x: np.ndarray, n: np.ndarray, first: np.ndarray, step: Callable[[int, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+def _recurrence(
+    x: np.ndarray, n: np.ndarray, first: np.ndarray, step: Callable[[int, np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
     """p_n(x) by a three-term recurrence from 1 and `first`; 0 for negative n."""
     one = np.ones_like(x)
     out = np.where(n == 0, one, np.where(n == 1, first, 0))
@@ -187,7 +189,9 @@ def hermite_he(x: np.ndarray, n: np.ndarray) -> np.ndarray:
 def laguerre_l(x: np.ndarray, n: np.ndarray) -> np.ndarray:
     """The Laguerre polynomials."""
     x, n = _prepared(x, n)
-    out = _recurrence(x, n, 1 - x, lambda k, current, before: ((2 * k + 1 - x) * current - k * before) / (k + 1))
+    out = _recurrence(
+        x, n, 1 - x, lambda k, current, before: ((2 * k + 1 - x) * current - k * before) / (k + 1)
+    )
     return np.where(n < 0, 0, np.where(x == 0, 1, out)).astype(x.dtype)
 
 

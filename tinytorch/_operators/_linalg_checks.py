@@ -33,14 +33,18 @@ def square(tensor: Any, function: str, name: str = "A") -> None:
     matrix(tensor, function, name)
     rows, columns = tensor.shape[-2:]
     if rows != columns:
-        raise RuntimeError(f"{function}: {name} must be batches of square matrices, but they are {rows} by {columns} matrices")
+        raise RuntimeError(
+            f"{function}: {name} must be batches of square matrices, but they are {rows} by {columns} matrices"
+        )
 
 
 def inexact(tensor: Any, function: str, low: bool = True) -> None:
     """Floating point or complex; 16-bit types only where `low`."""
     good, narrow = _kind(tensor)
     if not good:
-        raise RuntimeError(f"{function}: Expected a floating point or complex tensor as input. Got {dtype_name(tensor)}")
+        raise RuntimeError(
+            f"{function}: Expected a floating point or complex tensor as input. Got {dtype_name(tensor)}"
+        )
     if narrow and not low:
         raise RuntimeError(f"{function}: Low precision dtypes not supported. Got {dtype_name(tensor)}")
 

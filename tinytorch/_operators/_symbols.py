@@ -58,8 +58,8 @@ def _rsub(self, other):
     if not isinstance(self, Tensor):
         return NotImplemented
     if isinstance(other, Tensor):
-        return other.sub(self)
-    return dispatch.slow(find("rsub", "Tensor"), (self, _number(other), 1))
+        return find("rsub", "Tensor").call(self, other)
+    return find("rsub", "Scalar").call(self, _number(other))
 
 
 def _rtruediv(self, other):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core.declare import find, op, pointwise
+from tinytorch._core.declare import op, pointwise
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.factories import factory
@@ -18,7 +18,10 @@ from tinytorch._operators.factories import factory
 
 
 def _complex(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
-    out = np.empty(np.broadcast_shapes(real.shape, imag.shape), np.complex64 if real.dtype == np.float32 else np.complex128)
+    out = np.empty(
+        np.broadcast_shapes(real.shape, imag.shape),
+        np.complex64 if real.dtype == np.float32 else np.complex128,
+    )
     out.real, out.imag = real, imag
     return out
 
@@ -72,7 +75,9 @@ def _frexp(self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 frexp = op("frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", _frexp)
 frexp.vjp(self=lambda grad_mantissa, exponent: grad_mantissa / exponent.exp2())
 ldexp = pointwise(
-    "ldexp.Tensor(Tensor self, Tensor other) -> Tensor", lambda x, n: np.multiply(x, np.exp2(n)).astype(x.dtype), result="float"
+    "ldexp.Tensor(Tensor self, Tensor other) -> Tensor",
+    lambda x, n: np.multiply(x, np.exp2(n)).astype(x.dtype),
+    result="float",
 )
 ldexp.vjp(
     self=lambda grad, other: grad * other.exp2(),
@@ -126,16 +131,27 @@ def _bounds(lengths: np.ndarray | None, offsets: np.ndarray | None) -> np.ndarra
 
 
 def _segment_reduce(
-    data: np.ndarray, reduce: str, lengths: Any, indices: Any, offsets: Any, axis: int, unsafe: bool, initial: Any
+    data: np.ndarray,
+    reduce: str,
+    lengths: Any,
+    indices: Any,
+    offsets: Any,
+    axis: int,
+    unsafe: bool,
+    initial: Any,
 ) -> np.ndarray:
     if reduce not in _REDUCERS:
-        raise RuntimeError(f"segment_reduce(): reduce argument must be one of max, mean, min, sum, prod, got {reduce}")
+        raise RuntimeError(
+            f"segment_reduce(): reduce argument must be one of max, mean, min, sum, prod, got {reduce}"
+        )
     if indices is not None:
         raise RuntimeError("segment_reduce(): indices based reduction is not supported yet.")
     borders = _bounds(lengths, offsets)
     axis = axis % data.ndim
     if borders.ndim - 1 != axis:
-        raise RuntimeError("segment_reduce(): Expected axis to be the last dimension of lengths but got " f"{axis}.")
+        raise RuntimeError(
+            f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}."
+        )
     count = borders.shape[-1] - 1
     out = np.empty((*data.shape[:axis], count, *data.shape[axis + 1 :]), data.dtype)
     start = _NEUTRAL[reduce] if initial is None else initial
@@ -163,7 +179,14 @@ segment_reduce = op(
 
 
 def _segment_backward(
-    grad: np.ndarray, output: np.ndarray, data: np.ndarray, reduce: str, lengths: Any, offsets: Any, axis: int, initial: Any
+    grad: np.ndarray,
+    output: np.ndarray,
+    data: np.ndarray,
+    reduce: str,
+    lengths: Any,
+    offsets: Any,
+    axis: int,
+    initial: Any,
 ) -> np.ndarray:
     borders = _bounds(lengths, offsets)
     axis = axis % data.ndim
@@ -183,8 +206,15 @@ def _segment_backward(
                 result = np.broadcast_to(slope, part.shape)
             else:
                 start = 1.0 if initial is None else initial
-                others = np.stack([np.multiply.reduce(np.delete(part, i, 0), axis=0, initial=start) for i in range(len(part))])
-                result = np.where((part == 0) | np.isnan(part), others * slope, slope * value / np.where(part == 0, 1, part))
+                others = np.stack(
+                    [
+                        np.multiply.reduce(np.delete(part, i, 0), axis=0, initial=start)
+                        for i in range(len(part))
+                    ]
+                )
+                result = np.where(
+                    (part == 0) | np.isnan(part), others * slope, slope * value / np.where(part == 0, 1, part)
+                )
             out[outer][low:high] = result
     return out
 
@@ -209,9 +239,12 @@ segment_reduce.vjp(
 def _places(self: np.ndarray, indices: Sequence[Any]) -> tuple[Any, ...]:
     """Indices pulled into range; None is a whole dimension."""
     if any(index is None for index in indices) and indices[0] is None:
-        raise NotImplementedError("_unsafe_masked_index: leading dimensions without an index are not implemented")
+        raise NotImplementedError(
+            "_unsafe_masked_index: leading dimensions without an index are not implemented"
+        )
     return tuple(
-        slice(None) if index is None else np.clip(index, -self.shape[d], self.shape[d] - 1) for d, index in enumerate(indices)
+        slice(None) if index is None else np.clip(index, -self.shape[d], self.shape[d] - 1)
+        for d, index in enumerate(indices)
     )
 
 
@@ -227,18 +260,27 @@ def _over(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     return mask.reshape((*mask.shape, *[1] * (values.ndim - mask.ndim)))
 
 
-def _masked_index_put(self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], values: np.ndarray) -> np.ndarray:
+def _masked_index_put(
+    self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], values: np.ndarray
+) -> np.ndarray:
     out = row_major(self)
     if self.size:
-        np.add.at(out, _places(self, indices), np.where(_over(mask, values), values, np.zeros((), values.dtype)))
+        np.add.at(
+            out, _places(self, indices), np.where(_over(mask, values), values, np.zeros((), values.dtype))
+        )
     return out
 
 
 unsafe_masked_index = op(
-    "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor", _masked_index, out=False, method=False
+    "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",
+    _masked_index,
+    out=False,
+    method=False,
 )
 unsafe_masked_index.vjp(
-    self=lambda grad, self_shape, mask, indices: unsafe_masked_index_put(grad.new_zeros(self_shape), mask, indices, grad)
+    self=lambda grad, self_shape, mask, indices: unsafe_masked_index_put(
+        grad.new_zeros(self_shape), mask, indices, grad
+    )
 )
 unsafe_masked_index_put = op(
     "_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
@@ -334,7 +376,9 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     from tinytorch._core.tensor import wrap
 
     if input.dim() < 2:
-        raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions, but got " f"{input.dim()}")
+        raise RuntimeError(
+            f"torch.histogramdd: input tensor should have at least 2 dimensions, but got {input.dim()}"
+        )
     kind = input._array.dtype
     if kind.kind != "f" or kind.itemsize < 4:
         raise NotImplementedError(f"\"histogramdd\" not implemented for '{scalar_type_name(kind)}'")
@@ -365,7 +409,10 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
             counts = counts / np.diff(edge).reshape([-1 if k == d else 1 for k in builtins.range(count)])
         counts = counts / total
     values = tuple(
-        [item if hasattr(item, "_array") else wrap(edge.astype(kind)) for item, edge in zip(given, edges, strict=True)]
+        [
+            item if hasattr(item, "_array") else wrap(edge.astype(kind))
+            for item, edge in zip(given, edges, strict=True)
+        ]
     )
     return tuple.__new__(type_of("histogramdd", ("hist", "bin_edges")), (wrap(counts.astype(kind)), values))
 
@@ -385,6 +432,9 @@ def _absent(name: str, what: str) -> Any:
 
 
 METHODS = {
-    **{name: _absent(name, "sparse storage") for name in ("to_sparse", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc")},
+    **{
+        name: _absent(name, "sparse storage")
+        for name in ("to_sparse", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc")
+    },
     "chalf": _absent("chalf", "torch.complex32"),
 }

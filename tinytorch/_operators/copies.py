@@ -22,7 +22,11 @@ _COPIED = (
 def _copying(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def copied(*arguments: Any) -> Any:
         result = kernel(*arguments)
-        return tuple(row_major(part) for part in result) if isinstance(result, tuple | list) else row_major(result)
+        return (
+            tuple(row_major(part) for part in result)
+            if isinstance(result, tuple | list)
+            else row_major(result)
+        )
 
     return copied
 
@@ -54,7 +58,9 @@ def _narrow_copy(self: np.ndarray, dim: int, start: int, length: int) -> np.ndar
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -size <= start <= size:
-        raise IndexError(f"start out of range (expected to be in range of [-{size}, {size}], but got {start})")
+        raise IndexError(
+            f"start out of range (expected to be in range of [-{size}, {size}], but got {start})"
+        )
     if start < 0:
         start += size
     if start > size - length:
@@ -62,7 +68,9 @@ def _narrow_copy(self: np.ndarray, dim: int, start: int, length: int) -> np.ndar
     return row_major(self[(slice(None),) * dim + (slice(start, start + length),)])
 
 
-narrow_copy = op("narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor", _narrow_copy, wrap=("dim",))
+narrow_copy = op(
+    "narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor", _narrow_copy, wrap=("dim",)
+)
 
 
 def _narrow_vjp(grad: Any, self_shape: Any, dim: int, start: int, length: int) -> Any:
@@ -81,9 +89,13 @@ def _as_strided_scatter(
 ) -> np.ndarray:
     out = row_major(self)
     flat = out.reshape(-1)
-    window = np.lib.stride_tricks.as_strided(flat[storage_offset or 0 :], tuple(size), tuple(s * out.itemsize for s in stride))
+    window = np.lib.stride_tricks.as_strided(
+        flat[storage_offset or 0 :], tuple(size), tuple(s * out.itemsize for s in stride)
+    )
     if tuple(src.shape) != tuple(size):
-        raise RuntimeError(f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(size)}")
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(size)}"
+        )
     window[...] = src
     return out
 
@@ -94,7 +106,11 @@ as_strided_scatter = op(
 )
 as_strided_scatter.vjp(  # torch keeps the cotangent of self where src was written, and drops it elsewhere
     self=lambda grad, size, stride, storage_offset: as_strided_scatter(
-        grad.new_zeros(grad.shape), grad.contiguous().as_strided(size, stride, storage_offset), size, stride, storage_offset
+        grad.new_zeros(grad.shape),
+        grad.contiguous().as_strided(size, stride, storage_offset),
+        size,
+        stride,
+        storage_offset,
     ),
     src=lambda grad, size, stride, storage_offset: grad.contiguous().as_strided(size, stride, storage_offset),
 )

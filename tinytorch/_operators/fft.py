@@ -17,12 +17,18 @@ from tinytorch._operators.factories import factory
 Dims = Sequence[int]
 
 fft_c2c = op(
-    "_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor", kernels.c2c, node="FftC2CBackward0", method=False
+    "_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor",
+    kernels.c2c,
+    node="FftC2CBackward0",
+    method=False,
 )
 fft_c2c.vjp(self=lambda grad, dim, normalization, forward: fft_c2c(grad, dim, normalization, not forward))
 
 fft_r2c = op(
-    "_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor", kernels.r2c, node="FftR2CBackward0", method=False
+    "_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor",
+    kernels.r2c,
+    node="FftR2CBackward0",
+    method=False,
 )
 fft_c2r = op(
     "_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor",
@@ -45,7 +51,9 @@ def _r2c_vjp(grad: Any, dim: Dims, normalization: int, onesided: bool, shape: An
 
 
 fft_r2c.vjp(
-    self=lambda grad, dim, normalization, onesided, self_shape: _r2c_vjp(grad, dim, normalization, onesided, self_shape)
+    self=lambda grad, dim, normalization, onesided, self_shape: _r2c_vjp(
+        grad, dim, normalization, onesided, self_shape
+    )
 )
 
 
@@ -145,13 +153,17 @@ def _shape_and_dims(self: Any, s: Dims | None, dim: Dims | None) -> tuple[list[i
 
 def _require_real(self: Any, name: str) -> None:
     if self.dtype.is_complex:
-        raise RuntimeError(f"{name} expects a real input tensor, but got {scalar_type_name(self.dtype.numpy)}")
+        raise RuntimeError(
+            f"{name} expects a real input tensor, but got {scalar_type_name(self.dtype.numpy)}"
+        )
 
 
 # One dimension ---------------------------------------------------------------------------------------------------------
 
 
-def _r2c(name: str, self: Any, n: int | None, dim: int, norm: str | None, forward: bool, onesided: bool) -> Any:
+def _r2c(
+    name: str, self: Any, n: int | None, dim: int, norm: str | None, forward: bool, onesided: bool
+) -> Any:
     _require_real(self, name)
     self = _promoted(self)
     dim = _dim(self, dim)
@@ -202,10 +214,20 @@ _declare("fft", _ONE, _either("fft", True), "The discrete Fourier transform over
 _declare("ifft", _ONE, _either("ifft", False), "The inverse of fft.")
 _declare("rfft", _ONE, lambda self, n=None, dim=-1, norm=None: _r2c("rfft", self, n, dim, norm, True, True),
          "fft of real input, its non-negative frequencies.")  # fmt: skip
-_declare("irfft", _ONE, lambda self, n=None, dim=-1, norm=None: _c2r(self, n, dim, norm, False), "The inverse of rfft.")
+_declare(
+    "irfft",
+    _ONE,
+    lambda self, n=None, dim=-1, norm=None: _c2r(self, n, dim, norm, False),
+    "The inverse of rfft.",
+)
 _declare("hfft", _ONE, lambda self, n=None, dim=-1, norm=None: _c2r(self, n, dim, norm, True),
          "fft of a hermitian signal given by its first half: real.")  # fmt: skip
-_declare("ihfft", _ONE, lambda self, n=None, dim=-1, norm=None: _r2c("ihfft", self, n, dim, norm, False, True), "The inverse of hfft.")
+_declare(
+    "ihfft",
+    _ONE,
+    lambda self, n=None, dim=-1, norm=None: _r2c("ihfft", self, n, dim, norm, False, True),
+    "The inverse of hfft.",
+)
 
 
 # Several dimensions ----------------------------------------------------------------------------------------------------
@@ -267,7 +289,10 @@ def _ihfftn(self: Any, s: Dims | None, dim: Dims | None, norm: str | None) -> An
 
 
 _SEVERAL = {
-    "fft": (lambda self, s, dim, norm: _fftn(self, s, dim, norm, True), "The discrete Fourier transform over {}."),
+    "fft": (
+        lambda self, s, dim, norm: _fftn(self, s, dim, norm, True),
+        "The discrete Fourier transform over {}.",
+    ),
     "ifft": (lambda self, s, dim, norm: _fftn(self, s, dim, norm, False), "The inverse transform over {}."),
     "rfft": (_rfftn, "The transform of real input over {}, with the non-negative frequencies of the last."),
     "irfft": (_irfftn, "The inverse of the transform of real input over {}."),
@@ -285,8 +310,15 @@ def _many(function: Any) -> Any:
 
 
 for _name, (_function, _text) in _SEVERAL.items():
-    _declare(f"{_name}2", "SymInt[1]? s=None, int[1] dim=[-2, -1]", _two(_function), _text.format("two dimensions"))
-    _declare(f"{_name}n", "SymInt[1]? s=None, int[1]? dim=None", _many(_function), _text.format("several dimensions"))
+    _declare(
+        f"{_name}2", "SymInt[1]? s=None, int[1] dim=[-2, -1]", _two(_function), _text.format("two dimensions")
+    )
+    _declare(
+        f"{_name}n",
+        "SymInt[1]? s=None, int[1]? dim=None",
+        _many(_function),
+        _text.format("several dimensions"),
+    )
 
 
 # Frequencies and shifts ------------------------------------------------------------------------------------------------
@@ -300,8 +332,18 @@ def _shift(self: Any, dim: Dims | int | None, sign: int) -> Any:
     return self.roll([size // 2 if sign > 0 else (size + 1) // 2 for size in sizes], dims)
 
 
-composite("fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor", lambda self, dim=None: _shift(self, dim, 1), module="fft", out=False)
-composite("fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor", lambda self, dim=None: _shift(self, dim, -1), module="fft", out=False)
+composite(
+    "fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor",
+    lambda self, dim=None: _shift(self, dim, 1),
+    module="fft",
+    out=False,
+)
+composite(
+    "fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor",
+    lambda self, dim=None: _shift(self, dim, -1),
+    module="fft",
+    out=False,
+)
 
 
 def _frequencies(n: int, d: float, dtype: Any, onesided: bool) -> np.ndarray:

@@ -14,8 +14,8 @@ from tinytorch._core.tensor import wrap
 from tinytorch._kernels import linalg as kernels
 from tinytorch._kernels import linalg_more as more
 from tinytorch._operators import _linalg_checks as checks
-from tinytorch._operators.linalg_factor import linalg_eigvalsh, linalg_svdvals, pinv_cotangent
 from tinytorch._operators.linalg_solve import _cat, linalg_inv, linalg_inv_ex, linalg_solve, mH
+from tinytorch._operators.linalg_spectra import linalg_eigvalsh, linalg_svdvals, pinv_cotangent
 from tinytorch._operators.norms import linalg_vector_norm
 
 # Norms -----------------------------------------------------------------------------------------------------------------
@@ -48,7 +48,9 @@ def _spectral(self: Any, dims: tuple[int, int], keepdim: bool, reduce: Any) -> A
     "linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     module="linalg",
 )
-def matrix_norm(self: Any, ord: float, dim: Sequence[int] = (-2, -1), keepdim: bool = False, dtype: Any = None) -> Any:
+def matrix_norm(
+    self: Any, ord: float, dim: Sequence[int] = (-2, -1), keepdim: bool = False, dtype: Any = None
+) -> Any:
     """Operator norms: 1 and inf (largest sums of columns, rows), 2 (largest singular value); negative: the smallest."""
     dims = _matrix_dims(self, dim)
     checks.inexact(self, "linalg.matrix_norm")
@@ -72,7 +74,9 @@ def matrix_norm(self: Any, ord: float, dim: Sequence[int] = (-2, -1), keepdim: b
     "-> Tensor",
     module="linalg",
 )
-def matrix_norm_named(self: Any, ord: str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, dtype: Any = None) -> Any:
+def matrix_norm_named(
+    self: Any, ord: str = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False, dtype: Any = None
+) -> Any:
     """The Frobenius norm, or the nuclear one (the sum of singular values)."""
     dims = _matrix_dims(self, dim)
     checks.inexact(self, "linalg.matrix_norm")
@@ -92,9 +96,13 @@ def matrix_norm_named(self: Any, ord: str = "fro", dim: Sequence[int] = (-2, -1)
 def linalg_norm(self: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """A vector norm over one dimension or all, a matrix norm over two."""
     if dim is not None and len(dim) not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got [{', '.join(map(str, dim))}]")
+        raise RuntimeError(
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got [{', '.join(map(str, dim))}]"
+        )
     if ord is not None and dim is None and self.dim() not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {self.dim()}D.")
+        raise RuntimeError(
+            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {self.dim()}D."
+        )
     if ord is not None and ((dim is not None and len(dim) == 2) or (dim is None and self.dim() == 2)):
         return matrix_norm.kernel(self, ord, dim if dim is not None else [0, 1], keepdim, dtype)
     return linalg_vector_norm(self, 2 if ord is None else ord, dim, keepdim, dtype)
@@ -107,9 +115,13 @@ def linalg_norm(self: Any, ord: Any = None, dim: Any = None, keepdim: bool = Fal
 def linalg_norm_named(self: Any, ord: str, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """The Frobenius or nuclear norm."""
     if dim is not None and len(dim) not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got [{', '.join(map(str, dim))}]")
+        raise RuntimeError(
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got [{', '.join(map(str, dim))}]"
+        )
     if dim is None and self.dim() not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {self.dim()}D.")
+        raise RuntimeError(
+            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {self.dim()}D."
+        )
     return matrix_norm_named.kernel(self, ord, dim if dim is not None else [0, 1], keepdim, dtype)
 
 
@@ -173,7 +185,9 @@ def _rank(self: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     checks.matrix(self, function, "self" if hermitian else "A")
     for name, tolerance in (("atol", atol), ("rtol", rtol)):
         if tolerance is not None and np.iscomplexobj(tolerance):
-            raise RuntimeError(f"{function}: {name} tensor of complex type is not supported. Got {checks.dtype_name(tolerance)}")
+            raise RuntimeError(
+                f"{function}: {name} tensor of complex type is not supported. Got {checks.dtype_name(tolerance)}"
+            )
     if not self.numel():
         return self.new_zeros(self.shape[:-2]).long()
     absolute, relative = _tolerances(self, atol, rtol)
@@ -201,7 +215,9 @@ composite(
 )
 composite(
     "linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor",
-    lambda input, atol=None, rtol=None, hermitian=False: _rank(input, _values(atol), _values(rtol), hermitian),
+    lambda input, atol=None, rtol=None, hermitian=False: _rank(
+        input, _values(atol), _values(rtol), hermitian
+    ),
     module="linalg",
 )
 composite(
@@ -280,7 +296,11 @@ def linalg_matrix_power(self: Any, n: int) -> Any:
     checks.square(self, "linalg.matrix_power")
     if n == 0:
         identity = find("eye")(self.shape[-1], dtype=self.dtype)
-        return self.clone(memory_format=None).copy_(identity.expand(self.shape)) if self.dim() > 2 else self.clone().copy_(identity)
+        return (
+            self.clone(memory_format=None).copy_(identity.expand(self.shape))
+            if self.dim() > 2
+            else self.clone().copy_(identity)
+        )
     if n == 1:
         return self.clone()
     base = linalg_inv.kernel(self) if n < 0 else self
@@ -309,7 +329,9 @@ def _matrix_exp(self: np.ndarray) -> np.ndarray:
     return more.matrix_exp(self)
 
 
-linalg_matrix_exp = op("linalg_matrix_exp(Tensor self) -> Tensor", _matrix_exp, module="linalg", upcast=True, out=False)
+linalg_matrix_exp = op(
+    "linalg_matrix_exp(Tensor self) -> Tensor", _matrix_exp, module="linalg", upcast=True, out=False
+)
 
 
 def _matrix_exp_vjp(grad: Any, self: Any) -> Any:
@@ -377,9 +399,11 @@ def linalg_tensorsolve(self: Any, other: Any, dims: Sequence[int] | None = None)
     return linalg_solve.kernel(moved.reshape(result, given), other.flatten()).reshape(shape)
 
 
-@composite("linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)", module="linalg", out=False)
+@composite(
+    "linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)",
+    module="linalg",
+    out=False,
+)
 def linalg_diagonal(A: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     """The diagonal of the last two dimensions."""
     return A.diagonal(offset, dim1, dim2)
-
-

@@ -1,4 +1,4 @@
-"""Linear systems: LU and triangular solvers, inverses, determinants, and their derivatives.
+"""Linear systems: LU and triangular solvers, inverses, and their derivatives.
 
 The derivatives are those of matrix calculus with Wirtinger's convention; see M. Giles, "An extended collection of matrix derivative
 results for forward and reverse mode automatic differentiation" (2008).
@@ -35,7 +35,9 @@ def _inv_ex(A: np.ndarray, check_errors: bool) -> kernels.Arrays:
 
 
 linalg_inv_ex = op(
-    "linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)", _inv_ex, module="linalg"
+    "linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)",
+    _inv_ex,
+    module="linalg",
 )
 linalg_inv_ex.vjp(A=lambda grad_inverse, inverse: -(mH(inverse).matmul(grad_inverse.matmul(mH(inverse)))))
 
@@ -189,9 +191,13 @@ def _lu_solve(LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool, adj
     checks.square(LU, "torch.linalg.lu_solve", "LU")
     checks.solvable(LU, B, left, "linalg.lu_solve")
     if LU.shape[-1] != pivots.shape[-1]:
-        raise RuntimeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix")
+        raise RuntimeError(
+            "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix"
+        )
     if LU.shape[:-1] != pivots.shape:
-        raise RuntimeError(f"linalg.lu_solve: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape {list(pivots.shape)} instead")
+        raise RuntimeError(
+            f"linalg.lu_solve: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape {list(pivots.shape)} instead"
+        )
     return kernels.lu_solve(LU, pivots, B, left, adjoint)
 
 
@@ -216,7 +222,9 @@ def _lu_solve_vjp_LU(grad: Any, LU: Any, pivots: Any, B: Any, result: Any, left:
 
 
 linalg_lu_solve.vjp(
-    LU=lambda grad, LU, pivots, B, result, left, adjoint: _lu_solve_vjp_LU(grad, LU, pivots, B, result, left, adjoint),
+    LU=lambda grad, LU, pivots, B, result, left, adjoint: _lu_solve_vjp_LU(
+        grad, LU, pivots, B, result, left, adjoint
+    ),
     B=lambda grad, LU, pivots, left, adjoint: linalg_lu_solve(LU, pivots, grad, left, not adjoint),
 )
 
@@ -260,10 +268,14 @@ solve_ex = op(
 def _solve_vjp_B(grad: Any, A: Any, LU: Any, pivots: Any, left: bool, vector: bool) -> Any:
     if modes.grad:
         return solve_ex(mH(A), grad, left, False)[0]
-    return linalg_lu_solve(LU.detach(), pivots, grad.unsqueeze(-1) if vector else grad, left, True).reshape(grad.shape)
+    return linalg_lu_solve(LU.detach(), pivots, grad.unsqueeze(-1) if vector else grad, left, True).reshape(
+        grad.shape
+    )
 
 
-def _solve_vjp(grad_result: Any, A: Any, B_shape: Any, LU: Any, pivots: Any, result: Any, left: bool, needs: Any) -> Any:
+def _solve_vjp(
+    grad_result: Any, A: Any, B_shape: Any, LU: Any, pivots: Any, result: Any, left: bool, needs: Any
+) -> Any:
     vector = len(B_shape) == 1 or (A.dim() - 1 == len(B_shape) and tuple(B_shape) == tuple(A.shape[:-1]))
     grad_B = _solve_vjp_B(grad_result, A, LU, pivots, left, vector)
     found = {"B": grad_B}
@@ -302,7 +314,9 @@ def linalg_solve(A: Any, B: Any, left: bool = True) -> Any:
 # Triangular systems ----------------------------------------------------------------------------------------------------
 
 
-def _solve_triangular(A: np.ndarray, B: np.ndarray, upper: bool, left: bool, unitriangular: bool) -> np.ndarray:
+def _solve_triangular(
+    A: np.ndarray, B: np.ndarray, upper: bool, left: bool, unitriangular: bool
+) -> np.ndarray:
     checks.inexact(A, "linalg.solve_triangular")
     checks.square(A, "linalg.solve_triangular")
     checks.solvable(A, B, left, "linalg.solve_triangular")
@@ -320,7 +334,9 @@ def _triangle(tensor: Any, upper: bool, unitriangular: bool) -> Any:
     return tensor.triu(int(unitriangular)) if upper else tensor.tril(-int(unitriangular))
 
 
-def _triangular_vjp(grad: Any, self: Any, result: Any, upper: bool, left: bool, unitriangular: bool, needs: Any) -> Any:
+def _triangular_vjp(
+    grad: Any, self: Any, result: Any, upper: bool, left: bool, unitriangular: bool, needs: Any
+) -> Any:
     grad_B = solve_triangular(mH(self), grad, not upper, left, unitriangular)
     found = {"B": grad_B}
     if "self" in needs:
@@ -332,7 +348,9 @@ def _triangular_vjp(grad: Any, self: Any, result: Any, upper: bool, left: bool, 
 solve_triangular.vjp_all(_triangular_vjp)
 
 
-def _legacy_triangular(B: np.ndarray, A: np.ndarray, upper: bool, transpose: bool, unitriangular: bool) -> kernels.Arrays:
+def _legacy_triangular(
+    B: np.ndarray, A: np.ndarray, upper: bool, transpose: bool, unitriangular: bool
+) -> kernels.Arrays:
     checks.solvable(A, B, True, "triangular_solve")
     checks.square(A, "triangular_solve")
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
@@ -349,131 +367,24 @@ triangular_solve = op(
 
 
 def _legacy_triangular_vjp(
-    grad_solution: Any, grad_cloned_coefficient: Any, A: Any, solution: Any, upper: bool, transpose: bool, unitriangular: bool
+    grad_solution: Any,
+    grad_cloned_coefficient: Any,
+    A: Any,
+    solution: Any,
+    upper: bool,
+    transpose: bool,
+    unitriangular: bool,
 ) -> Any:
-    grad_B = triangular_solve(grad_solution, A.conj() if A.dtype.is_complex else A, upper, not transpose, unitriangular)[0]
+    grad_B = triangular_solve(
+        grad_solution, A.conj() if A.dtype.is_complex else A, upper, not transpose, unitriangular
+    )[0]
     if transpose:
-        grad_A = -(solution.conj() if solution.dtype.is_complex else solution).matmul(grad_B.transpose(-2, -1))
+        grad_A = -(solution.conj() if solution.dtype.is_complex else solution).matmul(
+            grad_B.transpose(-2, -1)
+        )
     else:
         grad_A = -grad_B.matmul(mH(solution))
     return {"self": grad_B, "A": _triangle(grad_A, upper, unitriangular) + grad_cloned_coefficient}
 
 
 triangular_solve.vjp_all(_legacy_triangular_vjp)
-
-
-# Determinants ----------------------------------------------------------------------------------------------------------
-
-
-def _det(A: np.ndarray) -> kernels.Arrays:
-    checks.square(A, "linalg.det")
-    checks.inexact(A, "linalg.det")
-    return kernels.det(A)
-
-
-det = op(
-    "_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)",
-    _det,
-    node="LinalgDetBackward0",
-    nondifferentiable_outputs=("LU",),
-    method=False,
-)
-
-
-def _det_vjp(grad: Any, A: Any, LU: Any, pivots: Any, result: Any) -> Any:
-    """The G with A^H G = conj(det) grad I; near singular matrices by their singular values."""
-    scale = grad * (result.conj() if result.dtype.is_complex else result)
-    diagonal = scale.unsqueeze(-1).expand(A.shape[:-1]).diag_embed()
-    epsilon = float(np.finfo(LU._array.dtype).eps)
-    if not modes.grad:
-        held = LU.detach()
-        pivot = held.diagonal(0, -2, -1)
-        nudged = held + (pivot == 0).to(held.dtype).mul(epsilon).diag_embed()
-        return linalg_lu_solve(nudged, pivots, diagonal, True, True)
-    singular = result.abs() < 100 * epsilon
-    if not bool(singular.any()):
-        return linalg_solve.kernel(mH(A), diagonal)
-    if bool(singular.all()):
-        return _singular_det_vjp(grad, A)
-    out = A.new_zeros(A.shape)
-    out = out.index_put((singular,), _singular_det_vjp(grad[singular], A[singular]))
-    regular = singular.logical_not()
-    return out.index_put((regular,), linalg_solve.kernel(mH(A[regular]), diagonal[regular]))
-
-
-def _singular_det_vjp(grad: Any, A: Any) -> Any:
-    """det = det(U) prod(S) det(Vh): the cotangent of S's product carried back through the factors."""
-    from tinytorch._core.declare import find
-
-    U, S, Vh = find("linalg_svd").kernel(A, True)
-    turn = linalg_det.kernel(U) * linalg_det.kernel(Vh)
-    alpha = (turn.conj() if turn.dtype.is_complex else turn) * grad
-    size = S.shape[-1]
-    others = [_cat([S[..., :i], S[..., i + 1 :]], -1).prod(-1) for i in range(size)]
-    gamma = find("stack").call(others, -1) * alpha.unsqueeze(-1)
-    return (U * gamma.unsqueeze(-2)).matmul(Vh)
-
-
-det.vjp(A=lambda grad, A, LU, pivots, result: _det_vjp(grad, A, LU, pivots, result))
-
-
-@composite("linalg_det(Tensor A) -> Tensor", module="linalg")
-def linalg_det(A: Any) -> Any:
-    """The determinant of each matrix."""
-    return det(A)[0]
-
-
-composite("det(Tensor self) -> Tensor", lambda self: linalg_det.kernel(self), out=False)
-
-
-def _slogdet(A: np.ndarray) -> kernels.Arrays:
-    checks.square(A, "linalg.slogdet")
-    checks.inexact(A, "linalg.slogdet", low=False)
-    return kernels.slogdet(A)
-
-
-slogdet = op(
-    "_linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet, Tensor LU, Tensor pivots)",
-    _slogdet,
-    node="LinalgSlogdetBackward0",
-    nondifferentiable_outputs=("LU",),
-    method=False,
-)
-
-
-def _slogdet_vjp(grad_sign: Any, grad_logabsdet: Any, A: Any, sign: Any, LU: Any, pivots: Any) -> Any:
-    """A^-H times the derivative of log|det|, and for complex matrices of the phase."""
-    grad = grad_logabsdet
-    if A.dtype.is_complex:
-        turn = (grad_sign.conj() * sign).imag
-        grad = grad - 1j * turn.to(grad.dtype)
-    diagonal = grad.unsqueeze(-1).expand(A.shape[:-1]).diag_embed().to(A.dtype)
-    if modes.grad:
-        return linalg_solve.kernel(mH(A), diagonal)
-    return linalg_lu_solve(LU.detach(), pivots, diagonal, True, True)
-
-
-slogdet.vjp(
-    A=lambda grad_sign, grad_logabsdet, A, sign, LU, pivots: _slogdet_vjp(grad_sign, grad_logabsdet, A, sign, LU, pivots)
-)
-
-
-@composite("linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)", module="linalg")
-def linalg_slogdet(A: Any) -> Any:
-    """The sign (or phase) of the determinant and the logarithm of its absolute value."""
-    sign, logabsdet, _, _ = slogdet(A)
-    return sign, logabsdet
-
-
-composite("slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)", lambda self: linalg_slogdet.kernel(self))
-
-
-@composite("logdet(Tensor self) -> Tensor", out=False)
-def logdet(self: Any) -> Any:
-    """The logarithm of the determinant; nan where a real one is negative."""
-    sign, logabsdet = linalg_slogdet.kernel(self)
-    if self.dtype.is_complex:
-        return sign.log() + logabsdet
-    from tinytorch._core.declare import find
-
-    return find("where", "ScalarSelf").call(sign == -1.0, float("nan"), logabsdet)

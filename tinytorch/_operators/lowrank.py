@@ -53,10 +53,12 @@ def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 
     if q is None:
         q = min(6, rows, columns)
     elif not 0 <= q <= min(rows, columns):
-        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(rows, columns)}")
+        raise ValueError(
+            f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(rows, columns)}"
+        )
     if niter < 0:
         raise ValueError(f"niter(={niter}) must be non-negative integer")
-    if not A.dtype.category == "float":
+    if A.dtype.category not in ("float", "complex"):
         raise ValueError(f"input must be a floating-point tensor, got {A.dtype}")
     return svd_lowrank(A - A.mean(dim=(-2,), keepdim=True) if center else A, q, niter=niter, M=None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,7 +113,8 @@ def _max_pool(rank: int) -> tuple[Any, Any]:
 def picked(values: Any, indices: Any, rank: int) -> Any:
     """The values at flat spatial indices."""
     lead = list(values.shape[: values.dim() - rank])
-    flat = values.reshape([*lead, -1]).gather(len(lead), indices.reshape([*lead, -1]))
+    area, cells = math.prod(values.shape[len(lead) :]), math.prod(indices.shape[len(lead) :])
+    flat = values.reshape([*lead, area]).gather(len(lead), indices.reshape([*lead, cells]))
     return flat.reshape(indices.shape)
 
 

@@ -71,7 +71,9 @@ def _quantile(self: Any, q: Any, dim: int | None, keepdim: bool, interpolation: 
     return values.unsqueeze_(0).transpose_(0, -1).squeeze_(-1)
 
 
-def _number_quantile(self: Any, q: float, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool) -> Any:
+def _number_quantile(
+    self: Any, q: float, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool
+) -> Any:
     if not 0 <= q <= 1:
         raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
     return _quantile(self, self.new_full((), q).detach(), dim, keepdim, interpolation, skip_nan)
@@ -81,7 +83,9 @@ for _name, _skip in (("quantile", False), ("nanquantile", True)):
     _rest = 'int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor'
     composite(
         f"{_name}(Tensor self, Tensor q, {_rest}",
-        lambda self, q, dim=None, keepdim=False, interpolation="linear", _skip=_skip: _quantile(self, q, dim, keepdim, interpolation, _skip),
+        lambda self, q, dim=None, keepdim=False, interpolation="linear", _skip=_skip: _quantile(
+            self, q, dim, keepdim, interpolation, _skip
+        ),
     )
     composite(
         f"{_name}.scalar(Tensor self, float q, {_rest}",
@@ -110,7 +114,11 @@ def _even(self: Any, dim: int, step: Any, edge_order: int) -> Any:
         last = _part(self, dim, size - 1, size) - _part(self, dim, size - 2, size - 1)
     else:
         first = _part(self, dim, 1, 2) * 2 - _part(self, dim, 0, 1) * 1.5 - _part(self, dim, 2, 3) * 0.5
-        last = _part(self, dim, size - 1, size) * 1.5 - _part(self, dim, size - 2, size - 1) * 2 + _part(self, dim, size - 3, size - 2) * 0.5
+        last = (
+            _part(self, dim, size - 1, size) * 1.5
+            - _part(self, dim, size - 2, size - 1) * 2
+            + _part(self, dim, size - 3, size - 2) * 0.5
+        )
     center = _over(_over(_part(self, dim, 2, size) - _part(self, dim, 0, size - 2), step), 2)
     return find("cat").call([_over(first, step), center, _over(last, step)], dim)
 
@@ -123,7 +131,11 @@ def _uneven(self: Any, dim: int, coordinates: Any, edge_order: int) -> Any:
     left = -after / (before * (before + after))
     middle = (after - before) / (before * after)
     right = before / (after * (before + after))
-    center = left * _part(self, dim, 0, size - 2) + middle * _part(self, dim, 1, size - 1) + right * _part(self, dim, 2, size)
+    center = (
+        left * _part(self, dim, 0, size - 2)
+        + middle * _part(self, dim, 1, size - 1)
+        + right * _part(self, dim, 2, size)
+    )
     one, two = _part(steps, dim, 0, 1), _part(steps, dim, 1, 2)
     end, end2 = _part(steps, dim, size - 2, size - 1), _part(steps, dim, size - 3, size - 2)
     if edge_order == 1:

@@ -14,7 +14,9 @@ from tinytorch._operators.adjoint import plus
 
 
 def _special(text: str, kernel: Any, **options: Any) -> Any:
-    return pointwise(f"special_{text} -> Tensor", kernel, result="float", module="special", inplace=False, **options)
+    return pointwise(
+        f"special_{text} -> Tensor", kernel, result="float", module="special", inplace=False, **options
+    )
 
 
 entr = _special("entr(Tensor self)", kernels.entr)
@@ -53,7 +55,9 @@ def special_ndtr(self: Any) -> Any:
 
 xlog1py = _special("xlog1py(Tensor self, Tensor other)", kernels.xlog1py, node="SpecialXlog1PyBackward0")
 xlog1py.vjp(
-    self=lambda grad, self, other: grad * masked((self == 0) & (other <= -1), grad.new_zeros(()), other.log1p()),
+    self=lambda grad, self, other: (
+        grad * masked((self == 0) & (other <= -1), grad.new_zeros(()), other.log1p())
+    ),
     other=lambda grad, self, other: grad * self / (other + 1),
 )
 
@@ -84,7 +88,9 @@ xlog1py_number = _special(
 )  # fmt: skip
 xlog1py_number.vjp(other=lambda grad, self, other: grad * self / (other + 1))
 xlog1py_of_number = _special(
-    "xlog1py.other_scalar(Tensor self, Scalar other)", _reflected(kernels.xlog1py), node="SpecialXlog1PyBackward2"
+    "xlog1py.other_scalar(Tensor self, Scalar other)",
+    _reflected(kernels.xlog1py),
+    node="SpecialXlog1PyBackward2",
 )
 xlog1py_of_number.vjp(
     self=lambda grad, self, other: grad * _log1p(other) if other > -1
@@ -102,17 +108,26 @@ zeta.vjp(
     other=lambda grad, self, other: grad * -self * zeta(self + 1.0, other),
 )
 zeta_number = _special(
-    "zeta.self_scalar(Scalar self, Tensor other)", _reflected(kernels.zeta), promote=("self", "other"), node="SpecialZetaBackward1"
+    "zeta.self_scalar(Scalar self, Tensor other)",
+    _reflected(kernels.zeta),
+    promote=("self", "other"),
+    node="SpecialZetaBackward1",
 )
 zeta_number.vjp(other=lambda grad, self, other: grad * -self * slow(zeta, (float(self + 1), other)))
-zeta_of_number = _special("zeta.other_scalar(Tensor self, Scalar other)", _reflected(kernels.zeta), node="SpecialZetaBackward2")
+zeta_of_number = _special(
+    "zeta.other_scalar(Tensor self, Scalar other)", _reflected(kernels.zeta), node="SpecialZetaBackward2"
+)
 zeta_of_number.vjp(self=lambda grad: _not_implemented("zeta"))
 
 igamma = pointwise(
-    "igamma(Tensor self, Tensor other) -> Tensor", kernels.igamma, check=_checks.kernel_refuses("igamma_cpu", "bool", "int", "complex")
+    "igamma(Tensor self, Tensor other) -> Tensor",
+    kernels.igamma,
+    check=_checks.kernel_refuses("igamma_cpu", "bool", "int", "complex"),
 )
 igammac = pointwise(
-    "igammac(Tensor self, Tensor other) -> Tensor", kernels.igammac, check=_checks.kernel_refuses("igammac_cpu", "bool", "int", "complex")
+    "igammac(Tensor self, Tensor other) -> Tensor",
+    kernels.igammac,
+    check=_checks.kernel_refuses("igammac_cpu", "bool", "int", "complex"),
 )
 
 
@@ -129,10 +144,14 @@ igammac.vjp(
     other=lambda grad, self, other: -grad * _gamma_density(self, other),
 )
 composite(
-    "special_gammainc(Tensor self, Tensor other) -> Tensor", lambda self, other: igamma(self, other), module="special"
+    "special_gammainc(Tensor self, Tensor other) -> Tensor",
+    lambda self, other: igamma(self, other),
+    module="special",
 )
 composite(
-    "special_gammaincc(Tensor self, Tensor other) -> Tensor", lambda self, other: igammac(self, other), module="special"
+    "special_gammaincc(Tensor self, Tensor other) -> Tensor",
+    lambda self, other: igammac(self, other),
+    module="special",
 )
 
 
@@ -143,7 +162,9 @@ def _check_mvlgamma(common: Any, self: Any, p: int) -> None:
         raise RuntimeError("The input tensor may not be a boolean tensor.")
 
 
-mvlgamma = pointwise("mvlgamma(Tensor self, int p) -> Tensor", kernels.mvlgamma, result="float", check=_check_mvlgamma)
+mvlgamma = pointwise(
+    "mvlgamma(Tensor self, int p) -> Tensor", kernels.mvlgamma, result="float", check=_check_mvlgamma
+)
 
 
 def _mvlgamma_vjp(grad: Any, self: Any, p: int) -> Any:
@@ -152,7 +173,9 @@ def _mvlgamma_vjp(grad: Any, self: Any, p: int) -> Any:
 
 
 mvlgamma.vjp(self=lambda grad, self, p: _mvlgamma_vjp(grad, self, p))
-composite("special_multigammaln(Tensor self, int p) -> Tensor", lambda self, p: mvlgamma(self, p), module="special")
+composite(
+    "special_multigammaln(Tensor self, int p) -> Tensor", lambda self, p: mvlgamma(self, p), module="special"
+)
 
 
 @composite("special_xlogy(Tensor self, Tensor other) -> Tensor", module="special")

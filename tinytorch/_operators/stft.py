@@ -10,7 +10,9 @@ from tinytorch._operators.fft import fft_c2c, fft_c2r, fft_r2c
 
 def _describe(name: str, input: Any, values: dict[str, Any]) -> str:
     kind = f"{input.type()}[{', '.join(map(str, input.shape))}]"
-    shown = ", ".join(f"{key}={int(value) if isinstance(value, bool) else value}" for key, value in values.items())
+    shown = ", ".join(
+        f"{key}={int(value) if isinstance(value, bool) else value}" for key, value in values.items()
+    )
     return f"{name}({kind}, {shown}) "
 
 
@@ -31,12 +33,10 @@ def stft(
     if align_to_window is not None and center:
         raise RuntimeError("stft align_to_window should only be set when center = false")
     if center:
-        from tinytorch.nn.functional import pad
-
         rank = input.dim()
         half = n_fft // 2
         extended = [1] * (3 - rank) + list(input.shape)
-        input = pad(input.view(extended), [half, half], pad_mode)
+        input = find("pad").call(input.view(extended), [half, half], pad_mode, None)
         input = input.view(input.shape[-rank:])
     hop = n_fft // 4 if hop_length is None else hop_length
     width = n_fft if win_length is None else win_length
@@ -80,7 +80,9 @@ def stft(
         window = whole
     frames = 1 + (length - n_fft) // hop
     steps = input.stride()
-    input = input.as_strided((batch, frames, n_fft), (steps[0], hop * steps[1], steps[1]))  # (B, frames, n_fft)
+    input = input.as_strided(
+        (batch, frames, n_fft), (steps[0], hop * steps[1], steps[1])
+    )  # (B, frames, n_fft)
     if window is not None:
         input = input.mul(window)
     complex_input = input.dtype.is_complex
@@ -148,9 +150,7 @@ def istft(
     if not 0 < width <= n_fft:
         raise RuntimeError(prefix + "expected 0 < win_length <= n_fft")
     if window is not None and (window.dim() != 1 or window.shape[0] != width):
-        raise RuntimeError(
-            f"{prefix}Invalid window shape. window has to be 1D and length of `win_length`"
-        )
+        raise RuntimeError(f"{prefix}Invalid window shape. window has to be 1D and length of `win_length`")
     weights = parts.new_ones(width) if window is None else window
     if width != n_fft:
         left = (n_fft - width) // 2
@@ -199,7 +199,17 @@ def _stft_method(
     align_to_window: bool | None = None,
 ) -> Any:  # fmt: skip
     return stft(
-        self, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided, return_complex, align_to_window
+        self,
+        n_fft,
+        hop_length,
+        win_length,
+        window,
+        center,
+        pad_mode,
+        normalized,
+        onesided,
+        return_complex,
+        align_to_window,
     )
 
 

@@ -25,7 +25,9 @@ def _dims(input: Any, dim: Any) -> tuple[int, ...]:
     given = (dim,) if isinstance(dim, int) else tuple(dim)
     wrapped = tuple(wrap_dim(d, input.dim()) for d in given)
     if len(set(wrapped)) != len(wrapped):
-        raise RuntimeError(f"dim={next(d for i, d in enumerate(wrapped) if d in wrapped[:i])} appears multiple times in the list of dims")
+        raise RuntimeError(
+            f"dim={next(d for i, d in enumerate(wrapped) if d in wrapped[:i])} appears multiple times in the list of dims"
+        )
     return wrapped if input.dim() else ()
 
 
@@ -34,7 +36,9 @@ def _full_mask(input: Any, mask: Any) -> Any:
     if mask.shape == input.shape:
         return mask if mask.dtype is _dtypes.bool_ else mask.bool()
     if mask.dim() > input.dim():
-        raise IndexError("_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)")
+        raise IndexError(
+            "_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)"
+        )
     return mask.broadcast_to(input.shape).bool()
 
 
@@ -45,11 +49,23 @@ def _filled(input: Any, mask: Any, identity: float) -> Any:
 
 
 def _lowest(input: Any) -> float:
-    return -math.inf if input.dtype.is_floating_point else _torch.iinfo(input.dtype).min if input.dtype is not _dtypes.bool_ else 0
+    return (
+        -math.inf
+        if input.dtype.category in ("float", "complex")
+        else _torch.iinfo(input.dtype).min
+        if input.dtype is not _dtypes.bool_
+        else 0
+    )
 
 
 def _highest(input: Any) -> float:
-    return math.inf if input.dtype.is_floating_point else _torch.iinfo(input.dtype).max if input.dtype is not _dtypes.bool_ else 1
+    return (
+        math.inf
+        if input.dtype.is_floating_point
+        else _torch.iinfo(input.dtype).max
+        if input.dtype is not _dtypes.bool_
+        else 1
+    )
 
 
 def _summing(input: Any, dtype: Any) -> Any:
@@ -59,13 +75,17 @@ def _summing(input: Any, dtype: Any) -> Any:
     return _dtypes.int64 if input.dtype.category in ("bool", "int") else input.dtype
 
 
-def sum(input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def sum(
+    input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """The sum of unmasked elements; 0 where there are none."""
     dims = _dims(input, dim)
-    return _torch.sum(_filled(input, mask, 0), dims, bool(keepdim), dtype=_summing(input, dtype)) if dims else _filled(input, mask, 0).to(_summing(input, dtype)).clone()  # fmt: skip
+    return _torch.sum(_filled(input, mask, 0), dims, bool(keepdim), dtype=_summing(input, dtype))
 
 
-def prod(input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def prod(
+    input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """The product of unmasked elements; 1 where there are none."""
     kind = _summing(input, dtype)
     result = _filled(input, mask, 1)
@@ -84,26 +104,38 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any
     return _torch.cumprod(_filled(input, mask, 1), _dims(input, dim)[0] if input.dim() else 0, dtype=_summing(input, dtype)).to(dtype=_summing(input, dtype))  # fmt: skip
 
 
-def amax(input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def amax(
+    input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """The largest unmasked element."""
-    return _torch.amax(_filled(input, mask, _lowest(input)), _dims(input, dim), bool(keepdim)).to(dtype=dtype or input.dtype)
+    return _torch.amax(_filled(input, mask, _lowest(input)), _dims(input, dim), bool(keepdim)).to(
+        dtype=dtype or input.dtype
+    )
 
 
-def amin(input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def amin(
+    input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """The smallest unmasked element."""
-    return _torch.amin(_filled(input, mask, _highest(input)), _dims(input, dim), bool(keepdim)).to(dtype=dtype or input.dtype)
+    return _torch.amin(_filled(input, mask, _highest(input)), _dims(input, dim), bool(keepdim)).to(
+        dtype=dtype or input.dtype
+    )
 
 
-def argmax(input: Any, dim: int | None = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def argmax(
+    input: Any, dim: int | None = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """Where the largest unmasked element is."""
-    values = _filled(input if dtype is None else input.to(dtype), mask, _lowest(input))
-    return _torch.argmax(values, dim, bool(keepdim))
+    values = _filled(input, mask, _lowest(input))
+    return _torch.argmax(values, dim, bool(keepdim)).to(dtype=dtype or input.dtype)
 
 
-def argmin(input: Any, dim: int | None = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def argmin(
+    input: Any, dim: int | None = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """Where the smallest unmasked element is."""
-    values = _filled(input if dtype is None else input.to(dtype), mask, _highest(input))
-    return _torch.argmin(values, dim, bool(keepdim))
+    values = _filled(input, mask, _highest(input))
+    return _torch.argmin(values, dim, bool(keepdim)).to(dtype=dtype or input.dtype)
 
 
 def _count(input: Any, dims: tuple[int, ...], keepdim: bool, mask: Any) -> Any:
@@ -112,13 +144,19 @@ def _count(input: Any, dims: tuple[int, ...], keepdim: bool, mask: Any) -> Any:
     return _torch.sum(_full_mask(input, mask), dims, keepdim) if dims else _full_mask(input, mask).long()
 
 
-def mean(input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None) -> Any:
+def mean(
+    input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """The mean of unmasked elements; nan where there are none."""
     kind = dtype or input.dtype
     if kind.category not in ("float", "complex"):
-        raise RuntimeError(f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {kind}")
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {kind}"
+        )
     dims = _dims(input, dim)
-    return sum(input, dims or None, keepdim=bool(keepdim), dtype=kind, mask=mask) / _count(input, dims, bool(keepdim), mask)
+    return sum(input, dims or None, keepdim=bool(keepdim), dtype=kind, mask=mask) / _count(
+        input, dims, bool(keepdim), mask
+    )
 
 
 def median(input: Any, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
@@ -133,7 +171,13 @@ def median(input: Any, dim: int = -1, *, keepdim: bool = False, dtype: Any = Non
 
 
 def norm(
-    input: Any, ord: float | None = 2.0, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
+    input: Any,
+    ord: float | None = 2.0,
+    dim: Any = None,
+    *,
+    keepdim: bool | None = False,
+    dtype: Any = None,
+    mask: Any = None,
 ) -> Any:
     """The vector norm of unmasked elements."""
     order = 2.0 if ord is None else ord
@@ -141,7 +185,9 @@ def norm(
     return _torch.linalg.vector_norm(values, order, _dims(input, dim), bool(keepdim), dtype=dtype)
 
 
-def _spread(input: Any, dim: Any, unbiased: Any, correction: Any, keepdim: Any, dtype: Any, mask: Any, root: bool) -> Any:
+def _spread(
+    input: Any, dim: Any, unbiased: Any, correction: Any, keepdim: Any, dtype: Any, mask: Any, root: bool
+) -> Any:
     if unbiased is not None and correction is not None:
         raise ValueError("Only one of unbiased and correction may be given")
     lost = 1.0 if unbiased is None else 1.0 if unbiased else 0.0
@@ -196,18 +242,26 @@ def softmin(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any
     return _torch.softmax(-_filled(input, mask, _highest(input)), dim, dtype=dtype or input.dtype)
 
 
-def normalize(input: Any, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Any = None) -> Any:
+def normalize(
+    input: Any, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Any = None
+) -> Any:
     """Unmasked elements divided by their norm, or by eps if that is larger."""
     size = norm(input, ord, dim, keepdim=True, dtype=dtype, mask=mask)
     return _filled(input, mask, 0) / _torch.max(size, size.new_full((), eps))
 
 
-def logaddexp(input: Any, other: Any, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None) -> Any:
+def logaddexp(
+    input: Any, other: Any, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
+) -> Any:
     """log(exp(a) + exp(b)); a masked element counts as -inf."""
     result = _torch.logaddexp(_filled(input, input_mask, -math.inf), _filled(other, other_mask, -math.inf))
     return result.to(dtype=dtype or input.dtype)
 
 
-def logsumexp(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
+def logsumexp(
+    input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+) -> Any:
     """The logarithm of the sum of exponentials of unmasked elements."""
-    return _torch.logsumexp(_filled(input, mask, _lowest(input)), _dims(input, dim), keepdim=keepdim).to(dtype=dtype or input.dtype)
+    return _torch.logsumexp(_filled(input, mask, _lowest(input)), _dims(input, dim), keepdim=keepdim).to(
+        dtype=dtype or input.dtype
+    )

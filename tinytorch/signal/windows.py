@@ -59,7 +59,13 @@ def exponential(
 
 
 def cosine(
-    M: int, *, sym: bool = True, dtype: Any = None, layout: Any = layouts.strided, device: Any = None, requires_grad: bool = False
+    M: int,
+    *,
+    sym: bool = True,
+    dtype: Any = None,
+    layout: Any = layouts.strided,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """Half a period of a sine."""
     options = _options("cosine", M, dtype, layout, device, requires_grad)
@@ -103,7 +109,13 @@ def kaiser(
 
 
 def bartlett(
-    M: int, *, sym: bool = True, dtype: Any = None, layout: Any = layouts.strided, device: Any = None, requires_grad: bool = False
+    M: int,
+    *,
+    sym: bool = True,
+    dtype: Any = None,
+    layout: Any = layouts.strided,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """A triangle from 0 to 1 and back."""
     options = _options("bartlett", M, dtype, layout, device, requires_grad)
@@ -140,14 +152,30 @@ def general_hamming(
     requires_grad: bool = False,
 ) -> Any:  # fmt: skip
     """alpha - (1 - alpha) cos."""
-    return general_cosine(M, a=[alpha, 1.0 - alpha], sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
+    return general_cosine(
+        M,
+        a=[alpha, 1.0 - alpha],
+        sym=sym,
+        dtype=dtype,
+        layout=layout,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
 def _fixed(name: str, weights: list[float]) -> Callable[..., Any]:
     def window(
-        M: int, *, sym: bool = True, dtype: Any = None, layout: Any = layouts.strided, device: Any = None, requires_grad: bool = False
+        M: int,
+        *,
+        sym: bool = True,
+        dtype: Any = None,
+        layout: Any = layouts.strided,
+        device: Any = None,
+        requires_grad: bool = False,
     ) -> Any:
-        return general_cosine(M, a=weights, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
+        return general_cosine(
+            M, a=weights, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
+        )
 
     window.__name__ = window.__qualname__ = name
     window.__doc__ = f"The {name} window: a sum of cosines with the weights {weights}."

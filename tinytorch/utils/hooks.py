@@ -156,6 +156,12 @@ class BackwardHook:
             self.grad_outputs = given
         noted = self.grad_outputs
         if self.input_tensors_index is None:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs require "
+                "gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook "
+                "for more details.",
+                stacklevel=5,
+            )
             nothing = self._spread([], [], self.n_inputs)
             for hook in self.user_hooks:
                 result = hook(self.module, nothing, self.grad_outputs)

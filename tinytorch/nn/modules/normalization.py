@@ -45,14 +45,9 @@ class CrossMapLRN2d(Module):
         self.k = k
 
     def forward(self, input: Any) -> Any:
-        if input.dim() != 4:
-            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
-        before = int((self.size - 1) / 2 + 1) - 1  # channels of the window below its centre
-        squares = input.pow(2).unsqueeze(1)  # (N, 1, C, H, W)
-        padded = F.pad(squares, (0, 0, 0, 0, before, self.size - 1 - before))
-        sums = F.avg_pool3d(padded, (self.size, 1, 1), stride=1).squeeze(1) * self.size
-        scale = sums * (self.alpha / self.size) + self.k
-        return input * scale.pow(-self.beta)
+        from ._functions import CrossMapLRN2d as Function
+
+        return Function.apply(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
