@@ -15,7 +15,18 @@ from ._core.overrides import has_override as _has_override
 from ._core.size import Size
 from ._core.tensor import TensorBase
 
-__all__ = ["Generator", "Size", "TensorBase", "device", "dtype", "finfo", "iinfo", "layout", "memory_format", "qscheme"]
+__all__ = [
+    "Generator",
+    "Size",
+    "TensorBase",
+    "device",
+    "dtype",
+    "finfo",
+    "iinfo",
+    "layout",
+    "memory_format",
+    "qscheme",
+]
 
 _TensorBase = TensorBase
 _has_cuda = _has_mps = _has_xpu = _has_mkldnn = _has_distributed = False

@@ -26,7 +26,9 @@ _GRADIENT_KINDS = ("float", "complex")
 _NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
 
-def _refuse(function: str, names: tuple[str, ...], args: tuple[Any, ...], keywords: dict[str, Any]) -> NoReturn:
+def _refuse(
+    function: str, names: tuple[str, ...], args: tuple[Any, ...], keywords: dict[str, Any]
+) -> NoReturn:
     """Arguments that do not fit `function(first, *, ...)`: torch's TypeError. `names`: the parameters in order."""
     first = names[0]
     if len(args) > 1:
@@ -57,7 +59,9 @@ def _type(function: str, kind: Any) -> dtype | None:
     if kind is None or isinstance(kind, dtype):
         return kind
     if kind in (float, int, bool, complex):
-        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[kind]
+        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[
+            kind
+        ]
     raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type_name(kind)}")
 
 
@@ -76,12 +80,12 @@ def _put(tensor: Any, place: Any) -> Any:
     if place is None or place.type == "cpu":
         return tensor
     if place.type == "meta":
-        return meta_tensor(tensor._array.shape, tensor._key.dtype, tensor.stride())
+        return meta_tensor(tensor._array.shape, tensor._key._dtype, tensor.stride())
     refuse_transfer(place)
 
 
 def _wanting_gradient(tensor: Any) -> Any:
-    if tensor._key.dtype.category not in _GRADIENT_KINDS:
+    if tensor._key._dtype._category not in _GRADIENT_KINDS:
         raise RuntimeError(_NO_GRADIENT)
     return tensor.requires_grad_()
 
@@ -92,7 +96,12 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 def tensor(
-    *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **rest: Any
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    **rest: Any,
 ) -> Tensor:
     """tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False): a tensor with a copy of `data`.
 
@@ -100,7 +109,16 @@ def tensor(
     elements that are no numbers or do not fit. Source: torch's documentation, torch.tensor.
     """
     if modes.function_modes:
-        return dispatch_function(tensor, args, {**_given(dtype=dtype, device=device), **({'requires_grad': True} if requires_grad else {}), **rest}, "tensor")  # type: ignore[no-any-return]
+        return dispatch_function(
+            tensor,
+            args,
+            {
+                **_given(dtype=dtype, device=device),
+                **({"requires_grad": True} if requires_grad else {}),
+                **rest,
+            },
+            "tensor",
+        )  # type: ignore[no-any-return]
     data = _first("tensor", ("data", "dtype", "device", "requires_grad", "pin_memory"), args, rest)
     kind = dtype if dtype is None else _type("tensor", dtype)
     place = _where("tensor", device)
@@ -117,12 +135,12 @@ def tensor(
             UserWarning,
             stacklevel=2,
         )
-        if data._key.special not in (None, "strided"):
+        if data._key._special not in (None, "strided"):
             moved: Any = data.detach().to(device=place or data.device, dtype=kind, copy=True)  # type: ignore[attr-defined]
             return _wanting_gradient(moved) if requires_grad else moved  # type: ignore[no-any-return]
     result: Any = _put(wrap(tensor_from(data, kind, copy=True)), place)
     if requires_grad:
-        if result._key.dtype.category not in _GRADIENT_KINDS:
+        if result._key._dtype._category not in _GRADIENT_KINDS:
             raise RuntimeError(_NO_GRADIENT)
         result._requires_grad = True
     return _noted(result) if modes.inference else result  # type: ignore[no-any-return]
@@ -154,14 +172,24 @@ _told_gradient: list[bool] = []
 
 
 def asarray(
-    *args: Any, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = None, **rest: Any
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    copy: Any = None,
+    requires_grad: Any = None,
+    **rest: Any,
 ) -> Tensor:
     """asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None): `obj` as a tensor, copied or not as asked.
 
     Raises ValueError where `copy=False` cannot be had. Source: torch's documentation, torch.asarray.
     """
     if modes.function_modes:
-        return dispatch_function(asarray, args, {**_given(dtype=dtype, device=device, copy=copy, requires_grad=requires_grad), **rest}, "asarray")  # type: ignore[no-any-return]
+        return dispatch_function(
+            asarray,
+            args,
+            {**_given(dtype=dtype, device=device, copy=copy, requires_grad=requires_grad), **rest},
+            "asarray",
+        )  # type: ignore[no-any-return]
     obj = _first("asarray", ("obj", "dtype", "device", "copy", "requires_grad"), args, rest)
     kind = _type("asarray", dtype)
     if copy is not None:
@@ -217,7 +245,9 @@ def from_numpy(*args: Any, **keywords: Any) -> Tensor:
     if keywords:
         raise TypeError("torch._VariableFunctionsClass.from_numpy() takes no keyword arguments")
     if len(args) != 1:
-        raise TypeError(f"torch._VariableFunctionsClass.from_numpy() takes exactly one argument ({len(args)} given)")
+        raise TypeError(
+            f"torch._VariableFunctionsClass.from_numpy() takes exactly one argument ({len(args)} given)"
+        )
     return _shared(args[0])
 
 
@@ -232,7 +262,9 @@ def _has_buffer(value: Any) -> bool:
 _told_buffer: list[bool] = []
 
 
-def frombuffer(*args: Any, dtype: Any = None, count: Any = -1, offset: Any = 0, requires_grad: Any = False, **rest: Any) -> Tensor:
+def frombuffer(
+    *args: Any, dtype: Any = None, count: Any = -1, offset: Any = 0, requires_grad: Any = False, **rest: Any
+) -> Tensor:
     """frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False): one dimension over the memory of a buffer object.
 
     Raises ValueError where count and offset do not fit. Source: torch's documentation, torch.frombuffer.
@@ -277,7 +309,7 @@ def frombuffer(*args: Any, dtype: Any = None, count: Any = -1, offset: Any = 0, 
             stacklevel=2,
         )
     octets = np.frombuffer(view.cast("B") if view.ndim != 1 or view.format != "B" else view, np.uint8)
-    result = wrap(anchored(octets[offset : offset + count * size]).view(kind.numpy))
+    result = wrap(anchored(octets[offset : offset + count * size]).view(kind._numpy))
     return _wanting_gradient(result) if _checked("frombuffer", "requires_grad", requires_grad) else result  # type: ignore[no-any-return]
 
 
@@ -286,5 +318,7 @@ def to_dlpack(*args: Any) -> Any:
     if len(args) != 1:
         raise TypeError(f"_to_dlpack() takes 1 positional argument but {len(args)} were given")
     if not isinstance(args[0], Tensor):
-        raise TypeError(f"_to_dlpack(): argument 'data' (position 1) must be Tensor, not {type_name(args[0])}")
+        raise TypeError(
+            f"_to_dlpack(): argument 'data' (position 1) must be Tensor, not {type_name(args[0])}"
+        )
     return _to_dlpack(args[0])

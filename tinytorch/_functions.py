@@ -87,7 +87,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     return _promotion.promote_types(_need_dtype("promote_types", "type1", 1, type1), _need_dtype("promote_types", "type2", 2, type2))
 
 
-_complex = type(0j)  # this module publishes a function of the name
+_complex = complex  # this module publishes a function of the name
 _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, _complex: dtypes.complex128}
 
 

@@ -57,6 +57,7 @@ LAZY: dict[str, str] = {name: module for module, names in _WHERE.items() for nam
 def public_names() -> list[str]:
     """Every public name, those not yet looked up included."""
     from ._core.declare import registry
+    from ._core.front import _NOT_FUNCTIONS
 
-    operators = [name for name, overloads in registry.items() if "module" not in overloads[0].options and overloads[0].has_function]
+    operators = [name for name, overloads in registry.items() if name not in _NOT_FUNCTIONS and "module" not in overloads[0].options and overloads[0].has_function]
     return [*(name for name in operators if not name.startswith("_")), *LAZY, *SUBMODULES]

@@ -109,7 +109,7 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one i
                 return self.write(self.get(known[0]))
             return self._write_name(obj, obj.module, obj.name)
         if isinstance(obj, dtypes.dtype) and self.memo.get(id(obj)) is None:
-            return self._write_name(obj, "torch", obj.name)
+            return self._write_name(obj, "torch", obj._name)
         return super().save(obj, save_persistent_id)
 
     def save_global(self, obj: Any, name: str | None = None) -> None:

@@ -28,7 +28,7 @@ def _over(storage: Any, offset: int, size: Any, stride: Any, kind: dtype) -> Any
         )
     scaled = tuple([step * itemsize for step in strides])
     start = offset * itemsize if 0 not in shape else 0
-    array = np.ndarray(shape, kind.numpy, untyped._root, start, scaled)
+    array = np.ndarray(shape, kind._numpy, untyped._root, start, scaled)
     return make(Tensor, array, key_of(array))
 
 

@@ -47,7 +47,7 @@ def _allowed_names() -> dict[str, Any]:
         "torch.storage.UntypedStorage": serialization.StorageType("UntypedStorage"),
         "torch.UntypedStorage": UntypedStorage,
     }
-    names.update({f"torch.{kind.name}": kind for kind in dtypes.ALL})
+    names.update({f"torch.{kind._name}": kind for kind in dtypes.ALL})
     names.update({f"torch._utils.{name}": getattr(_utils, name) for name in _REBUILDERS})
     names.update({f"torch.{name}": serialization.StorageType(name) for name in _legacy._STORAGES})
     names.update({f"torch.{name}": getattr(_legacy, name) for name in _legacy._TENSORS})

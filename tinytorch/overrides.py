@@ -45,7 +45,9 @@ def has_torch_function_variadic(*args: Any) -> bool:
     return _has_override(args, {})
 
 
-def handle_torch_function(public_api: Callable[..., Any], relevant_args: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+def handle_torch_function(
+    public_api: Callable[..., Any], relevant_args: Iterable[Any], *args: Any, **kwargs: Any
+) -> Any:
     """Ask modes, then `relevant_args`, for the result of `public_api(*args, **kwargs)`. Raises TypeError if nobody answers."""
     name = f"{public_api.__module__}.{public_api.__name__}".removeprefix("torch.")
     return _dispatch(public_api, args, kwargs, name, tuple(relevant_args))
@@ -114,11 +116,7 @@ _NAMESPACES = (
     ("torch.special", "special"),
 )
 
-_IGNORED_NAMES = """tensor as_tensor asarray from_numpy frombuffer from_dlpack zeros ones empty full arange linspace logspace eye rand randn
-    randint randperm range scalar_tensor empty_strided is_tensor is_storage get_default_dtype set_default_dtype set_default_device
-    get_default_device manual_seed seed initial_seed get_rng_state set_rng_state set_printoptions no_grad enable_grad set_grad_enabled
-    is_grad_enabled is_inference_mode_enabled promote_types can_cast save load compile typename get_num_threads set_num_threads
-    broadcast_shapes vmap tril_indices triu_indices bartlett_window blackman_window hamming_window hann_window kaiser_window""".split()
+_IGNORED_NAMES = ["tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "from_dlpack", "zeros", "ones", "empty", "full", "arange", "linspace", "logspace", "eye", "rand", "randn", "randint", "randperm", "range", "scalar_tensor", "empty_strided", "is_tensor", "is_storage", "get_default_dtype", "set_default_dtype", "set_default_device", "get_default_device", "manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "set_printoptions", "no_grad", "enable_grad", "set_grad_enabled", "is_grad_enabled", "is_inference_mode_enabled", "promote_types", "can_cast", "save", "load", "compile", "typename", "get_num_threads", "set_num_threads", "broadcast_shapes", "vmap", "tril_indices", "triu_indices", "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
 def _root() -> Any:
@@ -139,17 +137,27 @@ def _overridable() -> tuple[dict[Any, list[Callable[..., Any]]], dict[Any, str]]
     found: dict[Any, list[Callable[..., Any]]] = {}
     names: dict[Any, str] = {}
     for text, path in _NAMESPACES:
-        namespace = root.Tensor if text == "torch.Tensor" else importlib.import_module(f"{root.__name__}.{path}") if path else root
+        namespace = (
+            root.Tensor
+            if text == "torch.Tensor"
+            else importlib.import_module(f"{root.__name__}.{path}")
+            if path
+            else root
+        )
         listed = []
         for name in dir(namespace):
             if text == "torch" and name in _SUBMODULES:
                 continue
-            if name.startswith("_") and text != "torch.Tensor" or name in ("__class__", "__dict__", "__new__", "__init__", "__torch_function__"):
+            if (
+                (name.startswith("_")
+                and text != "torch.Tensor")
+                or name in ("__class__", "__dict__", "__new__", "__init__", "__torch_function__")
+            ):
                 continue
             value = namespace.__dict__.get(name) if text == "torch.Tensor" else None
             try:
                 value = value if isinstance(value, property) else getattr(namespace, name, None)
-            except ImportError:
+            except (ImportError, NotImplementedError):
                 continue
             if isinstance(value, property):
                 value = value.__get__
@@ -170,7 +178,11 @@ def get_overridable_functions() -> dict[Any, list[Callable[..., Any]]]:
 
 def get_testing_overrides() -> dict[Callable[..., Any], Callable[..., Any]]:
     """For every overridable function one that takes what it takes and returns -1."""
-    return {function: lambda *args, **kwargs: -1 for functions in get_overridable_functions().values() for function in functions}
+    return {
+        function: lambda *args, **kwargs: -1
+        for functions in get_overridable_functions().values()
+        for function in functions
+    }
 
 
 def resolve_name(f: Any) -> str | None:
@@ -181,7 +193,9 @@ def resolve_name(f: Any) -> str | None:
 
 def is_tensor_method_or_property(func: Callable[..., Any]) -> bool:
     """Whether `func`, as given to `__torch_function__`, belongs to Tensor."""
-    return func in set(get_overridable_functions()[_root().Tensor]) or getattr(func, "__name__", "") == "__get__"
+    return (
+        func in set(get_overridable_functions()[_root().Tensor]) or getattr(func, "__name__", "") == "__get__"
+    )
 
 
 class _Reentrant:

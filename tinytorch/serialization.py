@@ -350,7 +350,7 @@ def _assumed_order() -> str:
 
 
 def _swapped(content: bytes, kind: Any) -> bytes:
-    width = kind.itemsize // (2 if kind.category == "complex" else 1)
+    width = kind.itemsize // (2 if kind._category == "complex" else 1)
     return np.frombuffer(content, f"u{width}").byteswap().tobytes()
 
 

@@ -11,7 +11,8 @@ from ._core.device import device as _device_class
 from ._core.dtypes import dtype as _dtype_class
 from ._core.layouts import layout as _layout_class
 from ._core.size import Size
-from ._core.storages import TypedStorage, UntypedStorage
+from ._core.storages import TypedStorage as _TypedStorage
+from ._core.storages import UntypedStorage as _UntypedStorage
 from ._core.tensor import Tensor
 
 __all__ = ["Device", "FileLike", "Number", "Storage"]
@@ -29,4 +30,4 @@ _TensorOrTensors: TypeAlias = Union[Tensor, Sequence[Tensor]]  # noqa: UP007
 Number: TypeAlias = Union[builtins.int, builtins.float, builtins.bool]  # noqa: UP007
 Device: TypeAlias = Union[_device_class, str, builtins.int, None]  # noqa: UP007
 FileLike: TypeAlias = Union[str, os.PathLike[str], Any]  # noqa: UP007
-Storage: TypeAlias = Union[UntypedStorage, TypedStorage]  # noqa: UP007
+Storage: TypeAlias = Union[_UntypedStorage, _TypedStorage]  # noqa: UP007

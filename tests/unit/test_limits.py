@@ -26,7 +26,7 @@ def outcome(function: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("kind", dtypes.ALL, ids=repr)
 def test_every_type(kind: dtypes.dtype) -> None:
-    theirs = getattr(torch, kind.name)
+    theirs = getattr(torch, kind._name)
     for our_class, their_class, names in ((finfo, torch.finfo, FLOAT), (iinfo, torch.iinfo, INT)):
         expected = outcome(lambda c=their_class: repr(c(theirs)))
         assert outcome(lambda c=our_class: repr(c(kind))) == expected
@@ -91,7 +91,7 @@ def test_manners() -> None:
         (finfo, torch.finfo, dtypes.float32),
         (iinfo, torch.iinfo, dtypes.int8),
     ):
-        ours, theirs = our_class(kind), their_class(getattr(torch, kind.name))
+        ours, theirs = our_class(kind), their_class(getattr(torch, kind._name))
         for action in (
             lambda x: repr(type(x)),
             hash,

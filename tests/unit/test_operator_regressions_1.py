@@ -142,7 +142,8 @@ NODES = [
 
 
 @pytest.mark.parametrize(
-    "program", [*NUMBERS, *COMPLEX_NUMBERS, *REFUSED_TYPES, *OUT_TYPES, *ARGUMENTS, *FACTORIES, *INDEXING, *NODES]
+    "program",
+    [*NUMBERS, *COMPLEX_NUMBERS, *REFUSED_TYPES, *OUT_TYPES, *ARGUMENTS, *FACTORIES, *INDEXING, *NODES],
 )
 def test_same_as_torch(program: str) -> None:
     theirs, ours = str(_run(torch, program)), str(_run(tinytorch, program))

@@ -137,12 +137,12 @@ class Task:
         target, number = edge if edge.__class__ is tuple else (edge, 0)
         arity = target._arity
         if arity == 0:
-            shape, element_type = target._array.shape, target._key.dtype
+            shape, element_type = target._array.shape, target._key._dtype
         elif edge is target:
             shape, element_type = target._shape, target._dtype
         else:
             shape, element_type = target._output(number)
-        if cotangent._array.shape != shape or cotangent._key.dtype is not element_type:
+        if cotangent._array.shape != shape or cotangent._key._dtype is not element_type:
             cotangent = conform(cotangent, shape, element_type, source, index)
         buffers = self.buffers
         held = buffers.get(target)
@@ -213,14 +213,14 @@ class Task:
                         if edge._arity:
                             if (
                                 cotangent._array.shape != edge._shape
-                                or cotangent._key.dtype is not edge._dtype
+                                or cotangent._key._dtype is not edge._dtype
                             ):
                                 cotangent = conform(cotangent, edge._shape, edge._dtype, node, 0)
                         elif (
                             cotangent._array.shape != edge._array.shape
-                            or cotangent._key.dtype is not edge._key.dtype
+                            or cotangent._key._dtype is not edge._key._dtype
                         ):
-                            cotangent = conform(cotangent, edge._array.shape, edge._key.dtype, node, 0)
+                            cotangent = conform(cotangent, edge._array.shape, edge._key._dtype, node, 0)
                         if left == 1 and following is None and edge._arity:
                             held = buffers.get(edge)
                             following = edge  # its last contribution: passed on without being stored
@@ -229,7 +229,7 @@ class Task:
                         held = buffers.get(edge)
                         if held is None:
                             buffers[edge] = cotangent
-                        elif edge in summed and held._key is cotangent._key and held._key.special is None:
+                        elif edge in summed and held._key is cotangent._key and held._key._special is None:
                             np.add(held._array, cotangent._array, held._array)
                         else:
                             buffers[edge] = held + cotangent
@@ -399,7 +399,7 @@ def _outputs_of(node: Any, received: Any) -> tuple[Any, ...]:
     while (
         count > 1
         and node._output(count - 1)[1] is not None
-        and node._output(count - 1)[1].category not in ("float", "complex")
+        and node._output(count - 1)[1]._category not in ("float", "complex")
     ):
         count -= 1
     return tuple([received.get(number) for number in range(count)])
@@ -432,7 +432,7 @@ def facts_of(edge: Any) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of what flows along `edge`."""
     target, number = port_of(edge)
     if not target._arity:
-        return target._array.shape, target._key.dtype
+        return target._array.shape, target._key._dtype
     return target._output(number)  # type: ignore[no-any-return]
 
 
@@ -448,10 +448,10 @@ def _check_replacement(before: Any, changed: Any, hook: Any) -> None:
         raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(changed, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
-    if changed._key.dtype is not before._key.dtype:
+    if changed._key._dtype is not before._key._dtype:
         raise RuntimeError(
-            f"hook '{_hook_name(hook)}' has changed the type of value (was torch.{legacy_name(before._key.dtype)}Tensor got "
-            f"torch.{legacy_name(changed._key.dtype)}Tensor)"
+            f"hook '{_hook_name(hook)}' has changed the type of value (was torch.{legacy_name(before._key._dtype)}Tensor got "
+            f"torch.{legacy_name(changed._key._dtype)}Tensor)"
         )
     if changed._array.shape != before._array.shape:
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
@@ -498,7 +498,7 @@ def _check_nan(node: Any, cotangents: Any) -> None:
     if not modes.anomaly_nan:
         return
     for index, cotangent in enumerate(cotangents):
-        if isinstance(cotangent, Tensor) and cotangent._key.dtype.category in ("float", "complex"):
+        if isinstance(cotangent, Tensor) and cotangent._key._dtype._category in ("float", "complex"):
             if np.isnan(cotangent._array).any():
                 raise RuntimeError(f"Function '{node.name()}' returned nan values in its {index}th output.")
 
@@ -516,17 +516,17 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
                 f"Function {name} returned an invalid gradient at index {index} - got {list(own_shape)} but expected shape compatible with {list(shape)}"
             )
         cotangent = primitives["sum_to"](cotangent, shape)
-    if cotangent._key.dtype is not element_type:
-        if cotangent._key.dtype.category == "complex" and element_type.category != "complex":
+    if cotangent._key._dtype is not element_type:
+        if cotangent._key._dtype._category == "complex" and element_type._category != "complex":
             cotangent = primitives["real"](cotangent)
-        if cotangent._key.dtype is not element_type:
+        if cotangent._key._dtype is not element_type:
             cotangent = primitives["cast"](cotangent, element_type)
     return cotangent
 
 
 def contiguous_copy(cotangent: Any) -> Any:
     """`cotangent` without history, in row-major memory of its own."""
-    if cotangent._key.special == "meta":
+    if cotangent._key._special == "meta":
         return make(Tensor, cotangent._array, cotangent._key)
     return wrap(np.array(cotangent._array, order="C", copy=True))
 
@@ -538,7 +538,7 @@ _accumulating = threading.RLock()
 def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
     """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
     held = leaf._grad
-    if cotangent._key.special not in (None, "strided", "meta"):  # under a transformation: no memory of its own to copy or to add to
+    if cotangent._key._special not in (None, "strided", "meta"):  # under a transformation: no memory of its own to copy or to add to
         leaf._grad = cotangent if held is None else held + cotangent
     elif held is None:
         if create and cotangent._requires_grad:
@@ -582,8 +582,8 @@ _UNSHARED_ARRAY = _array_references(wrap(np.zeros(1)))
 def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
     """A copy laid out like the leaf where the leaf is dense, as torch lays gradients out."""
     array = leaf._array
-    if cotangent._key.special == "meta":
-        twin: Tensor = make(Tensor, array if leaf._key.special == "meta" else cotangent._array, cotangent._key)
+    if cotangent._key._special == "meta":
+        twin: Tensor = make(Tensor, array if leaf._key._special == "meta" else cotangent._array, cotangent._key)
         return twin
     if layout.is_dense(array.shape, layout.element_strides(array)):
         out = layout.empty(array.shape, layout.element_strides(array), cotangent._array.dtype)

@@ -46,7 +46,7 @@ class BatchedKey(LevelKey):
     __slots__ = ("dim", "inner")
 
     def __init__(self, inner: Any, dim: int | None, layer: Layer) -> None:
-        super().__init__(inner._key.dtype, "batched")
+        super().__init__(inner._key._dtype, "batched")
         self.layer = layer
         self.inner = inner
         self.dim = dim
@@ -248,7 +248,7 @@ def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
 
 
 def _castable(value: Any, target: Any) -> bool:
-    return value._key.dtype is not target and not (value._key.dtype.is_complex and not target.is_complex)
+    return value._key._dtype is not target and not (value._key._dtype.is_complex and not target.is_complex)
 
 
 def _viewable(inner: Any) -> Any:
@@ -312,13 +312,13 @@ def _empty(operator: Operator, args: tuple[Any, ...], layer: Layer, several: boo
         if dim is None:
             return inner
         array = tensor._array
-        zeros: Any = find("zeros").call(array.shape, dtype=tensor._key.dtype)
+        zeros: Any = find("zeros").call(array.shape, dtype=tensor._key._dtype)
         return zeros
 
     result = call_number(operator, map_tensors(operator, args, example))
     outputs = result if several else (result,)
     made = tuple(
-        [find("zeros").call((0, *output._array.shape), dtype=output._key.dtype) for output in outputs]
+        [find("zeros").call((0, *output._array.shape), dtype=output._key._dtype) for output in outputs]
     )
     return (made, (0,) * len(made)) if several else (made[0], 0)
 

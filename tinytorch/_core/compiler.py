@@ -58,17 +58,17 @@ _GLOBALS: dict[str, Any] = {
     "wrap_view": mutation.wrap_view,
 }
 
-_STORED = frozenset(dtypes.ALL) | frozenset(element.strided for element in dtypes.ALL)
-_STORED_FULL = frozenset(key for key in _STORED if not key.dtype.reduced)
+_STORED = frozenset(dtypes.ALL) | frozenset(element._strided for element in dtypes.ALL)
+_STORED_FULL = frozenset(key for key in _STORED if not key._dtype._reduced)
 
 #: Contiguous element types on which a ufunc computes exactly as torch does, by the operator's dtype rule.
 _UFUNC_KEYS = {
-    "same": frozenset(d for d in dtypes.ARITHMETIC if not d.reduced),
+    "same": frozenset(d for d in dtypes.ARITHMETIC if not d._reduced),
     "float": frozenset((dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)),
-    "bool": frozenset(d for d in dtypes.ARITHMETIC if not d.reduced),
+    "bool": frozenset(d for d in dtypes.ARITHMETIC if not d._reduced),
 }
 
-_REAL_KEYS = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d.category in ("int", "float"))
+_REAL_KEYS = frozenset(d for d in dtypes.ARITHMETIC if not d._reduced and d._category in ("int", "float"))
 
 
 def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
@@ -85,7 +85,7 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
             keys = _UFUNC_KEYS[rule]
             if check is not None and refused is None:
                 keys &= _REAL_KEYS
-    return keys if refused is None else frozenset([key for key in keys if key.category not in refused])
+    return keys if refused is None else frozenset([key for key in keys if key._category not in refused])
 
 
 #: Python numbers as 0-dim tensors, per element type; zeros are never kept, because 0.0 and -0.0 are equal as keys.
@@ -95,7 +95,7 @@ _integer_scalars: dict[dtypes.dtype, dict[Any, Tensor]] = {**_scalars, dtypes.in
 
 def new_scalar(cache: dict[Any, Tensor], key: dtypes.dtype, value: float) -> Tensor:
     """`value` as a 0-dim tensor of type `key`, remembered for the next time."""
-    tensor = wrap(np.array(value, key.numpy))
+    tensor = wrap(np.array(value, key._numpy))
     tensor._creation = "number"
     if value:
         if len(cache) >= 4096:
@@ -258,7 +258,7 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
     for name in plan.saved_values():
         lines.append(f"node.saved_{name} = {name}")
     for name, tensor, fact in plan.saved_facts():
-        value = {"shape": "{0}._array.shape", "dtype": "{0}._key.dtype", "stride": "{0}.stride()", "offset": "{0}.storage_offset()"}[fact]
+        value = {"shape": "{0}._array.shape", "dtype": "{0}._key._dtype", "stride": "{0}.stride()", "offset": "{0}.storage_offset()"}[fact]
         if plan.arguments[tensor].is_list:
             lines.append(f"node.saved_{name} = [None if t is None else {value.format('t')} for t in {tensor}]")
         else:
@@ -284,18 +284,18 @@ def _attach_lines(plan: Plan) -> list[str]:
     """Lines that make the results point at `node`."""
     if plan.many:
         return [
-            "node._outputs = [(t._array.shape, t._key.dtype) for t in results]",
+            "node._outputs = [(t._array.shape, t._key._dtype) for t in results]",
             "for position, t in enumerate(results):",
             "    attach(t, node, position)",
         ]
     if len(plan.outputs) == 1:
         return [f"attach({plan.outputs[0]}, node, None)"]
-    shapes = ", ".join(f"({n}._array.shape, {n}._key.dtype) if {n} is not None else ((0,), None)" for n in plan.outputs)
+    shapes = ", ".join(f"({n}._array.shape, {n}._key._dtype) if {n} is not None else ((0,), None)" for n in plan.outputs)
     lines = [f"node._outputs = [{shapes}]"]
     for position, name in enumerate(plan.outputs):
         if name in plan.operator.options.get("nondifferentiable_outputs", ()):
             continue
-        lines.append(f"if {name} is not None and {name}._key.dtype.category in ('float', 'complex'):")
+        lines.append(f"if {name} is not None and {name}._key._dtype._category in ('float', 'complex'):")
         lines.append(f"    attach({name}, node, {position})")
     return lines
 
@@ -346,7 +346,7 @@ def node_source(plan: Plan) -> str:
             f"{name} = node.saved_{name}",
             f"if {name} is not None:",
             f"    if node.counter_{name}[0] != node.version_{name}:",
-            f"        raise_stale({name}, node.key_{name}.dtype, {edge}, node.counter_{name}[0], node.version_{name})",
+            f"        raise_stale({name}, node.key_{name}._dtype, {edge}, node.counter_{name}[0], node.version_{name})",
             f"    {name} = revive({name}, node.key_{name}, node.counter_{name}, {edge})",
         ]
     if multiple and not plan.many:
@@ -471,7 +471,7 @@ def kernel_arguments(operator: Operator) -> str:
             else:
                 part = f"{n}._array"
         elif argument.kind == "ScalarType":
-            part = f"None if {n} is None else {n}.numpy"
+            part = f"None if {n} is None else {n}._numpy"
         elif n in operator.wrapped_dims:
             if argument.is_list or operator.family == "reduction":
                 part = f"wrap_dims({n}, {rank}._array.ndim)"

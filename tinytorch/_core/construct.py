@@ -57,12 +57,12 @@ def shared_array(array: Any, warn: bool = True) -> np.ndarray:
 def tensor_from(data: Any, kind: dtype | None, copy: bool) -> np.ndarray:
     """The array behind `torch.tensor(data)` (copy) or `torch.as_tensor(data)`."""
     if isinstance(data, Tensor):
-        if data._key.special not in (None, "strided", "meta"):
+        if data._key._special not in (None, "strided", "meta"):
             return data._key.data("tensor")  # type: ignore[no-any-return]
-        if data._key.special == "meta":
+        if data._key._special == "meta":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         array = data._array
-        if kind is not None and data._key.dtype is not kind:
+        if kind is not None and data._key._dtype is not kind:
             return cast_in_order(array, kind)
         return layout.copy(array) if copy else array
     if isinstance(data, np.ndarray):
@@ -85,7 +85,7 @@ def cast_in_order(array: np.ndarray, kind: dtype) -> np.ndarray:
     out = cast_array(array, kind)
     if out.flags.c_contiguous and array.flags.c_contiguous:
         return out
-    ordered = layout.empty(array.shape, layout.preserved_strides(array), kind.numpy)
+    ordered = layout.empty(array.shape, layout.preserved_strides(array), kind._numpy)
     ordered[...] = out
     return ordered
 
@@ -94,29 +94,29 @@ def cast_array(array: np.ndarray, kind: dtype) -> np.ndarray:
     """`array` as elements of `kind`, converted as C++ does: truncating, wrapping, real parts of complex numbers."""
     from .quiet import hush, unhush
 
-    if array.dtype is kind.numpy:
+    if array.dtype is kind._numpy:
         return array
     token = hush()
     try:
-        if array.dtype.kind == "c" and kind.category != "complex":
-            if kind.category == "bool":
+        if array.dtype.kind == "c" and kind._category != "complex":
+            if kind._category == "bool":
                 return array != 0
             array = array.real
-        if kind.category == "bool":
+        if kind._category == "bool":
             return array.astype(np.bool_) if array.dtype.kind != "V" else array.astype(np.float32).astype(np.bool_)
-        if kind.category == "int" and array.dtype.kind not in "biu":
+        if kind._category == "int" and array.dtype.kind not in "biu":
             if array.dtype.kind not in "fc":
                 array = array.astype(np.float32)
-            if kind.itemsize < 4 or kind.name == "uint32":
-                return array.astype(np.int64).astype(kind.numpy)
-            return array.astype(kind.numpy)
-        if array.dtype.kind in "c" or kind.category == "complex":
-            return array.astype(kind.numpy)
+            if kind.itemsize < 4 or kind._name == "uint32":
+                return array.astype(np.int64).astype(kind._numpy)
+            return array.astype(kind._numpy)
+        if array.dtype.kind in "c" or kind._category == "complex":
+            return array.astype(kind._numpy)
         if kind in dtypes.FLOAT8:
             return to_float8(array, kind)
         if array.dtype.kind == "V":
-            return array.astype(np.float32).astype(kind.numpy)
-        return array.astype(kind.numpy)
+            return array.astype(np.float32).astype(kind._numpy)
+        return array.astype(kind._numpy)
     finally:
         unhush(token)
 
@@ -139,13 +139,13 @@ def _memory_of(content: bytes) -> Memory:
 
 def reduced(tensor: Any) -> tuple[Any, ...]:
     """What pickle and copy.copy are told of a tensor: its memory, the window on it, and its attributes."""
-    meta = tensor._key.special == "meta"
+    meta = tensor._key._special == "meta"
     return (
         rebuild_tensor,
         (
             type(tensor),
             None if meta else Memory(storage_of(tensor)._root),
-            tensor._key.dtype,
+            tensor._key._dtype,
             tuple(tensor._array.shape),
             layout.element_strides(tensor._array),
             tensor.storage_offset(),
@@ -185,15 +185,15 @@ def window_on(root: np.ndarray, kind: dtype, shape: tuple[int, ...], strides: tu
     """An array of `kind` over the memory of `root`; strides and offset count elements. Bounds are the caller's concern."""
     size = kind.itemsize
     scaled = tuple([stride * size for stride in strides])
-    if root.dtype is kind.numpy and root.flags.c_contiguous:
+    if root.dtype is kind._numpy and root.flags.c_contiguous:
         if root.shape == shape and root.strides == scaled and not offset:
             return root
         if root.size:
-            return np.ndarray(shape, kind.numpy, root, offset * size, scaled)
+            return np.ndarray(shape, kind._numpy, root, offset * size, scaled)
     if not root.size or 0 in shape:
-        empty = np.empty(0, kind.numpy)
-        return empty.reshape(shape) if 0 in shape else np.ndarray(shape, kind.numpy, bytes_of(root), offset * size, scaled)
-    return np.ndarray(shape, kind.numpy, bytes_of(root), offset * size, scaled)
+        empty = np.empty(0, kind._numpy)
+        return empty.reshape(shape) if 0 in shape else np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
+    return np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
 
 
 def _class_reference(cls: type) -> Any:
@@ -232,8 +232,8 @@ def copy_tensor(tensor: Any, memo: dict[int, Any]) -> Any:
             "and for which that function returns another instance of the same subclass. You should either properly implement new_empty() for "
             "your subclass or override __deepcopy__() if it is intended behavior for new_empty() to return an instance of a different type."
         )
-    kind = tensor._key.dtype
-    if tensor._key.special == "meta":
+    kind = tensor._key._dtype
+    if tensor._key._special == "meta":
         result = make(type(tensor), tensor._array, tensor._key)
     else:
         storage = storage_of(tensor)
@@ -243,7 +243,7 @@ def copy_tensor(tensor: Any, memo: dict[int, Any]) -> Any:
             memo[id(storage)] = copied
             memo.setdefault(id(memo), []).append(storage)
         size = kind.itemsize
-        array = np.ndarray(tensor._array.shape, kind.numpy, copied, tensor.storage_offset() * size, tensor._array.strides)
+        array = np.ndarray(tensor._array.shape, kind._numpy, copied, tensor.storage_offset() * size, tensor._array.strides)
         result = make(type(tensor), array, key_of(array))
     memo[id(tensor)] = result
     result._requires_grad = tensor.requires_grad

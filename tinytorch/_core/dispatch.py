@@ -67,7 +67,7 @@ def slow(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Run `operator` on any tensors. Returns what its compiled call returns."""
     meta = False
     for tensor in tensors_of(operator, args):
-        special = tensor._key.special
+        special = tensor._key._special
         if special is not None and special != "strided":
             if special == "meta":
                 meta = True
@@ -94,8 +94,8 @@ def relaxed(operator: Operator, args: tuple[Any, ...]) -> Any:
             tensor = args[position]
             key = tensor._key
             if element_type is None:
-                element_type = key.dtype
-            if key is not element_type and key is not element_type.strided:
+                element_type = key._dtype
+            if key is not element_type and key is not element_type._strided:
                 return slow(operator, args)
             arrays.append(tensor._array)
         for position in operator.scalar_positions:
@@ -215,7 +215,7 @@ def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtyp
         if argument.kind == "Scalar" or value.__class__ in (int, float, bool, complex):
             operands.append((number_type(value), "wrapped"))
         elif argument.is_tensor:
-            operands.append((value._key.dtype, "dim" if value._array.ndim else "wrapped" if _is_wrapped(value) else "zero_dim"))
+            operands.append((value._key._dtype, "dim" if value._array.ndim else "wrapped" if _is_wrapped(value) else "zero_dim"))
         else:
             continue
         positions.append(position)
@@ -225,7 +225,7 @@ def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtyp
 def apply_rule(rule: Any, common: dtypes.dtype, args: tuple[Any, ...]) -> dtypes.dtype:
     """The computing type of a pointwise call under its operator's rule ("same", "float", "bool" or a function)."""
     if rule == "float":
-        return defaults.dtype if common.category in ("bool", "int") else common
+        return defaults.dtype if common._category in ("bool", "int") else common
     return rule(common, *args) if callable(rule) else common
 
 
@@ -277,7 +277,7 @@ def _wrap_numbers(operator: Operator, args: tuple[Any, ...]) -> tuple[Any, ...]:
 def wrapped_number(value: Any) -> Tensor:
     """A Python number as a 0-dim tensor of its own type (int64, float64, ...)."""
     try:
-        array = np.array(value, number_type(value).numpy)
+        array = np.array(value, number_type(value)._numpy)
     except OverflowError:
         if 0 <= value < 2**64:
             array = np.array(value, np.uint64)
@@ -295,17 +295,17 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         check(common, *args)
     rule = operator.options.get("result", "same")
     common = apply_rule(rule, common, args)
-    working = _FLOAT32 if common.reduced and operator.upcast else common
+    working = _FLOAT32 if common._reduced and operator.upcast else common
     values: list[Any] = list(args)
     arrays: list[np.ndarray] = []
     for position, argument in enumerate(operator.arguments):
         value = values[position]
         if value is None or not argument.is_tensor:
             if argument.kind == "ScalarType" and value is not None:
-                values[position] = value.numpy
+                values[position] = value._numpy
             continue
         array = value._array
-        if position in positions and array.dtype is not working.numpy:
+        if position in positions and array.dtype is not working._numpy:
             array = _cast_operand(value, array, common, working)
         values[position] = array
         arrays.append(value._array)
@@ -317,8 +317,8 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
     else:
         out = np.asarray(operator.kernel(*values))
     wanted = dtypes.bool_ if rule == "bool" else common
-    if (rule != "bool" and working is not common and out.dtype is working.numpy) or (rule == "bool" and out.dtype is not wanted.numpy):
-        out = out.astype(wanted.numpy)
+    if (rule != "bool" and working is not common and out.dtype is working._numpy) or (rule == "bool" and out.dtype is not wanted._numpy):
+        out = out.astype(wanted._numpy)
     if out.shape != shape:
         out = np.broadcast_to(out, shape).copy()
     strides = layout.result_strides(shape, arrays)
@@ -332,24 +332,24 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
 def _cast_operand(value: Any, array: np.ndarray, common: dtypes.dtype, working: dtypes.dtype) -> np.ndarray:
     if value.__class__ is WrappedNumber:
         return number_array(array[()], working)
-    if working is not common and array.dtype is not common.numpy:
-        array = array.astype(common.numpy)
-    if array.dtype.kind == "c" and working.category != "complex":
+    if working is not common and array.dtype is not common._numpy:
+        array = array.astype(common._numpy)
+    if array.dtype.kind == "c" and working._category != "complex":
         array = array.real
-    return array.astype(working.numpy)
+    return array.astype(working._numpy)
 
 
 def number_array(value: Any, element_type: dtypes.dtype) -> np.ndarray:
     """A Python number as a 0-d array. Raises RuntimeError with torch's text if it does not fit."""
-    if element_type.category == "int":
-        limits = np.iinfo(element_type.numpy)
+    if element_type._category == "int":
+        limits = np.iinfo(element_type._numpy)
         if not limits.min <= int(value) <= limits.max:
             c_name = {1: "int8_t", 2: "int16_t", 4: "int32_t", 8: "int64_t"}[element_type.itemsize]
             name = c_name if element_type.is_signed else "u" + c_name
             if not (not element_type.is_signed and value < 0):
                 raise RuntimeError(f"value cannot be converted to type {name} without overflow")
-            return np.array(int(value) % (1 << (8 * element_type.itemsize)), element_type.numpy)
-    return np.array(value, element_type.numpy)
+            return np.array(int(value) % (1 << (8 * element_type.itemsize)), element_type._numpy)
+    return np.array(value, element_type._numpy)
 
 
 # Other families -----------------------------------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def _kernel_arguments(operator: Operator, args: tuple[Any, ...], upcast: bool) -
                     rank = value._array.ndim
                 values.append(_array(value, upcast))
         elif argument.kind == "ScalarType":
-            values.append(value.numpy)
+            values.append(value._numpy)
         elif argument.name in operator.wrapped_dims:
             several = argument.is_list or (operator.family == "reduction" and not argument.kind == "int")
             values.append(wrap_dims(value, rank) if several else wrap_dim(value, rank))
@@ -382,13 +382,13 @@ def _kernel_arguments(operator: Operator, args: tuple[Any, ...], upcast: bool) -
 
 def _array(tensor: Any, upcast: bool) -> np.ndarray:
     array: np.ndarray = tensor._array
-    return array.astype(np.float32) if upcast and tensor._key.dtype.reduced else array
+    return array.astype(np.float32) if upcast and tensor._key._dtype._reduced else array
 
 
 def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
     reduced = None
     if operator.upcast:
-        reduced = next((t._key.dtype for t in tensors_of(operator, args) if t._key.dtype.reduced), None)
+        reduced = next((t._key._dtype for t in tensors_of(operator, args) if t._key._dtype._reduced), None)
     out = operator.kernel(*_kernel_arguments(operator, args, reduced is not None))
     if operator.row_major:
         out = layout.row_major(out)
@@ -399,7 +399,7 @@ def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
         return out
 
     def back(array: Any) -> Any:
-        return array.astype(reduced.numpy) if getattr(array, "dtype", None) == np.float32 else array
+        return array.astype(reduced._numpy) if getattr(array, "dtype", None) == np.float32 else array
 
     return tuple(back(array) for array in out) if isinstance(out, tuple | list) else back(out)
 
@@ -419,9 +419,9 @@ def _run_view(operator: Operator, args: tuple[Any, ...]) -> Any:
     out = operator.kernel(*_kernel_arguments(operator, args, False))
     many = isinstance(out, tuple | list)
     results = tuple([wrap_view(self, array, "multi" if many else None) for array in (out if many else [out])])
-    if self._key.special == "meta":
+    if self._key._special == "meta":
         for result in results:
-            result._key = result._key.dtype.meta
+            result._key = result._key._dtype._meta
     if many:
         _record(operator, (results,), args)
         return results
@@ -437,8 +437,8 @@ def meta_tensor(shape: tuple[int, ...], element_type: dtypes.dtype, strides: tup
     if strides is None:
         strides = layout.contiguous_strides(shape)
     scaled = tuple([stride * element_type.itemsize for stride in strides])
-    array = np.lib.stride_tricks.as_strided(element_type.zero, shape, scaled)
-    tensor: Tensor = make(Tensor, array, element_type.meta)
+    array = np.lib.stride_tricks.as_strided(element_type._zero, shape, scaled)
+    tensor: Tensor = make(Tensor, array, element_type._meta)
     return tensor
 
 
@@ -462,17 +462,17 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     if modes.layers and draws(operator):
         transforms["guard_inplace"](operator, args)
     for tensor in tensors_of(operator, args):
-        special = tensor._key.special
+        special = tensor._key._special
         if special not in (None, "strided", "meta"):
             return transforms[special + "_inplace"](operator, args)
-    if self._key.special != "meta" and any(t._key.special == "meta" for t in tensors_of(operator, args)):
+    if self._key._special != "meta" and any(t._key._special == "meta" for t in tensors_of(operator, args)):
         if operator.name == "copy":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         raise RuntimeError("Tensor on device meta is not on the expected device cpu!")
     mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
     if "inplace_check" in operator.options:
         operator.options["inplace_check"](*args)
-    if self._key.special == "strided" and not operator.options.get("overlaps"):
+    if self._key._special == "strided" and not operator.options.get("overlaps"):
         check_overlap(self._array)
     if operator.family == "pointwise" or operator.options.get("separate"):
         for tensor in tensors_of(operator, args[1:], 1):
@@ -481,7 +481,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     if operator.family == "pointwise":
         args = _wrap_numbers(operator, args)
         _check_promotion(operator, self, args)
-    if self._key.special == "meta":
+    if self._key._special == "meta":
         shape = _run_meta(operator, args)._array.shape if operator.family != "update" else self._array.shape
         _check_target_shape(self, shape)
         out = None
@@ -551,14 +551,14 @@ def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
     key = getattr(self, "_key", None)
     if key is None or self._extra is not None or 0 in self._array.strides:
         return False
-    element_type = key.dtype
+    element_type = key._dtype
     if element_type not in operator.compiled.fast_keys:
         return False
     arrays = []
     for position in operator.tensor_positions:
         tensor = args[position]
         key = getattr(tensor, "_key", None)
-        if key is not element_type and key is not element_type.strided:
+        if key is not element_type and key is not element_type._strided:
             return False
         if modes.grad and wants(tensor):
             return False
@@ -588,7 +588,7 @@ def inplace_composite(operator: Operator, *args: Any, **kwargs: Any) -> Any:
     if rule is not None:
         return rule(*args, **kwargs)
     result = operator.kernel(*args, **kwargs)
-    check_result_cast(result._key.dtype, args[0]._key.dtype)
+    check_result_cast(result._key._dtype, args[0]._key._dtype)
     return find("copy").inplace(args[0], result)
 
 
@@ -598,7 +598,7 @@ def _check_promotion(operator: Operator, self: Any, args: tuple[Any, ...]) -> No
     if rule == "bool":
         return
     common = apply_rule(rule, common, args)
-    check_result_cast(common, self._key.dtype)
+    check_result_cast(common, self._key._dtype)
 
 
 def legacy_name(element_type: dtypes.dtype) -> str:
@@ -648,7 +648,7 @@ def stale(node: Any, tensor: Any, version: Any) -> None:
     if isinstance(tensor, list):
         tensor, version = next((t, v) for t, v in zip(tensor, version, strict=True) if t is not None and t._counter is not None and t._counter[0] != v)
     tensor._current()
-    raise_stale(tensor._array, tensor._key.dtype, tensor._edge, tensor._counter[0], version)
+    raise_stale(tensor._array, tensor._key._dtype, tensor._edge, tensor._counter[0], version)
 
 
 def operation_name(function: Any) -> str:
@@ -684,7 +684,7 @@ def revive(array: np.ndarray, key: Any, counter: list[int], edge: Any) -> Tensor
     tensor._counter = counter
     tensor._base = None
     tensor._extra = None
-    inexact = key.dtype.category in ("float", "complex")
+    inexact = key._dtype._category in ("float", "complex")
     tensor._requires_grad = inexact
     tensor._edge = edge if inexact else None
     return tensor
@@ -709,7 +709,7 @@ def zeros_for(node: Any, position: int) -> Tensor | None:
     shape, element_type = node._output(position)
     if element_type is None:  # an output that was not there
         return None
-    return wrap(np.zeros(shape, element_type.numpy))
+    return wrap(np.zeros(shape, element_type._numpy))
 
 
 def missing_formula(operator: Operator, name: str) -> None:

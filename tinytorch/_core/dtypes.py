@@ -18,59 +18,55 @@ Category = Literal["bool", "int", "float", "complex"]
 class Key:
     """How a tensor that is not plain is to be treated: its dtype and what is special about it."""
 
-    __slots__ = ("_dtype", "special")
+    __slots__ = ("_dtype", "_special")
 
     def __init__(self, dtype: dtype, special: str) -> None:
         self._dtype = dtype
-        self.special = special
-
-    @property
-    def dtype(self) -> dtype:
-        return self._dtype
+        self._special = special
 
     def __repr__(self) -> str:
-        return f"Key({self._dtype!r}, {self.special})"
+        return f"Key({self._dtype!r}, {self._special})"
 
 
 class dtype:
     """torch.dtype: one object per element type, compared by identity.
 
-    numpy: the NumPy dtype of its arrays. category: "bool", "int", "float" or "complex". strided, meta: the keys of tensors
+    _numpy: the NumPy dtype of its arrays. category: "bool", "int", "float" or "complex". strided, meta: the keys of tensors
     of this type that are not contiguous, or hold no data. Source: torch's documentation, "Tensor Attributes".
     """
 
     __module__ = "torch"
     __slots__ = (
-        "alias",
-        "category",
-        "dtype",
+        "_alias",
+        "_category",
+        "_dtype",
         "is_complex",
         "is_floating_point",
         "is_signed",
         "itemsize",
-        "meta",
-        "name",
-        "numpy",
-        "reduced",
-        "special",
-        "strided",
-        "zero",
+        "_meta",
+        "_name",
+        "_numpy",
+        "_reduced",
+        "_special",
+        "_strided",
+        "_zero",
     )
 
-    alias: str
-    category: Category
-    dtype: Any  # itself: a key answers for its dtype, and a plain tensor's key is the dtype
+    _alias: str
+    _category: Category
+    _dtype: Any  # itself: a key answers for its dtype, and a plain tensor's key is the dtype
     is_complex: bool
     is_floating_point: bool
     is_signed: bool
     itemsize: int
-    meta: Key
-    name: str
-    numpy: np.dtype[Any]
-    reduced: bool
-    special: None
-    strided: Key
-    zero: np.ndarray
+    _meta: Key
+    _name: str
+    _numpy: np.dtype[Any]
+    _reduced: bool
+    _special: None
+    _strided: Key
+    _zero: np.ndarray
 
     def __new__(cls, *args: object, **kwargs: object) -> Any:
         raise TypeError("cannot create 'torch.dtype' instances")
@@ -79,10 +75,10 @@ class dtype:
         raise TypeError("type 'torch.dtype' is not an acceptable base type")
 
     def __repr__(self) -> str:
-        return f"torch.{self.name}"
+        return f"torch.{self._name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (dtype_by_name, (self.name,))
+        return (dtype_by_name, (self._name,))
 
     def __copy__(self) -> Any:
         return self
@@ -105,24 +101,24 @@ _BY_NUMBER: dict[int, dtype] = {}
 
 def _make(name: str, numpy: Any, category: Category, alias: str = "") -> dtype:
     self: dtype = object.__new__(dtype)
-    self.name = name
-    self.alias = alias
-    self.numpy = np.dtype(numpy)
-    self.itemsize = self.numpy.itemsize
-    self.category = category
+    self._name = name
+    self._alias = alias
+    self._numpy = np.dtype(numpy)
+    self.itemsize = self._numpy.itemsize
+    self._category = category
     self.is_floating_point = category == "float"
     self.is_complex = category == "complex"
-    self.is_signed = category in ("float", "complex") or self.numpy.kind == "i"
-    self.reduced = category == "float" and self.itemsize < 4
-    self.dtype = self
-    self.special = None
-    self.strided = Key(self, "strided")
-    self.meta = Key(self, "meta")
-    self.zero = np.zeros((), self.numpy)
+    self.is_signed = category in ("float", "complex") or self._numpy.kind == "i"
+    self._reduced = category == "float" and self.itemsize < 4
+    self._dtype = self
+    self._special = None
+    self._strided = Key(self, "strided")
+    self._meta = Key(self, "meta")
+    self._zero = np.zeros((), self._numpy)
     BY_NAME[name] = self
     if alias:
         BY_NAME[alias] = self
-    _BY_NUMBER[self.numpy.num] = self
+    _BY_NUMBER[self._numpy.num] = self
     return self
 
 
@@ -152,7 +148,7 @@ for _other in ("b", "h", "i", "l", "q", "B", "H", "I", "L", "Q"):
     _numpy = np.dtype(_other)
     if _numpy.num not in _BY_NUMBER:
         for _known in list(_BY_NUMBER.values()):
-            if _known.category == "int" and _known.numpy == _numpy:
+            if _known._category == "int" and _known._numpy == _numpy:
                 _BY_NUMBER[_numpy.num] = _known
 
 FLOAT8: frozenset[dtype] = frozenset(

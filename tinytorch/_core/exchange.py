@@ -59,12 +59,12 @@ def capsule_of(tensor: Any, stream: Any, max_version: Any, dl_device: Any, copy:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if stream is not None and type(stream) is not int:
         raise TypeError("stream must be ``int`` or ``none``")
-    if tensor._key.special == "meta":
+    if tensor._key._special == "meta":
         raise BufferError("Cannot pack tensors on meta")
     if stream is not None and stream != -1:
         raise AssertionError("stream should be None on cpu.")
-    if tensor._key.dtype is dtypes.bfloat16 or tensor._key.dtype in dtypes.FLOAT8:
-        raise BufferError(f"DLPack export of {tensor._key.dtype} is not implemented")
+    if tensor._key._dtype is dtypes.bfloat16 or tensor._key._dtype in dtypes.FLOAT8:
+        raise BufferError(f"DLPack export of {tensor._key._dtype} is not implemented")
     options: dict[str, Any] = {}
     if max_version is not None:
         options["max_version"] = max_version

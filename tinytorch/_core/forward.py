@@ -46,7 +46,7 @@ class DualKey(LevelKey):
     __slots__ = ("primal", "tangent")
 
     def __init__(self, primal: Any, tangent: Any, layer: Layer) -> None:
-        super().__init__(primal._key.dtype, "dual")
+        super().__init__(primal._key._dtype, "dual")
         self.layer = layer
         self.primal = primal
         self.tangent = tangent
@@ -132,7 +132,7 @@ def unsupported(operator: Operator) -> NotImplementedError:
 
 
 def _differentiable(value: Any) -> bool:
-    return isinstance(value, Tensor) and value._key.dtype.category in ("float", "complex")
+    return isinstance(value, Tensor) and value._key._dtype._category in ("float", "complex")
 
 
 def _values(
@@ -147,7 +147,7 @@ def _values(
             continue
         facts: dict[str, Callable[[Any], Any]] = {
             "shape": lambda t: t._array.shape,
-            "dtype": lambda t: t._key.dtype,
+            "dtype": lambda t: t._key._dtype,
             "stride": lambda t: t.stride(),
             "offset": lambda t: t.storage_offset(),
         }
@@ -168,11 +168,11 @@ def _call(formula: Any, values: dict[str, Any]) -> Any:
 def _fit(value: Any, result: Any) -> Any:
     """A tangent with the result's shape and dtype."""
     shape = result._array.shape
-    if value._key.dtype is not result._key.dtype:
-        if value._key.dtype.category == "complex" and result._key.dtype.category != "complex":
+    if value._key._dtype is not result._key._dtype:
+        if value._key._dtype._category == "complex" and result._key._dtype._category != "complex":
             value = backward.primitives["real"](value)
-        if value._key.dtype is not result._key.dtype:
-            value = backward.primitives["cast"](value, result._key.dtype)
+        if value._key._dtype is not result._key._dtype:
+            value = backward.primitives["cast"](value, result._key._dtype)
     if value._array.shape != shape:
         value = find("expand").call(value, shape)
     return value
@@ -235,7 +235,7 @@ def _transposed(
             for cotangent, push, primal in pairs if pulled is not None else ():
                 if cotangent is None or push is None:
                     continue
-                cotangent = backward.conform(cotangent, primal._array.shape, primal._key.dtype, None, 0)
+                cotangent = backward.conform(cotangent, primal._array.shape, primal._key._dtype, None, 0)
                 edge = backward.edge_of(cotangent)
                 if edge is not None:
                     roots.append((edge, push))
@@ -281,7 +281,7 @@ def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any]
         return list(pushed) if isinstance(pushed, tuple | list) else [pushed]
     primals = number_tensors(primals, operator)
     if operator.family == "pointwise" and not any(
-        isinstance(p, Tensor) and p._key.dtype.is_complex for p in (*primals, *outputs)
+        isinstance(p, Tensor) and p._key._dtype.is_complex for p in (*primals, *outputs)
     ):
         return [_pointwise(operator, primals, tangents, result)]
     if not operator.formulas:

@@ -310,8 +310,17 @@ def front_of(name: str, mode: str) -> Front | None:
     return found
 
 
+#: Operators that torch keeps to itself as methods, or as functions: they exist in place, below, or in another namespace only.
+_NOT_METHODS = frozenset(
+    """combinations copy fill huber_loss_backward nonzero_numpy rsub smooth_l1_loss_backward view_as_complex view_as_real zero""".split()
+)
+_NOT_FUNCTIONS = frozenset("expand huber_loss_backward smooth_l1_loss_backward threshold_backward unfold view".split())
+
+
 def function_of(name: str, module: str = "") -> Callable[..., Any] | None:
     """`torch.<name>` (or `torch.<module>.<name>`), compiled now; None if no such operator is declared."""
+    if name in _NOT_FUNCTIONS and not module:
+        return None
     declared = f"{module}_{name}" if module in ("linalg", "special", "fft") else name
     operators = registry.get(declared)
     if operators:
@@ -341,7 +350,7 @@ def _provide(name: str) -> Any:
     front = None
     if name.endswith("_") and not name.endswith("__"):
         front = front_of(name[:-1], _INPLACE)
-    if front is None:
+    if front is None and name not in _NOT_METHODS:
         front = front_of(name, _METHOD)
     if front is None:
         return None
@@ -352,7 +361,7 @@ def _provide(name: str) -> Any:
 def _methods() -> list[str]:
     names = []
     for name, operators in registry.items():
-        if any(operator.has_method for operator in operators):
+        if name not in _NOT_METHODS and any(operator.has_method for operator in operators):
             names.append(name)
         if any(operator.has_inplace_method for operator in operators):
             names.append(name + "_")

@@ -43,7 +43,7 @@ def legacy_tensor(
                 f"legacy constructor expects device type: {place} but device type: {wanted.type} was passed"
             )
     if not args and not options:
-        return _of_memory(np.empty(0, kind.numpy), place)
+        return _of_memory(np.empty(0, kind._numpy), place)
     if args and not options:
         given = args[0]
         if (
@@ -69,8 +69,8 @@ def legacy_tensor(
 
 def _legacy_content(given: Any, kind: dtype, any_type: bool, place: str) -> Any:
     if isinstance(given, Tensor):
-        if not any_type and given._key.dtype is not kind:
-            raise TypeError(f"expected {_options_text(kind)} (got {_options_text(given._key.dtype)})")
+        if not any_type and given._key._dtype is not kind:
+            raise TypeError(f"expected {_options_text(kind)} (got {_options_text(given._key._dtype)})")
         from .declare import find
 
         return find("alias").call(given)
@@ -99,7 +99,7 @@ def new_tensor(tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     if not args and "data" not in options:
         raise TypeError('new_tensor() missing 1 required positional arguments: "data"')
     data = args[0] if args else options.pop("data")
-    kind = options.pop("dtype", None) or tensor._key.dtype
+    kind = options.pop("dtype", None) or tensor._key._dtype
     device = options.pop("device", None)
     requires_grad = options.pop("requires_grad", False)
     if options:
@@ -122,7 +122,7 @@ def new_tensor(tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
         kind = legacy_dtype(kind)
     result: Any = _of_memory(tensor_from(data, kind, copy=True), place.type)
     if requires_grad:
-        if kind.category not in ("float", "complex"):
+        if kind._category not in ("float", "complex"):
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         result._requires_grad = True
     return result
@@ -131,9 +131,9 @@ def new_tensor(tensor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 def over_storage(storage: UntypedStorage, kind: dtype) -> Tensor:
     """All of a storage as a one-dimensional tensor of type `kind`, sharing its memory."""
     root = storage._root
-    if root.dtype is kind.numpy and root.flags.c_contiguous:
+    if root.dtype is kind._numpy and root.flags.c_contiguous:
         return wrap(root.reshape(-1))
-    return wrap(storage._bytes[: storage.nbytes() // kind.itemsize * kind.itemsize].view(kind.numpy))
+    return wrap(storage._bytes[: storage.nbytes() // kind.itemsize * kind.itemsize].view(kind._numpy))
 
 
 def _whole(value: Any) -> bool:
@@ -151,7 +151,7 @@ def _uninitialised(sizes: Any, kind: dtype) -> np.ndarray:
     negative = next((size for size in shape if size < 0), None)
     if negative is not None:
         raise RuntimeError(f"Trying to create tensor with negative dimension {negative}: {shape}")
-    return np.empty(shape, kind.numpy)
+    return np.empty(shape, kind._numpy)
 
 
 def _of_memory(array: np.ndarray, place: str) -> Tensor:
@@ -165,7 +165,7 @@ def _of_memory(array: np.ndarray, place: str) -> Tensor:
 def _options_text(kind: dtype) -> str:
     from .sampling import NATIVE_NAMES
 
-    name = NATIVE_NAMES.get(kind.name, kind.name)
+    name = NATIVE_NAMES.get(kind._name, kind._name)
     return (
         f"TensorOptions(dtype={name}, device=cpu, layout=Strided, requires_grad=false (default), pinned_memory=false (default), "
         "memory_format=(nullopt))"

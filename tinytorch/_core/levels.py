@@ -396,10 +396,10 @@ def blank(like: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor
     if isinstance(key, LevelKey):
         return key.blank(shape, strides)
     if layout.is_dense(shape, strides):
-        array = layout.empty(shape, strides, key.dtype.numpy)
+        array = layout.empty(shape, strides, key._dtype._numpy)
         array[...] = 0
     else:
-        array = np.zeros(shape, key.dtype.numpy)
+        array = np.zeros(shape, key._dtype._numpy)
     tensor: Tensor = make(Tensor, array, key_of(array))
     return tensor
 

@@ -16,7 +16,7 @@ from .tensor import wrap
 
 #: Operators whose results have a shape that only the elements know.
 _DATA_DEPENDENT = frozenset(
-    """nonzero masked_select unique_dim _unique _unique2 unique_consecutive equal allclose _local_scalar_dense bincount""".split()
+    ["nonzero", "masked_select", "unique_dim", "_unique", "_unique2", "unique_consecutive", "equal", "allclose", "_local_scalar_dense", "bincount"]
 )
 
 #: Operators that copy, keeping the order of dimensions.
@@ -35,7 +35,7 @@ def check_places(operator: Operator, args: tuple[Any, ...]) -> None:
         return
     expected = ""
     for tensor in dispatch.tensors_of(operator, args):
-        place = "meta" if tensor._key.special == "meta" else "cpu"
+        place = "meta" if tensor._key._special == "meta" else "cpu"
         if not tensor._array.ndim and place == "cpu":
             continue
         if expected and place != expected:
@@ -54,7 +54,7 @@ def run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
         element_type = dtypes.bool_ if rule == "bool" else common
         return dispatch.meta_tensor(shape, element_type, layout.result_strides(shape, arrays))
     masked = operator.name == "index" and any(
-        item is not None and item._key.dtype.name in ("bool", "uint8") for item in args[1]
+        item is not None and item._key._dtype._name in ("bool", "uint8") for item in args[1]
     )
     if operator.name in _DATA_DEPENDENT or masked:
         raise NotImplementedError(
@@ -71,7 +71,9 @@ def run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
         if found is not None:
             return found
         if largest > _TOO_MANY:
-            raise NotImplementedError(f"aten::{operator.qualified} on meta tensors of {largest} elements is not implemented")
+            raise NotImplementedError(
+                f"aten::{operator.qualified} on meta tensors of {largest} elements is not implemented"
+            )
     return _hollow(dispatch.compute(operator, _solid(operator, args, {})))
 
 
@@ -81,18 +83,24 @@ def _solid(operator: Operator, args: tuple[Any, ...], stand_ins: dict[int, int])
     def solid(tensor: Any) -> Any:
         if tensor is None or tensor.__class__ in (int, float, bool, complex):
             return tensor
-        if tensor._key.special != "meta" and not stand_ins:
+        if tensor._key._special != "meta" and not stand_ins:
             return tensor
         shape = tuple([stand_ins.get(size, size) for size in tensor._array.shape])
         strides = layout.element_strides(tensor._array)
-        order = layout.result_order(shape, [strides]) if len(shape) > 1 and 0 not in strides else list(range(len(shape)))
-        array = layout.empty(shape, layout._strides_in_order(shape, order), tensor._key.dtype.numpy)
+        order = (
+            layout.result_order(shape, [strides])
+            if len(shape) > 1 and 0 not in strides
+            else list(range(len(shape)))
+        )
+        array = layout.empty(shape, layout._strides_in_order(shape, order), tensor._key._dtype._numpy)
         array[...] = 0
         return wrap(array)
 
     return tuple(
         [
-            ([solid(item) for item in value] if argument.is_list else solid(value)) if argument.is_tensor and value is not None else value
+            ([solid(item) for item in value] if argument.is_list else solid(value))
+            if argument.is_tensor and value is not None
+            else value
             for argument, value in zip(operator.arguments, args, strict=True)
         ]
     )
@@ -112,7 +120,12 @@ def _copy(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 
 def _large_sizes(operator: Operator, args: tuple[Any, ...]) -> list[int]:
-    sizes = {size for tensor in dispatch.tensors_of(operator, args) for size in tensor._array.shape if size > _LARGE_SIZE}
+    sizes = {
+        size
+        for tensor in dispatch.tensors_of(operator, args)
+        for size in tensor._array.shape
+        if size > _LARGE_SIZE
+    }
     return sorted(sizes)[: len(_STAND_INS[0])] if len(sizes) <= len(_STAND_INS[0]) else []
 
 
@@ -125,7 +138,12 @@ def _guess(operator: Operator, args: tuple[Any, ...], sizes: list[int]) -> Any:
             out = dispatch.compute(operator, _solid(operator, args, stand_ins))
         except (RuntimeError, IndexError, ValueError):
             return None
-        trials.append((out if isinstance(out, tuple | list) else (out,), {small: size for size, small in stand_ins.items()}))
+        trials.append(
+            (
+                out if isinstance(out, tuple | list) else (out,),
+                {small: size for size, small in stand_ins.items()},
+            )
+        )
     (first, back), (second, back_again) = trials
     results = []
     for one, other in zip(first, second, strict=True):
@@ -141,7 +159,9 @@ def _guess(operator: Operator, args: tuple[Any, ...], sizes: list[int]) -> Any:
             else:
                 return None
         one = np.asarray(one)
-        results.append(dispatch.meta_tensor(tuple(shape), dtypes.from_numpy(one.dtype), _strides_like(one, tuple(shape))))
+        results.append(
+            dispatch.meta_tensor(tuple(shape), dtypes.from_numpy(one.dtype), _strides_like(one, tuple(shape)))
+        )
     return tuple(results) if isinstance(out, tuple | list) else results[0]
 
 
@@ -160,6 +180,8 @@ def _hollow(out: Any) -> Any:
         if not isinstance(array, np.ndarray | np.generic):
             return array
         array = np.asarray(array)
-        return dispatch.meta_tensor(array.shape, dtypes.from_numpy(array.dtype), layout.element_strides(array))
+        return dispatch.meta_tensor(
+            array.shape, dtypes.from_numpy(array.dtype), layout.element_strides(array)
+        )
 
     return tuple(hollow(array) for array in out) if isinstance(out, tuple | list) else hollow(out)

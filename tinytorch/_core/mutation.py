@@ -27,7 +27,7 @@ def wrap_view(base: Any, array: np.ndarray, creation: str | None) -> Tensor:
     element_type = dtypes._BY_NUMBER[array.dtype.num]
     result: Tensor = object.__new__(Tensor)
     result._array = array
-    result._key = element_type if array.flags.c_contiguous else element_type.strided
+    result._key = element_type if array.flags.c_contiguous else element_type._strided
     result._requires_grad = VIEW
     result._edge = None
     result._grad = None
@@ -157,8 +157,8 @@ class AsStridedBackward0(Node):
     __slots__ = ("base_dtype", "base_shape", "base_strides", "offset", "strides")
 
     def __init__(self, base: Any, view: Any) -> None:
-        super().__init__((base._edge or base,), view._array.shape, view._key.dtype)
-        self.base_dtype = base._key.dtype
+        super().__init__((base._edge or base,), view._array.shape, view._key._dtype)
+        self.base_dtype = base._key._dtype
         self.base_shape = base._array.shape
         self.base_strides = layout.element_strides(base._array)
         self.strides = layout.element_strides(view._array)
@@ -171,13 +171,13 @@ class AsStridedBackward0(Node):
         whole = strided_zeros(self.base_shape, self.base_strides, self.base_dtype, grad)
         if _overlapping(self._shape, self.strides):
             return (self._summed(whole, grad),)
-        window = window_of(whole, grad._key.dtype, self._shape, self.strides, self.offset)
+        window = window_of(whole, grad._key._dtype, self._shape, self.strides, self.offset)
         find("copy").inplace(window, grad)
         return (whole,)
 
     def _summed(self, whole: Any, grad: Any) -> Any:
         """The cotangent where the window shows elements several times: each sighting contributes."""
-        if grad._key.dtype is not whole._key.dtype or not layout.is_dense(self.base_shape, self.base_strides):
+        if grad._key._dtype is not whole._key._dtype or not layout.is_dense(self.base_shape, self.base_strides):
             raise NotImplementedError(
                 "derivative of an overlapping view of a tensor with gaps or another element type, written in place"
             )
@@ -204,11 +204,11 @@ def window_of(
     whole: Any, element_type: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
 ) -> Any:
     """A strided window on `whole`; it may see complex numbers as pairs of real ones, or pairs as complex numbers."""
-    own = whole._key.dtype
+    own = whole._key._dtype
     as_strided = find("as_strided").call
-    if own.category == "complex" and element_type.category != "complex":
+    if own._category == "complex" and element_type._category != "complex":
         return as_strided(find("view_as_real").call(whole), shape, strides, offset)
-    if own.category != "complex" and element_type.category == "complex":
+    if own._category != "complex" and element_type._category == "complex":
         doubled = tuple([2 * step for step in strides])
         return find("view_as_complex").call(as_strided(whole, (*shape, 2), (*doubled, 1), 2 * offset))
     return as_strided(whole, shape, strides, offset)
@@ -216,13 +216,13 @@ def window_of(
 
 def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], element_type: Any, like: Any) -> Tensor:
     """Zeros with the geometry of a base tensor, dense or not; `like` gives, under a transformation, the level."""
-    if like._key.special not in (None, "strided", "meta"):
+    if like._key._special not in (None, "strided", "meta"):
         return dispatch.transforms["blank"](like, shape, strides)  # type: ignore[call-arg, no-any-return]
     if layout.is_dense(shape, strides):
-        array = layout.empty(shape, strides, element_type.numpy)
+        array = layout.empty(shape, strides, element_type._numpy)
         array[...] = 0
     else:
-        array = np.zeros(shape, element_type.numpy)
+        array = np.zeros(shape, element_type._numpy)
     tensor: Tensor = make(Tensor, array, key_of(array))
     return tensor
 
@@ -237,11 +237,11 @@ class CopySlices(Node):
 
     def __init__(self, base: Any, view: Any, inner: Node) -> None:
         before = (base._edge or base) if base._requires_grad else None
-        super().__init__((before, *inner._edges[1:]), base._array.shape, base._key.dtype)
+        super().__init__((before, *inner._edges[1:]), base._array.shape, base._key._dtype)
         self.base_shape = base._array.shape
         self.base_strides = layout.element_strides(base._array)
         self.view_shape = view._array.shape
-        self.view_dtype = view._key.dtype
+        self.view_dtype = view._key._dtype
         self.view_strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
         self.inner = inner
@@ -251,7 +251,7 @@ class CopySlices(Node):
         (grad,) = cotangents
         if grad is None:
             return (None,) * len(self._edges)
-        whole = strided_zeros(self.base_shape, self.base_strides, grad._key.dtype, grad)
+        whole = strided_zeros(self.base_shape, self.base_strides, grad._key._dtype, grad)
         find("copy").inplace(whole, grad)
         window = window_of(whole, self.view_dtype, self.view_shape, self.view_strides, self.offset)
         inner = self._inner_cotangents(find("clone").call(window))
@@ -440,7 +440,7 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
     """See backward.conform."""
     from .backward import conform as undo
 
-    if cotangent._array.shape == shape and cotangent._key.dtype is element_type:
+    if cotangent._array.shape == shape and cotangent._key._dtype is element_type:
         return cotangent
     return undo(cotangent, shape, element_type, source, index)
 
@@ -535,7 +535,7 @@ def unimplemented(operator: Operator, results: tuple[Any, ...], inputs: list[Any
     """Give `results` a history that cannot be followed."""
     edges = tuple((t._edge or t) if t is not None and t.requires_grad else None for t in inputs)
     for result in results:
-        if result is not None and result._key.dtype.category in ("float", "complex"):
-            node = NotImplementedNode(edges, result._array.shape, result._key.dtype)
+        if result is not None and result._key._dtype._category in ("float", "complex"):
+            node = NotImplementedNode(edges, result._array.shape, result._key._dtype)
             node._operator = operator.name
             attach(result, node, None)

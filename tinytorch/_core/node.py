@@ -173,7 +173,7 @@ class AccumulateGrad(Node):
     __slots__ = ("variable",)
 
     def __init__(self, leaf: Any) -> None:
-        super().__init__((), tuple(leaf._array.shape), leaf._key.dtype)
+        super().__init__((), tuple(leaf._array.shape), leaf._key._dtype)
         self.variable = leaf
 
     def _rarities(self) -> NodeExtra:

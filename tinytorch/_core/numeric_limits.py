@@ -90,7 +90,7 @@ class _Limits:
     @property
     def dtype(self) -> str:
         """The name of the type described, such as "float32"."""
-        return self._type.name
+        return self._type._name
 
 
 @sealed
@@ -167,9 +167,9 @@ class iinfo(_Limits):
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Self:
         kind = _requested_type("iinfo", arguments, keywords)
-        if kind.category == "bool":
+        if kind._category == "bool":
             raise TypeError("torch.bool is not supported by torch.iinfo")
-        if kind.category != "int":
+        if kind._category != "int":
             raise TypeError(
                 "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'"
             )
@@ -180,12 +180,12 @@ class iinfo(_Limits):
     @property
     def min(self) -> int:
         """The smallest number."""
-        return int(np.iinfo(self._type.numpy).min)
+        return int(np.iinfo(self._type._numpy).min)
 
     @property
     def max(self) -> int:
         """The largest number."""
-        return int(np.iinfo(self._type.numpy).max)
+        return int(np.iinfo(self._type._numpy).max)
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

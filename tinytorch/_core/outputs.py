@@ -28,7 +28,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     if check is not None:  # what is asked before anything is computed, or drawn
         check(targets, args)
     for tensor in (*dispatch.tensors_of(operator, tuple(args)), *targets):
-        if tensor._key.special not in (None, "strided", "meta"):
+        if tensor._key._special not in (None, "strided", "meta"):
             raise tensor._key.refuse_out(operator)
     if modes.grad:
         if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(t.requires_grad for t in targets):
@@ -49,7 +49,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         modes.grad = before
     produced = list(results) if several else [results]
     for result, target in zip(produced, targets, strict=True):
-        _check_type(operator, args, result._key.dtype, target._key.dtype)
+        _check_type(operator, args, result._key._dtype, target._key._dtype)
     for result, target in zip(produced, targets, strict=True):
         store(result, target, quiet=bool(operator.options.get("quiet_out")))
     return named(operator, tuple(targets), "_out") if several else out
@@ -80,8 +80,8 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
         text.format(
             result=dispatch.legacy_name(result),
             target=dispatch.legacy_name(target),
-            result_c=NATIVE_NAMES.get(result.name, result.name),
-            target_c=NATIVE_NAMES.get(target.name, target.name),
+            result_c=NATIVE_NAMES.get(result._name, result._name),
+            target_c=NATIVE_NAMES.get(target._name, target._name),
         )
     )
 
@@ -102,7 +102,7 @@ def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> No
 
 def deliver(operator: Operator, result: Tensor, out: Any) -> Any:
     """Store the result of a Python form of `operator` in `out`; returns `out`. Types are checked as `run_out` does."""
-    _check_type(operator, [], result._key.dtype, out._key.dtype)
+    _check_type(operator, [], result._key._dtype, out._key._dtype)
     store(result, out)
     return out
 
@@ -121,6 +121,6 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
             )
         strides = layout.element_strides(result._array) if not target._array.size else layout.contiguous_strides(result._array.shape)
         set_array(target, window(target._array, result._array.shape, strides))
-    if target._key.special != "meta":
+    if target._key._special != "meta":
         np.copyto(target._array, result._array, casting="unsafe")
     bump(target)

@@ -38,10 +38,18 @@ def _native(argument: Argument, shown: str) -> str:
 
 
 def _narrower(one: str, other: str) -> bool:
-    pairs = (("Scalar", "Tensor"), ("Scalar?", "Tensor?"), ("int", "Tensor"), ("SymInt", "Tensor"), ("SymInt[]", "int[]"))
+    pairs = (
+        ("Scalar", "Tensor"),
+        ("Scalar?", "Tensor?"),
+        ("int", "Tensor"),
+        ("SymInt", "Tensor"),
+        ("SymInt[]", "int[]"),
+    )
     if (one, other) in pairs:
         return True
-    return (one == "int[]" and other in ("int", "int?")) or (one == "Tensor[]" and "[]" in other and other != "Tensor[]")
+    return (one == "int[]" and other in ("int", "int?")) or (
+        one == "Tensor[]" and "[]" in other and other != "Tensor[]"
+    )
 
 
 def _behind(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -192,8 +192,7 @@ _never_wrapped: set[Any] = set()
 
 #: Members that subclasses and modes never hear of.
 _SILENT = frozenset(
-    """__new__ __init__ __init_subclass__ __getattr__ __dir__ __dict__ __weakref__ __module__ __doc__ __slots__ __annotations__
-    __array_priority__ __torch_function__ __torch_dispatch__ __class__ __sizeof__ __iter__ as_subclass""".split()
+    ["__new__", "__init__", "__init_subclass__", "__getattr__", "__dir__", "__dict__", "__weakref__", "__module__", "__doc__", "__slots__", "__annotations__", "__array_priority__", "__torch_function__", "__torch_dispatch__", "__class__", "__sizeof__", "__iter__", "as_subclass"]
 )
 
 
@@ -223,14 +222,18 @@ def interpose_members() -> None:
     for name in ("__getitem__", "__setitem__", "__eq__", "__ne__"):
         type.__setattr__(Tensor, name, _wrapped_method(name, vars(Tensor)[name]))
     for name, member in list(vars(Tensor).items()):
-        if isinstance(member, property) and not name.startswith("_") and not hasattr(member.fget, "_interposed"):
+        if name.startswith("_") or name in _SILENT:
+            continue
+        if isinstance(member, property) and not hasattr(member.fget, "_interposed"):
             type.__setattr__(Tensor, name, _wrapped_property(name, member))
+        elif isinstance(member, types_module.FunctionType) and not hasattr(member, "front") and not hasattr(member, "__wrapped__"):
+            type.__setattr__(Tensor, name, _wrapped_method(name, member))
 
 
 def _wrapped_method(name: str, method: Any) -> Any:
     @functools.wraps(method)
     def public(*args: Any, **kwargs: Any) -> Any:
-        if args and args[0].__class__ in PLAIN and len(args) == 1 or not has_override(args, kwargs):
+        if (args and args[0].__class__ in PLAIN and len(args) == 1) or not has_override(args, kwargs):
             return method(*args, **kwargs)
         try:
             return dispatch_function(public, args, kwargs, f"Tensor.{name}")

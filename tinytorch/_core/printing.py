@@ -120,7 +120,7 @@ def array_text(array: Array, indent: int) -> str:
     elif kind in "biu":
         column = _plain_column(shown.reshape(-1))
     else:
-        exponents_only = shown.dtype == float8_e8m0fnu.numpy
+        exponents_only = shown.dtype == float8_e8m0fnu._numpy
         with np.errstate(invalid="ignore"):
             shown = shown.astype(np.float64)
         column = _float_column(shown.reshape(-1), exponents_only)

@@ -34,7 +34,7 @@ SCALAR_TYPE_NAMES: dict[dtype, str] = {
     dtypes.float64: "Double",
     dtypes.complex64: "ComplexFloat",
     dtypes.complex128: "ComplexDouble",
-    **{kind: kind.name.capitalize() for kind in dtypes.FLOAT8},
+    **{kind: kind._name.capitalize() for kind in dtypes.FLOAT8},
 }
 
 _WIDE_UNSIGNED = frozenset((dtypes.uint16, dtypes.uint32, dtypes.uint64))
@@ -47,19 +47,19 @@ def _promote(a: dtype, b: dtype) -> dtype | None:
         return a
     if a in dtypes.FLOAT8 or b in dtypes.FLOAT8:
         return None
-    if _RANK[a.category] < _RANK[b.category]:
+    if _RANK[a._category] < _RANK[b._category]:
         a, b = b, a
     if a in _WIDE_UNSIGNED or b in _WIDE_UNSIGNED:
-        return a if a.category == "float" else None
-    if a.category == "complex":
+        return a if a._category == "float" else None
+    if a._category == "complex":
         wide = a is dtypes.complex128 or b in (dtypes.float64, dtypes.complex128)
         return dtypes.complex128 if wide else dtypes.complex64
-    if a.category != b.category:
+    if a._category != b._category:
         return a
     if a.itemsize != b.itemsize:
         return a if a.itemsize > b.itemsize else b
     # Only two pairs of equal width are left: neither member holds the other's values, so a third type does.
-    return dtypes.float32 if a.category == "float" else dtypes.int16
+    return dtypes.float32 if a._category == "float" else dtypes.int16
 
 
 PROMOTION: dict[dtype, dict[dtype, dtype]] = {
@@ -89,10 +89,10 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     """
     if type(from_) is not dtype or type(to) is not dtype:
         from_, to = _as_dtypes("can_cast", from_=from_, to=to)
-    if to.category == "bool":
-        return from_.category == "bool"
+    if to._category == "bool":
+        return from_._category == "bool"
     # Narrowing within a category is allowed, and bool counts as an int; only leaving for a lower category is not.
-    return _RANK[from_.category] <= _RANK[to.category]
+    return _RANK[from_._category] <= _RANK[to._category]
 
 
 def _as_dtypes(function: str, **arguments: Any) -> list[dtype]:
@@ -120,7 +120,7 @@ def _no_promotion(a: dtype, b: dtype) -> RuntimeError:
 class _ComplexHalf:
     """torch's complex32, which can arise on the way to a result but is not an element type here."""
 
-    category = "complex"
+    _category = "complex"
 
 
 _COMPLEX_HALF = _ComplexHalf()
@@ -157,9 +157,9 @@ def _result_type(operands: Iterable[tuple[dtype, Standing]], default: dtype) -> 
     for kind, standing in operands:
         current: _Intermediate = kind
         if standing == "wrapped":
-            if kind.category == "complex":
+            if kind._category == "complex":
                 current = _to_complex(default)
-            elif kind.category == "float":
+            elif kind._category == "float":
                 current = default
         groups[standing] = _join(groups[standing], current)
     result = _combine(groups["dim"], _combine(groups["zero_dim"], groups["wrapped"]))
@@ -173,14 +173,14 @@ def _result_type(operands: Iterable[tuple[dtype, Standing]], default: dtype) -> 
 def _combine(higher: _Intermediate | None, lower: _Intermediate | None) -> _Intermediate | None:
     if higher is None or lower is None:
         return higher or lower
-    if higher.category == "complex":
+    if higher._category == "complex":
         return higher
-    if higher.category == "float":
-        return _to_complex(cast(dtype, higher)) if lower.category == "complex" else higher
-    if lower.category == "complex":
+    if higher._category == "float":
+        return _to_complex(cast(dtype, higher)) if lower._category == "complex" else higher
+    if lower._category == "complex":
         # Not by the table, which has no uint16, uint32 or uint64 beside a complex type.
         return lower
-    if higher is dtypes.bool_ or lower.category == "float":
+    if higher is dtypes.bool_ or lower._category == "float":
         return _join(higher, lower)
     return higher
 

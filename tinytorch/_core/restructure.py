@@ -17,17 +17,17 @@ def restructure(operator: Operator, args: tuple[Any, ...]) -> Any:
     """The in-place form of a view operator: `args[0]` itself becomes the view. Nothing changes if the view is impossible."""
     self = args[0]
     mutation.check_writable(self)
-    if self._key.special not in (None, "strided", "meta"):
+    if self._key._special not in (None, "strided", "meta"):
         result = operator.call(*args)  # under a transformation
         self._array, self._key, self._edge = result._array, result._key, result._edge
         mutation.bump(self)
         return self
     array = operator.kernel(*dispatch._kernel_arguments(operator, args, False))
     before = mutation.stand_in(self, False) if modes.grad else None
-    meta = self._key.special == "meta"
+    meta = self._key._special == "meta"
     set_array(self, array)
     if meta:
-        self._key = self._key.dtype.meta
+        self._key = self._key._dtype._meta
     mutation.bump(self)
     if self._base is not None and before is not None:
         self._origin = self._counter[0]  # without recording the history is derived anew, with this geometry
@@ -56,8 +56,8 @@ def resize(self: Any, size: tuple[int, ...], strides: tuple[int, ...] | None = N
         return self
     strides = layout.contiguous_strides(size) if strides is None else strides
     itemsize = array.itemsize
-    if self._key.special == "meta":
-        self._array = np.lib.stride_tricks.as_strided(self._key.dtype.zero, size, tuple([s * itemsize for s in strides]))
+    if self._key._special == "meta":
+        self._array = np.lib.stride_tricks.as_strided(self._key._dtype._zero, size, tuple([s * itemsize for s in strides]))
         return self
     set_array(self, window(array, size, strides))
     return self
@@ -88,9 +88,9 @@ def set_source(self: Any, source: Any = None, storage_offset: int = 0, size: Any
     if source is None:
         set_array(self, np.empty(0, self._array.dtype))
     elif isinstance(source, Tensor):
-        if source._key.dtype is not self._key.dtype:
+        if source._key._dtype is not self._key._dtype:
             raise RuntimeError(
-                f"Could not set tensor of type {source._key.dtype.name} to a tensor of type {self._key.dtype.name}"
+                f"Could not set tensor of type {source._key._dtype._name} to a tensor of type {self._key._dtype._name}"
             )
         array = source._array
         if size is not None:
@@ -100,7 +100,7 @@ def set_source(self: Any, source: Any = None, storage_offset: int = 0, size: Any
         set_array(self, array)
     else:
         storage: UntypedStorage = getattr(source, "_untyped_storage", source)
-        kind = self._key.dtype.numpy
+        kind = self._key._dtype._numpy
         length = storage.nbytes() // kind.itemsize
         shape = (length,) if size is None else tuple(size)
         strides = layout.contiguous_strides(shape) if stride is None else tuple(stride)

@@ -157,7 +157,7 @@ def saved_result(node: Any, name: str, position: int | None) -> Tensor:
     edge = node if position is None else (node, position)
     version = getattr(node, "version_" + name)
     if counter[-1] != version:
-        raise_stale(array, key.dtype, edge, counter[-1], version)
+        raise_stale(array, key._dtype, edge, counter[-1], version)
     return revive(array, key, counter, edge)
 
 
@@ -313,7 +313,7 @@ def raise_stale_output(array: Any, key: Any, edge: Any, counter: list[int], vers
     """A saved output of a custom function was overwritten: raises torch's RuntimeError."""
     from .dispatch import raise_stale
 
-    raise_stale(array, key.dtype, edge, counter[-1], version)
+    raise_stale(array, key._dtype, edge, counter[-1], version)
 
 
 def show_saved(cls: type) -> None:

@@ -90,12 +90,12 @@ class Parameter:
         if kind in ("Scalar", "float"):
             if isinstance(value, complex) and kind == "float" and not isinstance(value, float):
                 return False
-            if isinstance(value, Tensor) and kind == "Scalar" and value._key.special not in (None, "strided", "meta"):
+            if isinstance(value, Tensor) and kind == "Scalar" and value._key._special not in (None, "strided", "meta"):
                 return False  # under a transformation it is more than a number
             return _is_number(value) or (isinstance(value, Tensor) and not value._array.ndim and not value.requires_grad)
         if kind == "int":
             return _is_integer(value) or (
-                isinstance(value, Tensor) and not value._array.ndim and value._key.dtype.category == "int" and not value.requires_grad
+                isinstance(value, Tensor) and not value._array.ndim and value._key._dtype._category == "int" and not value.requires_grad
             )
         if kind == "bool":
             return isinstance(value, bool | np.bool_)
@@ -126,7 +126,7 @@ class Parameter:
                 return True
             first = value[0]
             if self.kind == "int":
-                return _is_integer(first) or (isinstance(first, Tensor) and first._key.dtype.category == "int")
+                return _is_integer(first) or (isinstance(first, Tensor) and first._key._dtype._category == "int")
             if self.kind in ("float", "Scalar"):
                 return _is_number(first)
             if self.kind == "bool":
@@ -443,7 +443,7 @@ def wrong_type(function: str, name: str, position: int, expected: str, value: An
     """A hand-written method's argument of another type: its integer value if it has one and `as_int`, else torch's TypeError."""
     if as_int and _is_integer(value):
         return int(value)
-    if as_int and isinstance(value, Tensor) and value._array.size == 1 and value._key.dtype.category == "int":
+    if as_int and isinstance(value, Tensor) and value._array.size == 1 and value._key._dtype._category == "int":
         return int(value.item())
     raise TypeError(f"{function}(): argument '{name}' (position {position}) must be {expected}, not {type_name(value)}")
 

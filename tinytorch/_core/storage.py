@@ -77,7 +77,7 @@ def root_of(array: np.ndarray) -> np.ndarray:
 def offset_of(tensor: Any) -> int:
     """Elements from the start of the tensor's storage to its first element."""
     array = tensor._array
-    if tensor._key.special == "meta":
+    if tensor._key._special == "meta":
         base = tensor._base
         return 0 if base is None else _distance(array, base._array)
     root = root_of(array)
@@ -94,12 +94,12 @@ def _distance(array: np.ndarray, root: np.ndarray) -> int:
 
 def storage_of(tensor: Any) -> UntypedStorage:
     """The storage of `tensor`: one object per memory while anybody holds it."""
-    if tensor._key.special == "batched":
+    if tensor._key._special == "batched":
         raise NotImplementedError("Cannot access storage of BatchedTensorImpl")
     root = root_of(tensor._array)
     found = held.get(id(root))
     if found is None or found._root is not root:
-        found = UntypedStorage._over(root, tensor._key.special == "meta")
+        found = UntypedStorage._over(root, tensor._key._special == "meta")
         held[id(root)] = found
     return found
 

@@ -31,7 +31,8 @@ _CONVERSIONS = {
 }
 #: Names of the legacy storage types by element type.
 LEGACY_NAMES = {
-    kind: "".join(word.title() for word in name.split("_")).replace("Bfloat", "BFloat") + "Storage" for name, kind in _CONVERSIONS.items()
+    kind: "".join(word.title() for word in name.split("_")).replace("Bfloat", "BFloat") + "Storage"
+    for name, kind in _CONVERSIONS.items()
 }
 
 
@@ -41,7 +42,7 @@ class _StorageBase:
     __module__ = "torch.storage"
     __slots__ = ()
 
-    is_cuda = is_hpu = is_sparse = is_sparse_csr = False
+    is_cuda = is_hpu = is_sparse = False
     filename: None = None
 
     def is_shared(self) -> bool:
@@ -67,11 +68,11 @@ class _StorageBase:
         raise RuntimeError("Cannot access accelerator device when none is available.")
 
 
-
 class UntypedStorage(_StorageBase):
     """torch.UntypedStorage: a run of bytes shared by every tensor over it."""
 
     __module__ = "torch.storage"
+    is_sparse_csr = False
 
     def __init__(self, *args: Any, device: Any = "cpu") -> None:
         """UntypedStorage(), UntypedStorage(size), UntypedStorage(sequence of bytes). Raises RuntimeError for other items."""
@@ -104,7 +105,13 @@ class UntypedStorage(_StorageBase):
 
     @classmethod
     def from_buffer(
-        cls, buffer: Any, byte_order: str | None = None, count: int = -1, offset: int = 0, *, dtype: dtypes.dtype
+        cls,
+        buffer: Any,
+        byte_order: str | None = None,
+        count: int = -1,
+        offset: int = 0,
+        *,
+        dtype: dtypes.dtype,
     ) -> UntypedStorage:
         """A storage with a copy of a buffer's bytes, whose elements of `dtype` are in the given byte order ("little", "big", "native")."""
         size = dtype.itemsize
@@ -171,7 +178,9 @@ class UntypedStorage(_StorageBase):
     def copy_(self, source: Any, non_blocking: Any = None) -> UntypedStorage:
         """Overwrite these bytes with those of another storage of the same size. Raises RuntimeError for other sizes."""
         if source.nbytes() != self.nbytes():
-            raise RuntimeError(f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes")
+            raise RuntimeError(
+                f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes"
+            )
         self._bytes[...] = source.untyped()._bytes
         return self
 
@@ -205,7 +214,9 @@ class UntypedStorage(_StorageBase):
     def resize_(self, size: int) -> UntypedStorage:
         """Keep the size. Raises NotImplementedError for another one: tensors hold arrays, whose memory cannot change under them."""
         if size != self.nbytes():
-            raise NotImplementedError(f"UntypedStorage.resize_ from {self.nbytes()} to {size} bytes is not implemented")
+            raise NotImplementedError(
+                f"UntypedStorage.resize_ from {self.nbytes()} to {size} bytes is not implemented"
+            )
         return self
 
     def byteswap(self, dtype: dtypes.dtype) -> None:
@@ -271,7 +282,14 @@ class TypedStorage(_StorageBase):
 
     __module__ = "torch.storage"
 
-    def __init__(self, *args: Any, wrap_storage: Any = None, dtype: Any = None, device: Any = None, _internal: bool = False) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        wrap_storage: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        _internal: bool = False,
+    ) -> None:
         """TypedStorage(size or sequence, dtype=...), or around an untyped storage. dtype: by default the default element type."""
         self.dtype: dtypes.dtype = dtype if dtype is not None else dtypes.defaults.dtype
         if wrap_storage is not None:
@@ -281,7 +299,9 @@ class TypedStorage(_StorageBase):
         if len(args) > 1:
             raise RuntimeError(f"TypedStorage takes at most 1 positional argument, got {len(args)}")
         if not args or isinstance(args[0], int):
-            self._untyped_storage = UntypedStorage((args[0] if args else 0) * self.dtype.itemsize, device=device or "cpu")
+            self._untyped_storage = UntypedStorage(
+                (args[0] if args else 0) * self.dtype.itemsize, device=device or "cpu"
+            )
         else:
             from .tensor_data import read_data
 
@@ -296,7 +316,7 @@ class TypedStorage(_StorageBase):
         return self._untyped_storage
 
     def _elements(self) -> np.ndarray:
-        return self._untyped_storage._bytes.view(self.dtype.numpy)
+        return self._untyped_storage._bytes.view(self.dtype._numpy)
 
     def _new(self, elements: np.ndarray, kind: dtypes.dtype) -> TypedStorage:
         return TypedStorage(wrap_storage=UntypedStorage._over(elements, False), dtype=kind)
@@ -323,7 +343,11 @@ class TypedStorage(_StorageBase):
 
     def tolist(self) -> list[Any]:
         elements = self._elements()
-        listed: list[Any] = (elements.astype(np.float32) if self.dtype.is_floating_point and elements.dtype.kind != "f" else elements).tolist()
+        listed: list[Any] = (
+            elements.astype(np.float32)
+            if self.dtype.is_floating_point and elements.dtype.kind != "f"
+            else elements
+        ).tolist()
         return listed
 
     def __iter__(self) -> Any:
@@ -353,7 +377,9 @@ class TypedStorage(_StorageBase):
         from .construct import cast_array
 
         if source.size() != self.size():
-            raise RuntimeError(f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes")
+            raise RuntimeError(
+                f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes"
+            )
         self._elements()[...] = cast_array(source._elements(), self.dtype)
         return self
 
@@ -385,14 +411,22 @@ class TypedStorage(_StorageBase):
         raise NotImplementedError("TypedStorage.type with a storage type")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TypedStorage) and self.dtype is other.dtype and self._untyped_storage == other._untyped_storage
+        return (
+            isinstance(other, TypedStorage)
+            and self.dtype is other.dtype
+            and self._untyped_storage == other._untyped_storage
+        )
 
     def __hash__(self) -> int:
         return hash(self._untyped_storage)
 
     def __repr__(self) -> str:
         end = f"[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {self.size()}]"
-        return f"...\n{end}" if self._untyped_storage._meta else " " + "\n ".join(str(item) for item in self.tolist()) + f"\n{end}"
+        return (
+            f"...\n{end}"
+            if self._untyped_storage._meta
+            else " " + "\n ".join(str(item) for item in self.tolist()) + f"\n{end}"
+        )
 
 
 def _conversion(name: str, kind: dtypes.dtype) -> None:
@@ -401,10 +435,12 @@ def _conversion(name: str, kind: dtypes.dtype) -> None:
 
         warn_removal()
         elements = self._elements() if isinstance(self, TypedStorage) else self._bytes
-        return TypedStorage(wrap_storage=UntypedStorage._over(cast_array(elements, kind).copy(), False), dtype=kind)
+        return TypedStorage(
+            wrap_storage=UntypedStorage._over(cast_array(elements, kind).copy(), False), dtype=kind
+        )
 
     convert.__name__ = name
-    convert.__doc__ = f"A copy with elements of type {kind.name}."
+    convert.__doc__ = f"A copy with elements of type {kind._name}."
     setattr(_StorageBase, name, convert)
 
 

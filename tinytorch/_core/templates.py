@@ -37,14 +37,14 @@ def record_source(plan: Plan) -> str:
     if single and operator.schema.returns[0].kind != "Tensor":
         return "\n".join([*lines, "    pass"])
     if single:
-        body += [f"if {plan.outputs[0]}._key.dtype.category not in ('float', 'complex'):", "    return"]
+        body += [f"if {plan.outputs[0]}._key._dtype._category not in ('float', 'complex'):", "    return"]
     if not plan.active:
         results = "results" if plan.many else f"({_outputs(plan)},)"
         inputs = ", ".join(f"*{a.name}" if a.is_list else a.name for a in plan.tensors)
         body.append(f"unimplemented(operator, {results}, [{inputs}])")
     else:
         first = "results[0]" if plan.many else plan.outputs[0]
-        body += record_lines(plan, f"{first}._array.shape", f"{first}._key.dtype")
+        body += record_lines(plan, f"{first}._array.shape", f"{first}._key._dtype")
         body += _attach_lines(plan)
     return "\n".join(lines) + "\n" + _indent(body, 1)
 
@@ -171,7 +171,7 @@ def _general(plan: Plan) -> str:
     else:
         body.append(f"    out = kernel({arguments})")
         if operator.row_major and plan.tensors:
-            body += [f"    if {plan.tensors[0].name}._key.special is not None:", "        out = row_major(out)"]
+            body += [f"    if {plan.tensors[0].name}._key._special is not None:", "        out = row_major(out)"]
     body += ["finally:", "    unhush(token)"]
     returns = operator.schema.returns
     if plan.many:

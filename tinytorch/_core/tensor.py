@@ -90,7 +90,7 @@ subclass_listener: list[Any] = []
 def key_of(array: np.ndarray) -> dtype | Key:
     """The key of a CPU tensor whose elements are `array`."""
     element_type = dtypes.from_numpy(array.dtype)
-    return element_type if array.flags.c_contiguous else element_type.strided
+    return element_type if array.flags.c_contiguous else element_type._strided
 
 
 def make(cls: type, array: np.ndarray, key: dtype | Key) -> Any:
@@ -126,7 +126,7 @@ def extra_of(tensor: Any) -> Extra:
 def set_array(tensor: Any, array: np.ndarray) -> None:
     """Give `tensor` other elements; its class, history and identity stay."""
     tensor._array = array
-    tensor._key = key_of(array) if tensor._key.special != "meta" else dtypes.from_numpy(array.dtype).meta
+    tensor._key = key_of(array) if tensor._key._special != "meta" else dtypes.from_numpy(array.dtype)._meta
 
 
 from .tensor_autograd import AutogradMembers  # noqa: E402  (mixins need the helpers above)
@@ -157,7 +157,7 @@ def wrap(array: np.ndarray) -> Tensor:
     element_type = dtypes._BY_NUMBER[array.dtype.num]
     tensor: Tensor = object.__new__(Tensor)
     tensor._array = array
-    tensor._key = element_type if array.flags.c_contiguous else element_type.strided
+    tensor._key = element_type if array.flags.c_contiguous else element_type._strided
     tensor._requires_grad = False
     tensor._edge = None
     tensor._grad = None

@@ -58,7 +58,7 @@ class AutogradMembers:
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
                 "that doesn't require differentiation use var_no_grad = var.detach()."
             )
-        if value and self._key.dtype.category not in ("float", "complex"):
+        if value and self._key._dtype._category not in ("float", "complex"):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if value and self._extra is not None and self._extra.inference and not modes.inference:
             raise RuntimeError(
@@ -141,11 +141,11 @@ class AutogradMembers:
             )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
-        if value._key.dtype is not self._key.dtype:
-            given = value._key.dtype
+        if value._key._dtype is not self._key._dtype:
+            given = value._key._dtype
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{given.alias or given.name}' to a tensor with grad_dtype "
-                f"'{legacy_name(self._key.dtype)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
+                f"attempting to assign a gradient with dtype '{given._alias or given._name}' to a tensor with grad_dtype "
+                f"'{legacy_name(self._key._dtype)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
                 "You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
                 "caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match."
             )
@@ -159,7 +159,7 @@ class AutogradMembers:
     def data(self) -> Any:
         from .tensor import Tensor, make
 
-        if self._key.special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta"):
             return self._key.detached()
         return make(type(self) if type(self)._keeps_class else Tensor, self._array, self._key)
 
@@ -170,9 +170,9 @@ class AutogradMembers:
         if not isinstance(value, AutogradMembers):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if (
-            value._key.dtype is not self._key.dtype
+            value._key._dtype is not self._key._dtype
             and self.requires_grad
-            and value._key.dtype.category not in ("float", "complex")
+            and value._key._dtype._category not in ("float", "complex")
         ):
             raise RuntimeError(
                 "data set to a tensor that requires gradients must be floating point or complex dtype"
@@ -254,7 +254,7 @@ class AutogradMembers:
         """The same elements without history; shares memory and version counter."""
         from .tensor import Tensor, counter_of, extra_of, make
 
-        if self._key.special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta"):
             return self._key.detached()
         result = make(type(self) if type(self)._keeps_class else Tensor, self._array, self._key)
         result._counter = counter_of(self)

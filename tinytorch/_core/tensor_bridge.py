@@ -32,7 +32,7 @@ class BridgeMembers:
         """The legacy constructor with this tensor's dtype: sizes give uninitialised memory, a sequence its elements."""
         from .legacy import legacy_tensor
 
-        return legacy_tensor(args, kwargs, self._key.dtype, place=self.device.type)  # type: ignore[attr-defined]
+        return legacy_tensor(args, kwargs, self._key._dtype, place=self.device.type)  # type: ignore[attr-defined]
 
     def new_tensor(self, *args: Any, **kwargs: Any) -> Any:
         """new_tensor(data, *, dtype=None, device=None, requires_grad=False): a copy of `data` with this tensor's dtype and device."""
@@ -45,7 +45,7 @@ class BridgeMembers:
 
         Raises RuntimeError if the tensor requires grad, TypeError for types NumPy lacks.
         """
-        special = self._key.special
+        special = self._key._special
         if special is not None and special != "strided":
             if special != "meta":
                 return self._key.data("numpy")  # type: ignore[no-any-return]
@@ -55,10 +55,10 @@ class BridgeMembers:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if special == "meta":
             raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
-        if self._key.dtype in _UNSUPPORTED:
+        if self._key._dtype in _UNSUPPORTED:
             from .dispatch import legacy_name
 
-            raise TypeError(f"Got unsupported ScalarType {legacy_name(self._key.dtype)}")
+            raise TypeError(f"Got unsupported ScalarType {legacy_name(self._key._dtype)}")
         shared: np.ndarray = self._array.view()
         return shared
 
@@ -85,7 +85,7 @@ class BridgeMembers:
         """(device type, index) for DLPack. Raises ValueError for meta tensors."""
         from .exchange import DLDeviceType
 
-        if self._key.special == "meta":
+        if self._key._special == "meta":
             raise ValueError("Unknown device type meta for Dlpack")
         return (DLDeviceType.kDLCPU, 0)
 
@@ -101,7 +101,7 @@ class BridgeMembers:
         """Pickling: the storage's bytes and the window on them; gradients and history stay behind."""
         from .construct import reduced
 
-        if self._key.special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta"):
             return self._key.data("pickle")
         return reduced(self)
 

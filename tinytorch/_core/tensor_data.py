@@ -87,7 +87,7 @@ def infer_type(data: Any) -> dtype:
     if isinstance(data, float | bool | int | complex):
         return _type_of_number(data)
     if isinstance(data, Tensor):
-        return data._key.dtype
+        return data._key._dtype
     if isinstance(data, str | bytes):
         raise TypeError(f"new(): invalid data type '{type_name(data)}'")
     if not _is_sequence(data):
@@ -141,20 +141,24 @@ def _collect(data: Any, shape: list[int], depth: int, flat: list[Any]) -> None:
 def _store(values: list[Any], kind: dtype) -> np.ndarray:
     """Elements as a one-dimensional array, converted as Python's own protocols convert them."""
     plain = set(map(type, values)) <= _PLAIN_NUMBERS
-    category = kind.category
+    category = kind._category
     if category == "float":
-        numbers = np.array(values if plain and complex not in map(type, values) else [_real(v) for v in values], np.float64)
+        numbers = np.array(
+            values if plain and complex not in map(type, values) else [_real(v) for v in values], np.float64
+        )
         return quiet_cast(numbers, kind)
     if category == "int":
         return _store_integers(values, kind)
     if category == "bool":
-        return np.array([bool(v) if v.__class__ in _PLAIN_NUMBERS else bool(_truth(v)) for v in values], np.bool_)
-    return np.array(values if plain else [_complex(v) for v in values], np.complex128).astype(kind.numpy)
+        return np.array(
+            [bool(v) if v.__class__ in _PLAIN_NUMBERS else bool(_truth(v)) for v in values], np.bool_
+        )
+    return np.array(values if plain else [_complex(v) for v in values], np.complex128).astype(kind._numpy)
 
 
 def quiet_cast(array: np.ndarray, kind: dtype) -> np.ndarray:
     """`array.astype` to a floating type: too large becomes infinite without a warning."""
-    if array.dtype is kind.numpy:
+    if array.dtype is kind._numpy:
         return array
     from .quiet import hush, unhush
 
@@ -162,7 +166,11 @@ def quiet_cast(array: np.ndarray, kind: dtype) -> np.ndarray:
     try:
         if kind in dtypes.FLOAT8:
             return to_float8(array, kind)
-        return array.astype(kind.numpy) if kind is not dtypes.bfloat16 else array.astype(np.float32).astype(kind.numpy)
+        return (
+            array.astype(kind._numpy)
+            if kind is not dtypes.bfloat16
+            else array.astype(np.float32).astype(kind._numpy)
+        )
     finally:
         unhush(token)
 
@@ -176,7 +184,7 @@ def to_float8(array: np.ndarray, kind: dtype) -> np.ndarray:
     single = array.astype(np.float32)
     if kind is dtypes.float8_e4m3fn:
         single = np.clip(single, np.float32(-_LARGEST_E4M3FN), np.float32(_LARGEST_E4M3FN))
-    return single.astype(kind.numpy)
+    return single.astype(kind._numpy)
 
 
 def _real(value: Any) -> Any:
@@ -197,7 +205,11 @@ def _without_imaginary_part(value: Any) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         real = float(value.real)
-    warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=7)
+    warnings.warn(
+        "Casting complex values to real discards the imaginary part",
+        np.exceptions.ComplexWarning,
+        stacklevel=7,
+    )
     return real
 
 
@@ -242,7 +254,7 @@ def _index(value: Any) -> int:
 
 
 def _store_integers(values: list[Any], kind: dtype) -> np.ndarray:
-    limits = np.iinfo(kind.numpy)
+    limits = np.iinfo(kind._numpy)
     read = _unsigned_long if kind is dtypes.uint64 else _long
     whole = [v if v.__class__ is int else read(v, kind) for v in values]
     least, most = (min(whole), max(whole)) if whole else (0, 0)
@@ -254,17 +266,17 @@ def _store_integers(values: list[Any], kind: dtype) -> np.ndarray:
     elif least < -(2**63) or most >= 2**63:
         raise ValueError("Overflow when unpacking long long")
     elif most > limits.max or least < (limits.min if kind.is_signed else -limits.max):
-        raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+        raise RuntimeError(f"value cannot be converted to type {kind._name} without overflow")
     elif least < limits.min:  # unsigned types take negative numbers modulo their range
-        return np.array([v % (limits.max + 1) for v in whole], kind.numpy)
-    return np.array(whole, kind.numpy)
+        return np.array([v % (limits.max + 1) for v in whole], kind._numpy)
+    return np.array(whole, kind._numpy)
 
 
 def _long(value: Any, kind: dtype) -> int:
     if isinstance(value, float):
-        limits = np.iinfo(kind.numpy)
+        limits = np.iinfo(kind._numpy)
         if not float(limits.min) <= value <= float(limits.max) or (kind is dtypes.int64 and value >= 2.0**63):
-            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {kind._name} without overflow")
         return int(value)
     return _index(value)
 
@@ -273,5 +285,3 @@ def _unsigned_long(value: Any, kind: dtype) -> int:
     if not isinstance(value, int):
         raise TypeError("an integer is required")
     return int(value)
-
-

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, layout, layouts
-from .device import device, device_of
+from .device import device, device_of, refuse_transfer
 from .dtypes import dtype
 from .size import Size, size_of
 
@@ -34,11 +34,11 @@ class PropertyMembers:
 
     @property
     def dtype(self) -> dtype:
-        return self._key.dtype  # type: ignore[no-any-return]
+        return self._key._dtype  # type: ignore[no-any-return]
 
     @property
     def device(self) -> device:
-        return _META if self._key.special == "meta" else _CPU
+        return _META if self._key._special == "meta" else _CPU
 
     @property
     def layout(self) -> layouts.layout:
@@ -58,11 +58,11 @@ class PropertyMembers:
 
     @property
     def is_meta(self) -> bool:
-        return self._key.special == "meta"
+        return self._key._special == "meta"
 
     @property
     def is_cpu(self) -> bool:
-        return self._key.special != "meta"
+        return self._key._special != "meta"
 
     @property
     def name(self) -> None:
@@ -116,9 +116,9 @@ class PropertyMembers:
 
     def data_ptr(self) -> int:
         """The address of the first element; 0 for tensors without data or elements."""
-        if self._key.special == "meta" or not self._array.size:
+        if self._key._special == "meta" or not self._array.size:
             return 0
-        if self._key.special not in (None, "strided"):
+        if self._key._special not in (None, "strided"):
             self._key.data("data_ptr")
         address: int = self._array.__array_interface__["data"][0]
         return address
@@ -162,13 +162,13 @@ class PropertyMembers:
         return tuple(sorted(range(len(shape)), key=lambda dim: -strides[dim]))
 
     def is_floating_point(self) -> bool:
-        return self._key.dtype.is_floating_point  # type: ignore[no-any-return]
+        return self._key._dtype.is_floating_point  # type: ignore[no-any-return]
 
     def is_complex(self) -> bool:
-        return self._key.dtype.is_complex  # type: ignore[no-any-return]
+        return self._key._dtype.is_complex  # type: ignore[no-any-return]
 
     def is_signed(self) -> bool:
-        return self._key.dtype.is_signed  # type: ignore[no-any-return]
+        return self._key._dtype.is_signed  # type: ignore[no-any-return]
 
     def is_conj(self) -> bool:
         return False
@@ -185,6 +185,25 @@ class PropertyMembers:
 
     def is_shared(self) -> bool:
         return False
+
+    def share_memory_(self) -> Any:
+        """This tensor: threads share its memory as it is; other processes receive copies."""
+        return self
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """Raises RuntimeError: there is no accelerator to pin memory for."""
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+    def is_nonzero(self) -> bool:
+        """Whether the only element differs from zero. Raises RuntimeError unless there is exactly one."""
+        if self._array.size != 1:
+            what = "no values" if not self._array.size else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self)
+
+    def xpu(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
+        """Raises torch's error: there is no such device."""
+        refuse_transfer(device_of("xpu"))
 
     def is_same_size(self, other: Any) -> bool:
         return bool(self._array.shape == other._array.shape)
@@ -203,9 +222,6 @@ class PropertyMembers:
     def get_device(self) -> int:
         return -1
 
-    def has_names(self) -> bool:
-        return False
-
     def _is_view(self) -> bool:
         return self._base is not None
 
@@ -220,25 +236,25 @@ class PropertyMembers:
 
     def item(self) -> Any:
         """The only element as a Python number. Raises RuntimeError unless there is exactly one element."""
-        if self._key.special == "meta" and self._array.size != 1:
+        if self._key._special == "meta" and self._array.size != 1:
             raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
         array = self._data("item")
         if array.size != 1:
             raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
         value = array.item()
-        return float(value) if self._key.dtype.is_floating_point else value
+        return float(value) if self._key._dtype.is_floating_point else value
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers; the number itself for a 0-dim tensor."""
         array = self._data("tolist")
-        if self._key.dtype.is_floating_point and array.dtype.kind != "f":
+        if self._key._dtype.is_floating_point and array.dtype.kind != "f":
             array = array.astype(np.float32)
         return array.tolist()
 
     def _data(self, action: str) -> np.ndarray:
-        if self._key.special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta"):
             return self._key.data(action)  # type: ignore[no-any-return]
-        if self._key.special == "meta":
+        if self._key._special == "meta":
             if action == "item":
                 raise RuntimeError("Tensor.item() cannot be called on meta tensors")
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
@@ -250,7 +266,7 @@ class PropertyMembers:
         return self._array.shape[0]
 
     def __bool__(self) -> bool:
-        array = self._data("item" if self._key.special in (None, "strided", "meta") else "bool")
+        array = self._data("item" if self._key._special in (None, "strided", "meta") else "bool")
         if array.size != 1:
             if array.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -281,12 +297,12 @@ class PropertyMembers:
         return complex(self.item())
 
     def __index__(self) -> int:
-        if self._key.dtype.category not in ("int", "bool") or self._array.size != 1:
+        if self._key._dtype._category not in ("int", "bool") or self._array.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self.item())
 
     def _one_element(self) -> None:
-        if self._key.special != "meta" and self._array.size != 1:
+        if self._key._special != "meta" and self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
 
     def __iter__(self) -> Iterator[Any]:
@@ -306,7 +322,7 @@ class PropertyMembers:
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         from .printing import tensor_text
 
-        if self._key.special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta"):
             return self._key.text(self, tensor_contents)  # type: ignore[no-any-return]
         return tensor_text(self, tensor_contents=tensor_contents)
 
@@ -326,7 +342,7 @@ class PropertyMembers:
         if dtype is None:
             from .dispatch import legacy_name
 
-            place = "meta." if self._key.special == "meta" else ""
+            place = "meta." if self._key._special == "meta" else ""
             return f"torch.{place}{legacy_name(self.dtype)}Tensor"
         if dtype in (int, float, bool, complex):
             raise ValueError(f"invalid type: '{dtype.__name__}'")
@@ -350,7 +366,7 @@ def _never(name: str) -> Any:
     return property(lambda self: False)
 
 
-for _name in ("cuda", "mps", "xpu", "ipu", "hpu", "mtia", "maia", "vulkan", "xla", "sparse", "sparse_csr", "mkldnn", "quantized", "nested"):
+for _name in ("cuda", "mps", "xpu", "ipu", "mtia", "maia", "vulkan", "xla", "sparse", "sparse_csr", "mkldnn", "quantized", "nested"):
     setattr(PropertyMembers, f"is_{_name}", _never(_name))
 
 
@@ -384,7 +400,7 @@ def legacy_dtype(kind: Any) -> Any:
     from .promotion import SCALAR_TYPE_NAMES
 
     for element_type, name in SCALAR_TYPE_NAMES.items():
-        if kind in (f"torch.{name}Tensor", f"torch.{element_type.name}"):
+        if kind in (f"torch.{name}Tensor", f"torch.{element_type._name}"):
             return element_type
     raise ValueError(f"invalid type: '{kind}'")
 

@@ -239,7 +239,7 @@ def _embedding(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
 
 def _refuse_masks(indices: Any, dims: Any) -> None:
     if any(
-        index is not None and dim is not None and index.dtype.category == "bool"
+        index is not None and dim is not None and index.dtype._category == "bool"
         for index, dim in zip(indices, dims, strict=True)
     ):
         raise RuntimeError(

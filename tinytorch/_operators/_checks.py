@@ -5,8 +5,8 @@ from __future__ import annotations
 from .._core import dtypes
 from .._core.promotion import SCALAR_TYPE_NAMES
 
-no_bool_keys = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d is not dtypes.bool_)
-bit_keys = frozenset(d for d in dtypes.ARITHMETIC if d.category in ("bool", "int"))
+no_bool_keys = frozenset(d for d in dtypes.ARITHMETIC if not d._reduced and d is not dtypes.bool_)
+bit_keys = frozenset(d for d in dtypes.ARITHMETIC if d._category in ("bool", "int"))
 float_keys = frozenset((dtypes.float32, dtypes.float64))
 
 
@@ -18,9 +18,9 @@ def check_alpha(common, self, other, alpha):
     """The multiplier of add must not be of a higher kind than the operands."""
     if alpha.__class__ is bool and common is not dtypes.bool_:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, float) and common.category in ("int", "bool"):
+    if isinstance(alpha, float) and common._category in ("int", "bool"):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
-    if isinstance(alpha, complex) and common.category != "complex":
+    if isinstance(alpha, complex) and common._category != "complex":
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
 
 
@@ -48,24 +48,24 @@ check_rsub = check_sub
 def check_mode(common, self, other, rounding_mode):
     if rounding_mode not in (None, "floor", "trunc"):
         raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
-    if rounding_mode is not None and common.category in ("bool", "complex"):
+    if rounding_mode is not None and common._category in ("bool", "complex"):
         raise NotImplementedError(f'"div_{rounding_mode}_cpu" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
 
 
 def mode_result(common, self, other, rounding_mode):
     """Division without rounding leaves the integers."""
-    if rounding_mode is None and common.category in ("bool", "int"):
+    if rounding_mode is None and common._category in ("bool", "int"):
         return dtypes.defaults.dtype
     return common
 
 
 def check_power(common, self, exponent):
-    if isinstance(exponent, int) and exponent < 0 and common.category == "int":
+    if isinstance(exponent, int) and exponent < 0 and common._category == "int":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
 def check_addcdiv(common, self, tensor1, tensor2, value):
-    if tensor1.dtype.category in ("int", "bool") and tensor2.dtype.category in ("int", "bool"):
+    if tensor1.dtype._category in ("int", "bool") and tensor2.dtype._category in ("int", "bool"):
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 "
             "and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) "
@@ -78,7 +78,7 @@ def kernel_refuses(kernel, *categories):
     """A check that raises NotImplementedError as torch's dispatch over element types does: '"floor_cpu" not implemented for 'Float''."""
 
     def check(common, *args):
-        if common.category in categories:
+        if common._category in categories:
             raise NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
 
     check.refuses = categories
@@ -98,7 +98,7 @@ def no_complex(name):
         return kernel_refuses(f"{name}_cpu", "complex")
 
     def check(common, *args):
-        if common.category == "complex":
+        if common._category == "complex":
             raise RuntimeError(f"{name} not implemented for complex tensors.")
 
     return check
@@ -111,7 +111,7 @@ def bits_only(name):
     return kernel_refuses(f"{name}_cpu", "float", "complex")
 
 
-real_keys = frozenset(d for d in dtypes.ARITHMETIC if not d.reduced and d.category in ("int", "float"))
+real_keys = frozenset(d for d in dtypes.ARITHMETIC if not d._reduced and d._category in ("int", "float"))
 
 
 def check_negative(common, self):
@@ -123,7 +123,7 @@ def check_negative(common, self):
 
 
 def absolute_result(common, self):
-    if common.category == "bool":  # asked here, not in a check: the straight line does without
+    if common._category == "bool":  # asked here, not in a check: the straight line does without
         raise _refused("abs_cpu", common)
     return common
 
@@ -135,7 +135,7 @@ def check_absolute_inplace(self):
 
 def no_complex_input(name):
     def check(common, *args):
-        if common.category == "complex":
+        if common._category == "complex":
             raise RuntimeError(f"{name} does not support complex inputs.")
 
     return check
@@ -143,19 +143,19 @@ def no_complex_input(name):
 
 def check_degrees(name):
     def check(common, *args):
-        if common.category == "complex":
+        if common._category == "complex":
             raise RuntimeError(f"{name} is not supported for complex tensors.")
 
     return check
 
 
 def angle_result(common, self):
-    return common if common.category in ("float", "complex") else dtypes.defaults.dtype
+    return common if common._category in ("float", "complex") else dtypes.defaults.dtype
 
 
 def no_complex_unary(name):
     def check(common, *args):
-        if common.category == "complex":
+        if common._category == "complex":
             raise RuntimeError(f"Unlike NumPy, torch.{name} doesn't allow complex tensors as input; use torch.sgn() instead"
                                if name == "sign" else f"{name} is not supported for complex inputs")
 
@@ -166,7 +166,7 @@ def rounding(name):
     """floor, ceil and trunc name the operator when they refuse; round reports the kernel."""
 
     def check(common, *args):
-        if common.category == "complex":
+        if common._category == "complex":
             raise NotImplementedError(f"{name} is not supported for complex inputs")
         if common is dtypes.bool_:
             raise NotImplementedError(f'"{name}_vml_cpu" not implemented for \'Bool\'')
@@ -181,23 +181,23 @@ def _refused(kernel, common):
 def check_clamp(common, self, min, max):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if common.category == "complex" and self.dtype.category == "float":
+    if common._category == "complex" and self.dtype._category == "float":
         raise RuntimeError("value cannot be converted to type double without overflow")
-    if common.category == "complex":
+    if common._category == "complex":
         raise NotImplementedError("clamp is not supported for complex types")
-    if common.category == "bool":
+    if common._category == "bool":
         raise _refused("clamp_min_scalar_cpu" if max is None else "clamp_max_scalar_cpu" if min is None else "clamp_scalar_cpu", common)
 
 
 def check_clamp_tensor(common, self, min, max):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if self.dtype.category == "complex":
+    if self.dtype._category == "complex":
         raise NotImplementedError("clamp is not supported for complex types")
     if min is not None and max is not None:
-        if common.category in ("bool", "complex"):
+        if common._category in ("bool", "complex"):
             raise _refused("clamp_cpu", common)
-    elif common.category == "complex":
+    elif common._category == "complex":
         raise _refused("maximum_cpu" if max is None else "minimum_cpu", common)
 
 
@@ -205,9 +205,9 @@ def check_bound(name):
     """clamp_min and clamp_max with a number."""
 
     def check(common, self, bound):
-        if common.category == "complex":
+        if common._category == "complex":
             raise NotImplementedError("clamp is not supported for complex types")
-        if common.category == "bool":
+        if common._category == "bool":
             raise _refused(f"{name}_scalar_cpu", common)
 
     return check
@@ -215,7 +215,7 @@ def check_bound(name):
 
 
 def check_relu(common, self):
-    if common.category == "complex":
+    if common._category == "complex":
         raise NotImplementedError("clamp is not supported for complex types")
     if common is dtypes.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")

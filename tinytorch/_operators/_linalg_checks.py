@@ -12,12 +12,12 @@ from tinytorch._kernels.scalar_types import scalar_type_name
 
 def dtype_name(tensor: Any) -> str:
     """The scalar type's name in error texts ("Float") of a tensor or an array."""
-    return scalar_type_name(tensor.dtype if isinstance(tensor, np.ndarray) else tensor.dtype.numpy)
+    return scalar_type_name(tensor.dtype if isinstance(tensor, np.ndarray) else tensor.dtype._numpy)
 
 
 def _kind(tensor: Any) -> tuple[bool, bool]:
     """(floating or complex, 16 bits wide)."""
-    dtype = tensor.dtype if isinstance(tensor, np.ndarray) else tensor.dtype.numpy
+    dtype = tensor.dtype if isinstance(tensor, np.ndarray) else tensor.dtype._numpy
     low = dtype.itemsize == 2 and dtype.name in ("float16", "bfloat16")
     return low or dtype.kind in "fc", low
 
@@ -92,7 +92,7 @@ _REASONS = {
 
 def check_info(info: Any, function: str, reason: str) -> None:
     """Raise for the first matrix whose `info` (a tensor or an array) is not zero."""
-    while not isinstance(info, np.ndarray) and info._key.special not in (None, "strided", "meta"):
+    while not isinstance(info, np.ndarray) and info._key._special not in (None, "strided", "meta"):
         info = info._key.parts()[0]  # under vmap: the whole batch
     codes = info if isinstance(info, np.ndarray) else info._array
     if not codes.any():

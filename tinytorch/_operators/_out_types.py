@@ -37,16 +37,16 @@ def _joined(result: Any, target: Any) -> None:
 def _diagonal(result: Any, target: Any) -> None:
     if not can_cast(result, target):
         raise RuntimeError(f"diag: result type {legacy_name(result)} can't be cast to the desired out= type {legacy_name(target)}")
-    raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result.name], target_c=NATIVE_NAMES[target.name]))
+    raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result._name], target_c=NATIVE_NAMES[target._name]))
 
 
 _RULES: dict[str, Any] = {
     "any": _truth("any"),
     "all": _truth("all"),
-    **dict.fromkeys("cat concat concatenate stack hstack vstack dstack row_stack column_stack".split(), _joined),
-    **dict.fromkeys("cumsum cumprod".split(), "any"),
-    **dict.fromkeys("linalg_householder_product linalg_lstsq linalg_pinv".split(), True),
-    **dict.fromkeys("log_softmax softmax argsort".split(), False),
+    **dict.fromkeys(["cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "row_stack", "column_stack"], _joined),
+    **dict.fromkeys(["cumsum", "cumprod"], "any"),
+    **dict.fromkeys(["linalg_householder_product", "linalg_lstsq", "linalg_pinv"], True),
+    **dict.fromkeys(["log_softmax", "softmax", "argsort"], False),
     **dict.fromkeys(["abs", "absolute", "ceil", "floor", "frac", "conj_physical"], _FOUND),
     **dict.fromkeys(["amax", "amin"], _INPUT),
     **dict.fromkeys(["cummax", "cummin", "logcumsumexp"], _SCALAR_TYPE),

@@ -8,7 +8,7 @@ from .._core.declare import find
 def conj(value):
     """The complex conjugate of a tensor or number; real tensors pass through without a new node."""
     try:
-        return find("conj_physical").call(value) if value._key.dtype.is_complex else value
+        return find("conj_physical").call(value) if value._key._dtype.is_complex else value
     except AttributeError:
         return value.conjugate()
 

@@ -175,7 +175,7 @@ def _inplace(name: str) -> Any:
 
 
 def _invert(self):
-    if self.dtype.category in ("float", "complex"):
+    if self.dtype._category in ("float", "complex"):
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return self.bitwise_not()
 

@@ -348,7 +348,7 @@ prelu_kernel.vjp(
 def prelu(self: Any, weight: Any) -> Any:
     """x where positive, else x times weight: one number, or one per channel."""
     if self.dtype is not weight.dtype:
-        first, second = scalar_type_name(self.dtype.numpy), scalar_type_name(weight.dtype.numpy)
+        first, second = scalar_type_name(self.dtype._numpy), scalar_type_name(weight.dtype._numpy)
         raise RuntimeError(f"prelu: Type promoting not supported. Got {first} and {second}")
     if weight.numel() != 1:
         if self.dim() == 0:

@@ -332,7 +332,7 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: A
             raise RuntimeError(f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {dim} at index {position}).  NB: negative dims not currently supported; file an issue if you want it.")  # fmt: skip
     if len(set(physical_layout)) != len(size):
         raise RuntimeError("Duplicate dim not allowed")
-    kind = (dtype or defaults.dtype).numpy
+    kind = (dtype or defaults.dtype)._numpy
     return np.empty([size[d] for d in physical_layout], kind).transpose(np.argsort(physical_layout))
 
 

@@ -136,7 +136,7 @@ flash.vjp_all(
 
 def _check(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool) -> None:
     def name(tensor: Any) -> str:
-        return c_type_name(tensor.dtype.numpy)
+        return c_type_name(tensor.dtype._numpy)
 
     if not query.dtype is key.dtype is value.dtype:
         raise RuntimeError(
@@ -150,9 +150,9 @@ def _check(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool) ->
         )
     if attn_mask is not None:
         if (
-            attn_mask.dtype.category != "bool"
+            attn_mask.dtype._category != "bool"
             and attn_mask.dtype is not query.dtype
-            and attn_mask.dtype.name != "float32"
+            and attn_mask.dtype._name != "float32"
         ):
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
@@ -239,7 +239,7 @@ def _math(
 ) -> Any:
     """The composed form: the scale's root on both factors keeps the products small; 16-bit types are computed in float32."""
     given = query.dtype
-    if given.reduced:
+    if given._reduced:
         query, key, value = query.float(), key.float(), value.float()
     factor = math.sqrt(1 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))
     negative = scale is not None and scale < 0
@@ -249,7 +249,7 @@ def _math(
     if is_causal:
         shape = [query.shape[-2], key.shape[-2]]
         mask = query.new_ones(shape).bool().tril()
-    if mask is not None and mask.dtype.category == "bool":
+    if mask is not None and mask.dtype._category == "bool":
         mask = mask.new_zeros(mask.shape).to(given).masked_fill(mask.logical_not(), -math.inf)
     if enable_gqa:
         key, value = _repeated_heads(query, key, value)
@@ -260,4 +260,4 @@ def _math(
     if dropout_p > 0:
         weights = find("dropout").kernel(weights, dropout_p, True)
     result = matmul.kernel(weights, value)
-    return result.to(given) if given.reduced else result
+    return result.to(given) if given._reduced else result

@@ -61,9 +61,9 @@ def _back_to(grad, dtype):
 
 def cast(self, dtype, copy=False, memory_format=None):
     """`self` as elements of `dtype`: itself if it already is, unless `copy`."""
-    if self._key.dtype is dtype and not copy and _lies_in(self._array, memory_format):
+    if self._key._dtype is dtype and not copy and _lies_in(self._array, memory_format):
         return self
-    if self._key.dtype.is_complex and not dtype.is_complex and dtype is not dtypes.bool_:
+    if self._key._dtype.is_complex and not dtype.is_complex and dtype is not dtypes.bool_:
         _warn_complex()
     return to_copy.call(self, dtype, None, None, None, False, memory_format)
 
@@ -87,12 +87,12 @@ def _warn_complex():
 def move(self, place, dtype, copy, memory_format):
     """`self` on another device and as another dtype."""
     if place is None or place.type == self.device.type:
-        return cast(self, dtype or self._key.dtype, copy, memory_format)
+        return cast(self, dtype or self._key._dtype, copy, memory_format)
     if place.type == "meta":
         array = self._array
         strides = layout.preserved_strides(array) if memory_format is None else layout.contiguous_strides(array.shape)
-        return meta_tensor(array.shape, dtype or self._key.dtype, strides)
-    if self._key.special == "meta":
+        return meta_tensor(array.shape, dtype or self._key._dtype, strides)
+    if self._key._special == "meta":
         raise NotImplementedError(
             "Cannot copy out of meta tensor; no data!"
         )
@@ -140,7 +140,7 @@ def _caster(name, dtype):
         return cast(self, dtype, memory_format=memory_format)
 
     method.__name__ = name
-    method.__doc__ = f"This tensor as torch.{dtype.name}."
+    method.__doc__ = f"This tensor as torch.{dtype._name}."
     method.__qualname__ = f"TensorBase.{name}"
     return method
 
@@ -175,9 +175,9 @@ def type_as(self, other):
 @composite("cpu(Tensor(a) self) -> Tensor(b|a)", python="cpu(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", function=False, unlisted=True)
 def cpu(self, memory_format=None):
     """This tensor in host memory."""
-    if self._key.special == "meta":
+    if self._key._special == "meta":
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-    return cast(self, self._key.dtype, memory_format=memory_format)
+    return cast(self, self._key._dtype, memory_format=memory_format)
 
 
 @composite(
@@ -220,9 +220,9 @@ def number_of(value, kind):
     from .._core.dispatch import number_array
 
     target = dtypes.from_numpy(kind)
-    if isinstance(value, complex) and target.category != "complex":
-        raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(target.name, target.name)} without overflow")
-    if target.category == "int":
+    if isinstance(value, complex) and target._category != "complex":
+        raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(target._name, target._name)} without overflow")
+    if target._category == "int":
         value = int(value)
     return number_array(value, target)
 
@@ -266,7 +266,7 @@ _conj.vjp(self=lambda grad: _conj(grad) if grad.is_complex() else grad)
 @composite("conj(Tensor(a) self) -> Tensor(a)", out=False)
 def conjugate(self):
     """The complex conjugate; real tensors are returned as they are."""
-    return _conj(self) if self._key.dtype.is_complex else self
+    return _conj(self) if self._key._dtype.is_complex else self
 
 
 @composite("adjoint(Tensor(a) self) -> Tensor(a)", out=False)

@@ -89,6 +89,15 @@ def _as_strided_scatter(
 ) -> np.ndarray:
     out = row_major(self)
     flat = out.reshape(-1)
+    offset = storage_offset or 0
+    if min(stride, default=0) < 0:
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    if span and (offset < 0 or offset + span > out.size):  # NumPy would write beyond the array
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {out.itemsize} requiring a "
+            f"storage size of {(offset + span) * out.itemsize} are out of bounds for storage of size {out.nbytes}"
+        )
     window = np.lib.stride_tricks.as_strided(
         flat[storage_offset or 0 :], tuple(size), tuple(s * out.itemsize for s in stride)
     )

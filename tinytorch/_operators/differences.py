@@ -40,7 +40,7 @@ def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any 
     for _ in range(min(n, values.shape[dim])):
         length = values.shape[dim] - 1
         later, earlier = values.narrow(dim, 1, length), values.narrow(dim, 0, length)
-        values = later ^ earlier if values.dtype.category == "bool" else later - earlier
+        values = later ^ earlier if values.dtype._category == "bool" else later - earlier
     return values
 
 
@@ -121,7 +121,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     columns = x.shape[0] if N is None else N
     if columns < 0:
         raise RuntimeError("N must be non-negative.")
-    if x.dtype.category in ("bool", "int"):
+    if x.dtype._category in ("bool", "int"):
         x = x.long()
     powers = x.new_full((x.shape[0], columns), 1)
     if columns > 1:

@@ -116,7 +116,7 @@ positive = composite("positive(Tensor(a) self) -> Tensor(a)", lambda self: _posi
 
 
 def _positive(self):
-    if self.dtype.category == "bool":
+    if self.dtype._category == "bool":
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return self
 

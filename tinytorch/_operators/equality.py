@@ -15,7 +15,7 @@ from .._core.promotion import SCALAR_TYPE_NAMES, result_type_of
 def equal(self: np.ndarray, other: np.ndarray) -> bool:
     """Same shape and equal elements; nan equals nothing."""
     if self.dtype != other.dtype:
-        common = result_type_of([(dtypes.from_numpy(array.dtype), "dim") for array in (self, other)]).numpy
+        common = result_type_of([(dtypes.from_numpy(array.dtype), "dim") for array in (self, other)])._numpy
         self, other = self.astype(common), other.astype(common)
     return self.shape == other.shape and bool(np.array_equal(self, other))
 
@@ -30,7 +30,7 @@ def isclose(self: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equ
     if atol < 0:
         raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol:g}")
     close = self == other
-    inexact = self.dtype.category in ("float", "complex")
+    inexact = self.dtype._category in ("float", "complex")
     if equal_nan and inexact:
         close = close | (self.isnan() & other.isnan())
     if not rtol and not atol:

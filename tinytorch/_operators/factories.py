@@ -66,7 +66,7 @@ def layout_of(array):
 
 def require(tensor):
     """requires_grad=True for a fresh tensor."""
-    if tensor.dtype.category not in ("float", "complex"):
+    if tensor.dtype._category not in ("float", "complex"):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     tensor._requires_grad = True
 
@@ -82,7 +82,7 @@ def checked(size, name):
 
 def filled(size, value, dtype, name="full"):
     shape = checked(size, name)
-    kind = (dtype or defaults.dtype).numpy
+    kind = (dtype or defaults.dtype)._numpy
     if value == 0 and not isinstance(value, complex):
         return np.zeros(shape, kind)
     out = np.empty(shape, kind)
@@ -93,7 +93,7 @@ def filled(size, value, dtype, name="full"):
 @factory(f"zeros(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True)
 def zeros(size, dtype):
     """Zeros of the given size."""
-    return np.zeros(checked(size, "zeros"), (dtype or defaults.dtype).numpy)
+    return np.zeros(checked(size, "zeros"), (dtype or defaults.dtype)._numpy)
 
 
 @factory(f"ones(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True)
@@ -106,7 +106,7 @@ def ones(size, dtype):
 def empty(size, dtype, memory_format=None):
     """Uninitialised memory of the given size."""
     shape = checked(size, "empty")
-    kind = (dtype or defaults.dtype).numpy
+    kind = (dtype or defaults.dtype)._numpy
     if memory_format in (layouts.channels_last, layouts.channels_last_3d):
         return layout.empty(shape, layout.channels_last_strides(shape), kind)
     return np.empty(shape, kind)
@@ -119,7 +119,7 @@ def empty_strided(size, stride, dtype):
         raise RuntimeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
     from .._core.storage import restride
 
-    kind = (dtype or defaults.dtype).numpy
+    kind = (dtype or defaults.dtype)._numpy
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     return restride(np.empty(span, kind), tuple(size), tuple([s * kind.itemsize for s in stride]))
 
@@ -139,7 +139,7 @@ def full(size, fill_value, dtype):
     from .conversion import number_of
 
     kind = dtype or infer_dtype(fill_value)
-    return filled(size, number_of(fill_value, kind.numpy), kind)
+    return filled(size, number_of(fill_value, kind._numpy), kind)
 
 
 @factory(f"scalar_tensor(Scalar s, {_OPTIONS}) -> Tensor")
@@ -165,7 +165,7 @@ def _eye(n, m, dtype):
         raise RuntimeError(f"n must be greater or equal to 0, got {n}")
     if m < 0:
         raise RuntimeError(f"m must be greater or equal to 0, got {m}")
-    return np.eye(n, m, dtype=(dtype or defaults.dtype).numpy)
+    return np.eye(n, m, dtype=(dtype or defaults.dtype)._numpy)
 
 
 def _arange(start, end, step, dtype):
@@ -177,15 +177,15 @@ def _arange(start, end, step, dtype):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (step > 0 and end < start) or (step < 0 and end > start):
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype.category == "int":
+    if dtype._category == "int":
         if all(isinstance(value, int) for value in (start, end, step)):
-            return np.arange(start, end, step, np.int64).astype(dtype.numpy)
+            return np.arange(start, end, step, np.int64).astype(dtype._numpy)
         count = math.ceil((end - start) / step)
-        return (int(start) + int(step) * np.arange(count)).astype(dtype.numpy)
+        return (int(start) + int(step) * np.arange(count)).astype(dtype._numpy)
     count = math.ceil((end - start) / step)
     if count >= 2**63:
         raise RuntimeError("invalid size, possible overflow?")
-    return (start + step * np.arange(count, dtype=np.float64)).astype(dtype.numpy)
+    return (start + step * np.arange(count, dtype=np.float64)).astype(dtype._numpy)
 
 
 @factory(f"arange(Scalar end, {_OPTIONS}) -> Tensor")
@@ -221,7 +221,7 @@ def range_step(start, end, dtype, step=1):
     if step == 0:
         raise RuntimeError("step must be nonzero")
     count = math.floor((end - start) / step) + 1
-    return (start + step * np.arange(count, dtype=np.float64)).astype(kind.numpy)
+    return (start + step * np.arange(count, dtype=np.float64)).astype(kind._numpy)
 
 
 def _kind(start, end, dtype):
@@ -247,29 +247,29 @@ def _spaced(name, start, end, steps, dtype):
 
 def _linspace(start, end, steps, kind):
     if steps == 1:
-        return np.array([start]).astype(kind.numpy)
-    if kind.category == "int":
+        return np.array([start]).astype(kind._numpy)
+    if kind._category == "int":
         working = np.dtype(np.float32) if kind.itemsize < 8 else np.dtype(np.float64)
     else:
-        working = np.dtype(np.float32) if kind.reduced else kind.numpy
+        working = np.dtype(np.float32) if kind._reduced else kind._numpy
     first, last = np.asarray(start).astype(working), np.asarray(end).astype(working)
     step = (last - first) / working.type(max(steps - 1, 1))
     index = np.arange(steps).astype(working)
     half = steps // 2
     forward = first + step * index[:half]
     backward = last - step * (working.type(steps - 1) - index[half:])
-    return np.concatenate((forward, backward)).astype(kind.numpy)
+    return np.concatenate((forward, backward)).astype(kind._numpy)
 
 
 def logspace_array(start, end, steps, dtype, base=10.0):
     """base to the powers of linspace(start, end, steps)."""
     steps, kind = _spaced("logspace", start, end, steps, dtype)
-    if kind.category == "int":  # the exponents start and end at integers
+    if kind._category == "int":  # the exponents start and end at integers
         if steps != 1:
             start, end = math.trunc(start), math.trunc(end)
         return cast_array(np.power(float(base), _linspace(start, end, steps, dtypes.float64)), kind)
     wide = dtypes.complex128 if kind.is_complex else dtypes.float64
-    return np.power(base, _linspace(start, end, steps, wide)).astype(kind.numpy)
+    return np.power(base, _linspace(start, end, steps, wide)).astype(kind._numpy)
 
 
 linspace = factory(f"linspace(Scalar start, Scalar end, int steps, {_OPTIONS}) -> Tensor")(linspace_array)
@@ -320,7 +320,7 @@ def _like(self, dtype, device, memory_format):
         return meta_tensor(array.shape, kind, strides)
     if place != "cpu":
         refuse_allocation(device)
-    out = layout.empty(array.shape, strides, kind.numpy)
+    out = layout.empty(array.shape, strides, kind._numpy)
     return make(Tensor, out, key_of(out))
 
 
@@ -332,7 +332,7 @@ def like(schema, **options):
             if dtype is None and out is not None:
                 dtype = out.dtype
             result = _like(self, dtype, device, memory_format)
-            if result._key.special != "meta":
+            if result._key._special != "meta":
                 function(result, *args, **values)
             if out is not None:
                 store(result, out)
@@ -398,7 +398,7 @@ def new(schema, **options):
 @new(f"new_zeros(Tensor self, SymInt[] size, {_OPTIONS}) -> Tensor")
 def new_zeros(size, dtype):
     """Zeros of this tensor's dtype."""
-    return np.zeros(checked(size, "new_zeros"), dtype.numpy)
+    return np.zeros(checked(size, "new_zeros"), dtype._numpy)
 
 
 @new(f"new_ones(Tensor self, SymInt[] size, {_OPTIONS}) -> Tensor")
@@ -410,13 +410,13 @@ def new_ones(size, dtype):
 @new(f"new_empty(Tensor self, SymInt[] size, {_OPTIONS}) -> Tensor")
 def new_empty(size, dtype):
     """Uninitialised memory of this tensor's dtype."""
-    return np.empty(checked(size, "empty"), dtype.numpy)
+    return np.empty(checked(size, "empty"), dtype._numpy)
 
 
 @new(f"new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, {_OPTIONS}) -> Tensor")
 def new_empty_strided(size, stride, dtype):
     """Uninitialised memory of this tensor's dtype with the given strides."""
-    return layout.empty(tuple(size), tuple(stride), dtype.numpy)
+    return layout.empty(tuple(size), tuple(stride), dtype._numpy)
 
 
 @new(f"new_full(Tensor self, SymInt[] size, Scalar fill_value, {_OPTIONS}) -> Tensor")
@@ -424,4 +424,4 @@ def new_full(size, fill_value, dtype):
     """The given number, as this tensor's dtype."""
     from .conversion import number_of
 
-    return filled(size, number_of(fill_value, dtype.numpy), dtype)
+    return filled(size, number_of(fill_value, dtype._numpy), dtype)

@@ -87,11 +87,11 @@ def _normalization(norm: str | None, forward: bool) -> int:
 
 def _promoted(self: Any, to_complex: bool = False) -> Any:
     kind = self.dtype
-    if kind.category in ("bool", "int"):
+    if kind._category in ("bool", "int"):
         kind = dtypes.defaults.dtype
     elif kind.itemsize == 2:
-        raise RuntimeError(f"Unsupported dtype {scalar_type_name(kind.numpy)}")
-    if to_complex and kind.category != "complex":
+        raise RuntimeError(f"Unsupported dtype {scalar_type_name(kind._numpy)}")
+    if to_complex and kind._category != "complex":
         kind = dtypes.complex64 if kind is dtypes.float32 else dtypes.complex128
     return self if kind is self.dtype else self.to(kind)
 
@@ -154,7 +154,7 @@ def _shape_and_dims(self: Any, s: Dims | None, dim: Dims | None) -> tuple[list[i
 def _require_real(self: Any, name: str) -> None:
     if self.dtype.is_complex:
         raise RuntimeError(
-            f"{name} expects a real input tensor, but got {scalar_type_name(self.dtype.numpy)}"
+            f"{name} expects a real input tensor, but got {scalar_type_name(self.dtype._numpy)}"
         )
 
 
@@ -347,7 +347,7 @@ composite(
 
 
 def _frequencies(n: int, d: float, dtype: Any, onesided: bool) -> np.ndarray:
-    kind = (dtype or dtypes.defaults.dtype).numpy
+    kind = (dtype or dtypes.defaults.dtype)._numpy
     result = np.arange(n // 2 + 1 if onesided else n, dtype=kind)
     if not onesided:
         result[(n - 1) // 2 + 1 :] = np.arange(-(n // 2), 0, dtype=kind)

@@ -325,7 +325,7 @@ index_reduce.vjp_all(_index_reduce_backward, "self", "source")
 
 @composite("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor")
 def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
-    kernels.check_take_along(indices.dtype.numpy, self.ndim, indices.ndim, dim is not None)
+    kernels.check_take_along(indices.dtype._numpy, self.ndim, indices.ndim, dim is not None)
     if dim is None:
         return self.reshape(-1).gather(0, indices.reshape(-1))
     dim = kernels.wrap_dim(dim, self.ndim)

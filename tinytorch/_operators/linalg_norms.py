@@ -358,7 +358,7 @@ def linalg_vander(x: Any, N: int | None = None) -> Any:
         raise RuntimeError("N must be greater than 1.")
     if not x.dim():
         x = x.unsqueeze(0)
-    if x.dtype.category in ("bool", "int"):
+    if x.dtype._category in ("bool", "int"):
         x = x.to(find("sum").call(x).dtype)
     powers = x.unsqueeze(-1).expand(*x.shape, count - 1)
     ones = powers.new_ones((*x.shape, 1))

@@ -111,7 +111,7 @@ def linalg_svd(A: Any, full_matrices: bool = True, driver: str | None = None) ->
 def linalg_svdvals(A: Any, driver: str | None = None) -> Any:
     """The singular values, largest first."""
     return svd_operator(
-        A, False, _recording(A) or (A._key.special is not None and A._key.special != "strided"), driver
+        A, False, _recording(A) or (A._key._special is not None and A._key._special != "strided"), driver
     )[1]
 
 
@@ -200,7 +200,7 @@ eigvals_operator = op(
 def linalg_eigvals(self: Any) -> Any:
     """The eigenvalues, complex."""
     checks.square(self, "linalg.eigvals")
-    if _recording(self) or self._key.special not in (None, "strided"):
+    if _recording(self) or self._key._special not in (None, "strided"):
         return linalg_eig(self)[0]
     return eigvals_operator(self)
 
@@ -256,7 +256,7 @@ def linalg_eigh(self: Any, UPLO: str = "L") -> Any:
 @composite('linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor', module="linalg")
 def linalg_eigvalsh(self: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of hermitian matrices, ascending."""
-    return eigh_operator(self, UPLO, _recording(self) or self._key.special not in (None, "strided"))[0]
+    return eigh_operator(self, UPLO, _recording(self) or self._key._special not in (None, "strided"))[0]
 
 
 # Least squares, indefinite factorization -------------------------------------------------------------------------------

@@ -326,7 +326,7 @@ def cross_entropy_loss(
         if not target.dtype.is_floating_point:
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
-                + scalar_type_name(target.dtype.numpy)
+                + scalar_type_name(target.dtype._numpy)
             )
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")

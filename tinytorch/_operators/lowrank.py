@@ -58,7 +58,7 @@ def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 
         )
     if niter < 0:
         raise ValueError(f"niter(={niter}) must be non-negative integer")
-    if A.dtype.category not in ("float", "complex"):
+    if A.dtype._category not in ("float", "complex"):
         raise ValueError(f"input must be a floating-point tensor, got {A.dtype}")
     return svd_lowrank(A - A.mean(dim=(-2,), keepdim=True) if center else A, q, niter=niter, M=None)
 

@@ -87,7 +87,7 @@ def kl_div(self: Any, target: Any, reduction: int = MEAN, log_target: bool = Fal
     """target times (log target - input)."""
     if self.dtype.is_complex or target.dtype.is_complex:
         raise RuntimeError("kl_div: Complex inputs not supported.")
-    if self.dtype.category != "float" or target.dtype.category != "float":
+    if self.dtype._category != "float" or target.dtype._category != "float":
         raise RuntimeError("kl_div: Integral inputs not supported.")
     output = target.exp() * (target - self) if log_target else target.xlogy(target) - target * self
     return applied(output, reduction)
@@ -197,7 +197,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
     common = promote_types(x1.dtype, x2.dtype)
     if not common.is_floating_point:
-        name = scalar_type_name(common.numpy)
+        name = scalar_type_name(common._numpy)
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {name}")
     first, second = _broadcast(x1, x2)
     first = first if first.dtype is common else first.to(common)
@@ -397,7 +397,7 @@ def ctc_loss_tensor(
 ) -> Any:
     """ctc_loss whose lengths are tensors."""
     for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
-        if lengths.dtype.category not in ("int", "bool"):
+        if lengths.dtype._category not in ("int", "bool"):
             raise RuntimeError(f"{name} must be integral")
     ins, outs = input_lengths.reshape(-1).tolist(), target_lengths.reshape(-1).tolist()
     return ctc_loss.kernel(log_probs, targets, ins, outs, blank, reduction, zero_infinity)

@@ -567,7 +567,7 @@ def cdist_operator(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = 
         )
     for number, tensor in ((1, x1), (2, x2)):
         if not tensor.dtype.is_floating_point:
-            name = scalar_type_name(tensor.dtype.numpy)
+            name = scalar_type_name(tensor.dtype._numpy)
             raise RuntimeError(f"cdist only supports floating-point dtypes, X{number} got: {name}")
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")

@@ -381,7 +381,7 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
         raise RuntimeError(
             f"Given normalized_shape={shape}, expected input with shape [*{expected}], but got input of size{given}"
         )
-    low = input.dtype.reduced
+    low = input.dtype._reduced
     wide = input.float() if low else input
     if eps is None:
         eps = finfo(wide.dtype).eps

@@ -89,11 +89,11 @@ def dist(self: np.ndarray, other: np.ndarray, p: float) -> np.ndarray:
         if dtypes.bool_ in (standings[0][0], standings[1][0]):
             _checks.refuse_bool_difference(standings[0][0] is standings[1][0])
         common = result_type_of(standings)
-        if common.category == "int":
+        if common._category == "int":
             raise RuntimeError(
                 f"norm(): input dtype should be either floating point or complex. Got {SCALAR_TYPE_NAMES[common]} instead."
             )
-        self, other = self.astype(common.numpy), other.astype(common.numpy)
+        self, other = self.astype(common._numpy), other.astype(common._numpy)
     return kernels.vector_norm(np.subtract(self, other, out=...), p)
 
 
@@ -135,7 +135,7 @@ renorm.vjp(self=lambda grad, self, p, dim, maxnorm: _renorm_vjp(grad, self, p, d
 def _logsumexp(self: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
     from tinytorch._core.dtypes import defaults
 
-    values = self.astype(defaults.dtype.numpy) if self.dtype.kind in "biu" else self
+    values = self.astype(defaults.dtype._numpy) if self.dtype.kind in "biu" else self
     return kernels.logsumexp(values, dim, keepdim)
 
 
@@ -170,4 +170,12 @@ def norm(
     return result if out is None else deliver(linalg_vector_norm, result, out)
 
 
+
+
+def norm_method(self: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """torch.norm of this tensor."""
+    return norm(self, p, dim, keepdim, dtype=dtype)
+
+
 FUNCTIONS = {"norm": norm}
+METHODS = {"norm": norm_method}

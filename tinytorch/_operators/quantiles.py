@@ -16,7 +16,7 @@ def _quantile(self: Any, q: Any, dim: int | None, keepdim: bool, interpolation: 
         raise RuntimeError("quantile() input tensor must be non-empty")
     if q.dim() > 1:
         raise RuntimeError("quantile() q must be a scalar or 1D tensor")
-    if self.dtype.category != "float" or self.dtype.reduced:
+    if self.dtype._category != "float" or self.dtype._reduced:
         raise RuntimeError("quantile() input tensor must be either float or double dtype")
     if self.dtype is not q.dtype:
         raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
@@ -167,7 +167,7 @@ def gradient(input: Any, *, spacing: Any = None, dim: Any = None, edge_order: in
     for d in dims:
         if input.shape[d] < edge_order + 1:
             raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
-    if input.dtype.category in ("bool", "int") and input.dtype.name == "uint8":
+    if input.dtype._category in ("bool", "int") and input.dtype._name == "uint8":
         raise RuntimeError("torch.gradient does not support uint8 input.")
     spacings: Sequence[Any]
     if spacing is None or not isinstance(spacing, list | tuple):

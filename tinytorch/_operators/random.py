@@ -166,7 +166,7 @@ bernoulli_p.vjp(self=_without_derivative("bernoulli")).meta(_same)
 def _long_out(targets: list[Any], arguments: list[Any]) -> None:
     """torch.multinomial looks at `out` before it draws."""
     kind = targets[0].dtype
-    if kind.name != "int64":
+    if kind._name != "int64":
         from .._core.dispatch import legacy_name
 
         raise RuntimeError(f"multinomial expects Long tensor out, got: {legacy_name(kind)}")
@@ -269,7 +269,7 @@ def _common(a: np.ndarray, b: np.ndarray) -> np.dtype[Any]:
     """The dtype in which torch multiplies or adds two tensors (with dimensions) before it stores the result."""
     from .._core import dtypes
 
-    kind = promote_types(dtypes.from_numpy(a.dtype), dtypes.from_numpy(b.dtype)).numpy
+    kind = promote_types(dtypes.from_numpy(a.dtype), dtypes.from_numpy(b.dtype))._numpy
     return np.dtype(np.float32) if sampling.name_of(kind) in sampling.SHORT else kind
 
 

@@ -55,10 +55,10 @@ def _checked_out(name: str, out: Any, dtype: Any) -> None:
 def _filled_out(out: Any, shape: tuple[int, ...], fill: Callable[[np.ndarray], None]) -> Any:
     """`out` with the given shape and new numbers, in its own memory order where its shape fits already."""
     array = out._array if out._array.shape == shape else np.empty(shape, out._array.dtype)
-    if out._key.special != "meta":
+    if out._key._special != "meta":
         fill(array)
     if array is not out._array:
-        if out._key.special == "meta":
+        if out._key._special == "meta":
             array = meta_tensor(shape, out.dtype)._array
         set_array(out, array)
     bump(out)
@@ -93,7 +93,7 @@ def _sized(
         if hollow:
             result = meta_tensor(shape, kind)
         else:
-            array = np.empty(shape, kind.numpy)
+            array = np.empty(shape, kind._numpy)
             fill(source, array, **numbers)
             result = wrap(array)
         if requires_grad:
@@ -125,7 +125,7 @@ def _declare(schema: str, build: Callable[..., Any], **options: Any) -> None:
 
 def _differentiable(kind: Any) -> None:
     """Refuse requires_grad=True before anything is drawn."""
-    if kind.category not in ("float", "complex"):
+    if kind._category not in ("float", "complex"):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
@@ -190,7 +190,7 @@ def _permuted(generator: bool) -> None:
         hollow = _checked_place(options.get("layout"), device, options.get("pin_memory"), "randperm")
         if options.get("requires_grad"):
             _differentiable(kind)
-        result = meta_tensor((n,), kind) if hollow else wrap(integers.randperm(source, n, kind.numpy))
+        result = meta_tensor((n,), kind) if hollow else wrap(integers.randperm(source, n, kind._numpy))
         if options.get("requires_grad"):
             require(result)
         return result
@@ -231,7 +231,7 @@ def normal_numbers(
     if hollow:
         result = meta_tensor(shape, kind)
     else:
-        array = np.empty(shape, kind.numpy)
+        array = np.empty(shape, kind._numpy)
         _normal(source, array, mean, std)
         result = wrap(array)
     if requires_grad:
@@ -260,7 +260,7 @@ def _shaped(name: str, head: str, fill: Filler, generator: bool, overload: str) 
         result = _like(self, dtype, device, memory_format)
         if requires_grad:
             _differentiable(result.dtype)
-        if result._key.special != "meta":
+        if result._key._special != "meta":
             fill(source_of(generator), result._array, **numbers)
         if requires_grad:
             require(result)

@@ -95,7 +95,7 @@ nansum.vjp(
 def nanmean(self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """The mean of what is not nan."""
     if not (self.dtype.is_floating_point or self.dtype.is_complex):
-        name = scalar_type_name(self.dtype.numpy)
+        name = scalar_type_name(self.dtype._numpy)
         raise RuntimeError(
             f"nanmean(): expected input to have floating point or complex dtype but got {name}"
         )
@@ -399,7 +399,7 @@ def cov(self: Any, correction: int = 1, fweights: Any = None, aweights: Any = No
         raise RuntimeError(
             f"cov(): expected input to have two or fewer dimensions but got an input with {self.dim()} dimensions"
         )
-    if self.dtype.category == "bool":
+    if self.dtype._category == "bool":
         raise RuntimeError("cov(): bool dtype is not supported for input")
     rows = self.view(1, -1) if self.dim() < 2 else self
     count = rows.shape[1]
@@ -440,13 +440,13 @@ def _check_weights(name: str, weights: Any, rows: Any, integral: bool) -> None:
         raise RuntimeError(
             f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.dim()} dimensions"
         )
-    if integral and weights.dtype.category != "int":
-        kind = scalar_type_name(weights.dtype.numpy)
+    if integral and weights.dtype._category != "int":
+        kind = scalar_type_name(weights.dtype._numpy)
         raise RuntimeError(
             f"cov(): expected fweights to have integral dtype but got fweights with {kind} dtype"
         )
     if not integral and not weights.dtype.is_floating_point:
-        kind = scalar_type_name(weights.dtype.numpy)
+        kind = scalar_type_name(weights.dtype._numpy)
         raise RuntimeError(
             f"cov(): expected aweights to have floating point dtype but got aweights with {kind} dtype"
         )

@@ -176,10 +176,10 @@ def tensor_split_indices(self: Any, indices: Any, dim: int = 0) -> Any:
 )
 def tensor_split_tensor(self: Any, tensor_indices_or_sections: Any, dim: int = 0) -> Any:
     given = tensor_indices_or_sections
-    if given.dtype.name != "int64":
+    if given.dtype._name != "int64":
         raise RuntimeError(
             "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
-            + scalar_type_name(given.dtype.numpy)
+            + scalar_type_name(given.dtype._numpy)
         )
     if given.ndim > 1:
         raise RuntimeError(
@@ -440,7 +440,7 @@ def combinations(self: Any, r: int = 2, with_replacement: bool = False) -> Any:
 def block_diag_function(*tensors: Any) -> Any:
     """torch.block_diag: matrices along the diagonal of one matrix."""
     if not tensors:
-        return wrap(np.empty((1, 0), defaults.dtype.numpy))
+        return wrap(np.empty((1, 0), defaults.dtype._numpy))
     return block_diag(list(tensors))
 
 

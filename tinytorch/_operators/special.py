@@ -44,7 +44,7 @@ def _i1e_slope(self: Any, result: Any) -> Any:
 def special_ndtr(self: Any) -> Any:
     """The normal distribution function, (1 + erf(x / sqrt 2)) / 2."""
     times = find("mul", "Scalar").call
-    if self.dtype.category in ("bool", "int"):
+    if self.dtype._category in ("bool", "int"):
         from tinytorch._core.dtypes import defaults
 
         self = self.to(defaults.dtype)
@@ -158,7 +158,7 @@ composite(
 def _check_mvlgamma(common: Any, self: Any, p: int) -> None:
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
-    if common.category == "bool":
+    if common._category == "bool":
         raise RuntimeError("The input tensor may not be a boolean tensor.")
 
 

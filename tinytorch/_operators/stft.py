@@ -54,7 +54,7 @@ def stft(
          "window": None if window is None else f"{window.type()}{{{list(window.shape)}}}", "normalized": bool(normalized),
          "onesided": onesided, "return_complex": return_complex, "align_to_window": align_to_window},
     ) + ": "  # fmt: skip
-    if input.dtype.category not in ("float", "complex"):
+    if input.dtype._category not in ("float", "complex"):
         raise RuntimeError(prefix + "expected a tensor of floating point or complex values")
     if input.dim() not in (1, 2):
         raise RuntimeError(prefix + "expected a 1D or 2D tensor")

@@ -137,9 +137,9 @@ def _flattened(items: Any) -> list[Any]:
 def _tensor_of(key: Any) -> Any:
     """A list, range or array as an index tensor: bool lists become masks, everything else int64."""
     if isinstance(key, np.ndarray):
-        if key.dtype == np.bool_ or key.dtype == np.uint8:
+        if key._dtype == np.bool_ or key._dtype == np.uint8:
             return wrap(key.copy())
-        if key.dtype.kind not in "iu":
+        if key._dtype.kind not in "iu":
             return wrap(key.copy())
         return wrap(key.astype(np.int64))
     if isinstance(key, str):
@@ -272,7 +272,7 @@ def getitem(self: Any, key: Any) -> Any:
 def _part(self: Any, key: Any) -> Any:
     kind = key.__class__
     if (
-        self._key.special in _PLAIN
+        self._key._special in _PLAIN
         and self.__class__ in PLAIN
         and key is not None
         and _is_basic(key)
@@ -316,24 +316,24 @@ def _as_value(self: Any, value: Any) -> Any:
     """The assigned value as a tensor: a number takes the element type of `self`."""
     if isinstance(value, Tensor):
         return value
-    kind = self._key.dtype.numpy
+    kind = self._key._dtype._numpy
     if isinstance(value, bool | int | float | complex | np.integer):
         if isinstance(value, int | np.integer) and not -(2**63) <= value < 2**63:
             raise ValueError("Overflow when unpacking long long")
         if isinstance(value, np.integer):
             value = int(value)
-        if self._key.dtype.reduced:  # 16-bit types go through double, where everything but complex fits
+        if self._key._dtype._reduced:  # 16-bit types go through double, where everything but complex fits
             value = float(checked_scalar(value, np.dtype(np.float64)))
             with np.errstate(over="ignore"):
                 return wrap(np.array(value).astype(kind))
         return wrap(checked_scalar(value, kind))
     cls = type(value)
     name = f"{cls.__module__}.{cls.__name__}" if cls.__module__ == "numpy" else cls.__name__
-    raise TypeError(f"can't assign a {name} to a {_type_text(self._key.dtype)}")
+    raise TypeError(f"can't assign a {name} to a {_type_text(self._key._dtype)}")
 
 
 def _type_text(kind: Any) -> str:
-    return f"torch.{scalar_type_name(kind.numpy)}Tensor"
+    return f"torch.{scalar_type_name(kind._numpy)}Tensor"
 
 
 def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -384,22 +384,22 @@ _PLAIN = (None, "strided")
 
 def _unrecorded(self: Any, value: Any) -> bool:
     """Whether writing `value` into `self` leaves no trace but the elements: no history, no override, no transformation."""
-    if self._key.special not in _PLAIN or self.__class__ not in PLAIN:
+    if self._key._special not in _PLAIN or self.__class__ not in PLAIN:
         return False
     if value.__class__ in (float, int):
         return not (modes.grad and self.requires_grad)
-    return value._key.special in _PLAIN and not (modes.grad and (self.requires_grad or value.requires_grad))
+    return value._key._special in _PLAIN and not (modes.grad and (self.requires_grad or value.requires_grad))
 
 
 def _simple_number(self: Any, value: Any) -> bool:
     """Whether NumPy converts the number to the element type of `self` without a check."""
-    kind = self._key.dtype
-    if kind.category == "float":
+    kind = self._key._dtype
+    if kind._category == "float":
         return (
-            not kind.reduced and (value.__class__ is float or value.__class__ is int) and -3e38 < value < 3e38
+            not kind._reduced and (value.__class__ is float or value.__class__ is int) and -3e38 < value < 3e38
         )
     return (
-        kind.category == "int" and kind.is_signed and value.__class__ is int
+        kind._category == "int" and kind.is_signed and value.__class__ is int
     )  # NumPy refuses what does not fit
 
 
@@ -413,8 +413,8 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
         return False
     data = value
     if value.__class__ not in (float, int):
-        kind, given = self._key.dtype, value._key.dtype
-        if kind is not given and (given.is_complex or kind.category != "float"):
+        kind, given = self._key._dtype, value._key._dtype
+        if kind is not given and (given.is_complex or kind._category != "float"):
             return False
         data = value._array
     if key.__class__ is Tensor:
@@ -423,7 +423,7 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
             mask.dtype != np.bool_
             or mask.shape != array.shape
             or np.ndim(data)
-            or key._key.special not in _PLAIN
+            or key._key._special not in _PLAIN
         ):
             return False
         mutation.check_writable(self)
@@ -476,7 +476,7 @@ def setitem(self: Any, key: Any, value: Any) -> None:
             _copy_to(target, value)
             return
         counted = _without_leading_ones(value._array.shape)
-        if direct and all(index is None or index._key.special in _PLAIN for index in indices):
+        if direct and all(index is None or index._key._special in _PLAIN for index in indices):
             arrays = [None if index is None else index._array for index in indices]
             _refuse_byte_mask(arrays, value._array)
             mutation.check_writable(self)

@@ -89,7 +89,7 @@ def reshape(self, shape):
         return reshape_alias.call(self, size, strides)
     from .conversion import clone
 
-    if self._key.special not in (None, "strided", "meta"):  # under a transformation
+    if self._key._special not in (None, "strided", "meta"):  # under a transformation
         return unsafe_view.call(clone.call(self, _contiguous()), size)
     return unsafe_view_of(clone.call(self, _contiguous()), size)
 
@@ -430,7 +430,7 @@ def _as_strided_vjp(grad, self_shape, self_stride, self_offset, size, stride, st
     storage = grad.new_zeros((length,)).index_add(0, wrap(window.reshape(-1)), grad.reshape(-1))
     count = np.bincount(own.reshape(-1), minlength=length)
     if count.max() > 1:
-        storage = storage / wrap(np.maximum(count, 1).astype(grad.dtype.numpy))
+        storage = storage / wrap(np.maximum(count, 1).astype(grad.dtype._numpy))
     return storage.index_select(0, wrap(own.reshape(-1))).reshape(self_shape)
 
 
@@ -545,7 +545,7 @@ def narrow(self, dim, start, length):
 @composite("narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)", out=False)
 def narrow_tensor(self, dim, start, length):
     """A run of `length` indices of one dimension, from an integer 0-dim tensor."""
-    if start.dim() or start.dtype.category != "int":
+    if start.dim() or start.dtype._category != "int":
         raise RuntimeError("start must be an 0-dim integral Tensor.")
     return narrow.kernel(self, dim, int(start.item()), length)
 

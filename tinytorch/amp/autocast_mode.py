@@ -25,15 +25,23 @@ class autocast:
     An enabled autocast on the CPU raises NotImplementedError when entered.
     """
 
-    def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None) -> None:
+    def __init__(
+        self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None
+    ) -> None:
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
         if not is_autocast_available(device_type):
             raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'")
         self.device = device_type
-        self.fast_dtype = dtype if dtype is not None else dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
+        self.fast_dtype = (
+            dtype if dtype is not None else dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
+        )
         if enabled and device_type == "cuda":
-            warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", UserWarning, stacklevel=2)
+            warnings.warn(
+                "User provided device_type of 'cuda', but CUDA is not available. Disabling",
+                UserWarning,
+                stacklevel=2,
+            )
             enabled = False
         elif enabled and device_type == "cpu" and self.fast_dtype not in (dtypes.bfloat16, dtypes.float16):
             warnings.warn(
@@ -47,7 +55,9 @@ class autocast:
 
     def __enter__(self) -> autocast:
         if self._enabled:
-            raise NotImplementedError(f"torch.autocast('{self.device}', dtype={self.fast_dtype}) is not implemented")
+            raise NotImplementedError(
+                f"torch.autocast('{self.device}', dtype={self.fast_dtype}) is not implemented"
+            )
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -66,7 +76,11 @@ class autocast:
 
 def custom_fwd(fwd: Any = None, *, device_type: str, cast_inputs: Any = None) -> Any:
     """A decorator for `forward` of autograd functions. Outside of autocast it changes nothing, and autocast is never on."""
-    return fwd if fwd is not None else functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+    return (
+        fwd
+        if fwd is not None
+        else functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+    )
 
 
 def custom_bwd(bwd: Any = None, *, device_type: str) -> Any:

@@ -21,7 +21,11 @@ class GradScaler:
         enabled: bool = True,
     ) -> None:
         if enabled and device == "cuda":
-            warnings.warn("torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.", UserWarning, stacklevel=2)
+            warnings.warn(
+                "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
+                UserWarning,
+                stacklevel=2,
+            )
             enabled = False
         if enabled:
             raise NotImplementedError(f"torch.amp.GradScaler('{device}') is not implemented")

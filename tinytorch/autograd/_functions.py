@@ -53,7 +53,7 @@ class _Described:
     def __init__(self, edge: Any) -> None:
         shape, self.dtype = engine.facts_of(_edge(edge))
         self.shape = Size(shape)
-        self._array = self.dtype.zero.reshape(()) if hasattr(self.dtype, "zero") else np.zeros(())
+        self._array = self.dtype._zero.reshape(()) if hasattr(self.dtype, "zero") else np.zeros(())
 
     def numel(self) -> int:
         return self.shape.numel()
@@ -97,7 +97,7 @@ def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: b
                 if output.is_meta:
                     starts.append(meta_tensor(tuple(output.shape), output.dtype))
                 else:
-                    starts.append(wrap(np.ones(tuple(output.shape), output.dtype.numpy)))
+                    starts.append(wrap(np.ones(tuple(output.shape), output.dtype._numpy)))
             else:
                 starts.append(None)
         else:
@@ -238,7 +238,7 @@ def grad(
             if materialize_grads:
                 if _is_edge(target):
                     shape, element_type = engine.facts_of(port)
-                    value = wrap(np.zeros(shape, element_type.numpy))
+                    value = wrap(np.zeros(shape, element_type._numpy))
                 else:
                     value = wrap(np.zeros(target._array.shape, target._array.dtype))
         results.append(value)

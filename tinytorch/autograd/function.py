@@ -196,7 +196,7 @@ class _FunctionBase(Node):
         if self.materialize_grads:
             cotangents = tuple(
                 [
-                    wrap(np.zeros(shape, element_type.numpy))
+                    wrap(np.zeros(shape, element_type._numpy))
                     if cotangent is None and element_type is not None
                     else cotangent
                     for cotangent, (shape, element_type) in zip(cotangents, self._facts, strict=True)
@@ -369,8 +369,8 @@ class Function(_SingleLevelFunction):
         elif kwargs:
             raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
         for item in args:
-            if isinstance(item, Tensor) and item._key.special in _transforms:
-                return _transforms[item._key.special](cls, args)
+            if isinstance(item, Tensor) and item._key._special in _transforms:
+                return _transforms[item._key._special](cls, args)
         return _apply(cls, args, defined)
 
 
@@ -440,7 +440,7 @@ def _wrap_outputs(ctx: Any, inputs: list[Any], outputs: tuple[Any, ...], recorde
             )
         mutation.bump(tensor)
     ctx._facts = [
-        (tuple(item._array.shape), item._key.dtype) if isinstance(item, Tensor) else ((), None)
+        (tuple(item._array.shape), item._key._dtype) if isinstance(item, Tensor) else ((), None)
         for item in outputs
     ]
     results: list[Any] = []
@@ -452,7 +452,7 @@ def _wrap_outputs(ctx: Any, inputs: list[Any], outputs: tuple[Any, ...], recorde
         is_input = _contains(inputs, item)
         modified = _contains(dirty, item)
         wants = (
-            recorded and not _contains(constants, item) and item._key.dtype.category in ("float", "complex")
+            recorded and not _contains(constants, item) and item._key._dtype._category in ("float", "complex")
         )
         result = item
         if not wants:
@@ -580,7 +580,7 @@ class DelayedError(Node):
         super().__init__(())
         self._message = message
         self._facts = [
-            (tuple(item._array.shape), item._key.dtype) if item is not None else ((), None) for item in items
+            (tuple(item._array.shape), item._key._dtype) if item is not None else ((), None) for item in items
         ]
 
     @property

@@ -27,7 +27,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _inexact(value: Any) -> bool:
-    return isinstance(value, Tensor) and value._key.dtype.category in ("float", "complex")
+    return isinstance(value, Tensor) and value._key._dtype._category in ("float", "complex")
 
 
 def _tensors(value: Any) -> Iterator[Any]:
@@ -49,7 +49,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
     for index, item in enumerate(inputs):
         if not isinstance(item, Tensor) or not item.requires_grad:
             continue
-        if item._key.dtype.name not in ("float64", "complex128"):
+        if item._key._dtype._name not in ("float64", "complex128"):
             warnings.warn(
                 f"Input #{index} requires gradient and is not a double precision floating point or complex. This check will likely fail if all "
                 "the inputs are not of double precision floating point or complex. ",
@@ -111,7 +111,7 @@ def _numerical_for(
 ) -> list[Any]:
     data = source.data
     rows: list[list[Any]] = []
-    complex_input = source._key.dtype.category == "complex"
+    complex_input = source._key._dtype._category == "complex"
     for place in product(*[range(size) for size in source.size()]):
         columns = _difference(function, inputs, data, place, eps, eps)
         if complex_input:
@@ -235,7 +235,7 @@ def _compare_forward(function: Any, inputs: tuple[Any, ...], options: dict[str, 
     sources = [index for index, item in enumerate(inputs) if isinstance(item, Tensor) and item.requires_grad]
     for index, place in enumerate(sources):
         source = inputs[place]
-        if source._key.dtype.category == "complex":
+        if source._key._dtype._category == "complex":
             raise NotImplementedError("gradcheck in forward mode with complex inputs")
         rows: list[list[Any]] = []
         for position in range(source.numel()):
@@ -281,7 +281,7 @@ class _UndefinedGrad(_Node):
 def _undefined(output: Any) -> Any:
     result = make(Tensor, output._array, output._key)
     result._requires_grad = True
-    result._edge = _UndefinedGrad((_engine.edge_of(output),), output._array.shape, output._key.dtype)
+    result._edge = _UndefinedGrad((_engine.edge_of(output),), output._array.shape, output._key._dtype)
     return result
 
 
@@ -356,7 +356,7 @@ def _part(function: Any, imaginary: bool) -> Callable[..., Any]:
     def run(*inputs: Any) -> Any:
         return tuple(
             [
-                part(out) if out._key.dtype.category == "complex" else out
+                part(out) if out._key._dtype._category == "complex" else out
                 for out in _as_tuple(function(*inputs))
             ]
         )
@@ -409,9 +409,9 @@ def gradcheck(
         outputs = _differentiable(raw)
         if check_backward_ad:
             complex_outputs = [
-                index for index, out in enumerate(outputs) if out._key.dtype.category == "complex"
+                index for index, out in enumerate(outputs) if out._key._dtype._category == "complex"
             ]
-            if any(out._key.dtype.category == "complex" for out in _as_tuple(raw)):
+            if any(out._key._dtype._category == "complex" for out in _as_tuple(raw)):
                 _compare_backward(_part(func, True), given, options, complex_outputs, "imaginary")
                 _compare_backward(_part(func, False), given, options, complex_outputs, "real")
             else:

@@ -40,7 +40,7 @@ class Level:
             value = lift(value, top)
         if requires(value):
             return find("alias").call(value)
-        if value._key.dtype.category not in ("float", "complex"):
+        if value._key._dtype._category not in ("float", "complex"):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         leaf = make(Tensor, value._array, value._key)
         leaf._counter = counter_of(value)

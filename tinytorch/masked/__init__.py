@@ -51,7 +51,7 @@ def _filled(input: Any, mask: Any, identity: float) -> Any:
 def _lowest(input: Any) -> float:
     return (
         -math.inf
-        if input.dtype.category in ("float", "complex")
+        if input.dtype._category in ("float", "complex")
         else _torch.iinfo(input.dtype).min
         if input.dtype is not _dtypes.bool_
         else 0
@@ -72,7 +72,7 @@ def _summing(input: Any, dtype: Any) -> Any:
     """The type that sums and products are computed in."""
     if dtype is not None:
         return dtype
-    return _dtypes.int64 if input.dtype.category in ("bool", "int") else input.dtype
+    return _dtypes.int64 if input.dtype._category in ("bool", "int") else input.dtype
 
 
 def sum(
@@ -149,7 +149,7 @@ def mean(
 ) -> Any:
     """The mean of unmasked elements; nan where there are none."""
     kind = dtype or input.dtype
-    if kind.category not in ("float", "complex"):
+    if kind._category not in ("float", "complex"):
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {kind}"
         )
@@ -163,7 +163,7 @@ def median(input: Any, dim: int = -1, *, keepdim: bool = False, dtype: Any = Non
     """The median of unmasked elements; nan where there are none."""
     kind = dtype or input.dtype
     axis = _dims(input, dim)[0] if input.dim() else 0
-    if input.dtype.category != "float":
+    if input.dtype._category != "float":
         if mask is not None and not bool(_full_mask(input, mask).all()):
             raise ValueError("masked median expects no fully masked out rows if input dtype is integer type")
         return _torch.median(input, axis, bool(keepdim)).values.to(dtype=kind)
@@ -194,10 +194,10 @@ def _spread(
     if correction is not None:
         lost = correction
     kind = dtype or input.dtype
-    if kind.category not in ("float", "complex"):
+    if kind._category not in ("float", "complex"):
         kind = _dtypes.float32
     dims = _dims(input, dim)
-    compute = input if input.dtype.category in ("float", "complex") else input.to(kind)
+    compute = input if input.dtype._category in ("float", "complex") else input.to(kind)
     count = _count(input, dims, True, mask)
     center = sum(compute, dims, keepdim=True, dtype=kind, mask=mask) / count
     offset = compute - center

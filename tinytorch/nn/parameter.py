@@ -52,7 +52,7 @@ def _nothing(kind: Any = None, device: Any = None) -> Any:
 
 def _alias(cls: type, data: Any, requires_grad: bool) -> Any:
     """A leaf of class `cls` over the memory of `data`, sharing its version counter."""
-    if requires_grad and data._key.dtype.category not in ("float", "complex"):
+    if requires_grad and data._key._dtype._category not in ("float", "complex"):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     result = make(cls, data._array, data._key)
     result._counter = counter_of(data)
@@ -222,7 +222,7 @@ class UninitializedTensorMixin:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
-        if name in _PERMITTED:
+        if name in _PERMITTED or type(func).__name__ == "method-wrapper":  # attributes
             from .._core.overrides import default_torch_function
 
             return default_torch_function(func, types, args, kwargs)

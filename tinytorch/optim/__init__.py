@@ -7,6 +7,8 @@ from typing import Any
 
 from .optimizer import Optimizer as Optimizer
 
+del globals()["optimizer"]
+
 #: class -> the module it lives in
 _CLASSES = {
     "ASGD": "asgd",
@@ -31,8 +33,9 @@ __all__ = ["Optimizer", *_CLASSES, "lr_scheduler", "swa_utils"]
 
 def __getattr__(name: str) -> Any:
     if name in _CLASSES:
-        # the modules of some classes bear their names in lower case: the package keeps the class only
         value = getattr(importlib.import_module("." + _CLASSES[name], __name__), name)
+        for module in _CLASSES.values():
+            globals().pop(module, None)  # the package shows the classes, not the modules they live in
     elif name in ("lr_scheduler", "swa_utils"):
         value = importlib.import_module("." + name, __name__)
     else:

@@ -40,7 +40,9 @@ class _Options:
     def tolerances(self, *kinds: Any) -> tuple[float, float]:
         if (self.rtol is None) ^ (self.atol is None):
             missing = "rtol" if self.rtol is None else "atol"
-            raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
+            raise ValueError(
+                f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}."
+            )
         if self.rtol is not None and self.atol is not None:
             return self.rtol, self.atol
         pairs = [_TOLERANCES.get(kind, (0.0, 0.0)) for kind in kinds]
@@ -99,7 +101,11 @@ def assert_close(
 def _compare(actual: Any, expected: Any, options: _Options, path: tuple[Any, ...]) -> None:
     if _sequence(actual) and _sequence(expected):
         if len(actual) != len(expected):
-            raise _Failure(AssertionError, f"The length of the sequences mismatch: {len(actual)} != {len(expected)}", path)
+            raise _Failure(
+                AssertionError,
+                f"The length of the sequences mismatch: {len(actual)} != {len(expected)}",
+                path,
+            )
         for index, (one, other) in enumerate(zip(actual, expected, strict=True)):
             _compare(one, other, options, (*path, index))
         return
@@ -125,11 +131,20 @@ def _compare(actual: Any, expected: Any, options: _Options, path: tuple[Any, ...
             raise _Failure(AssertionError, f"Booleans mismatch: {bool(actual)} is not {bool(expected)}", path)
         return
     number = int | float | complex
-    if isinstance(actual, number) and isinstance(expected, number) and not isinstance(actual, bool) and not isinstance(expected, bool):
+    if (
+        isinstance(actual, number)
+        and isinstance(expected, number)
+        and not isinstance(actual, bool)
+        and not isinstance(expected, bool)
+    ):
         _compare_numbers(actual, expected, options, path)
         return
     one, other = _tensor(actual, options), _tensor(expected, options)
-    if one is None or other is None or not (isinstance(actual, type(expected)) or isinstance(expected, type(actual))):
+    if (
+        one is None
+        or other is None
+        or not (isinstance(actual, type(expected)) or isinstance(expected, type(actual)))
+    ):
         text = f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
         raise _Failure(TypeError, text, path)
     _compare_tensors(one, other, options, path)
@@ -151,11 +166,16 @@ def _tensor(value: Any, options: _Options) -> Any:
 
 def _compare_numbers(actual: Any, expected: Any, options: _Options, path: tuple[Any, ...]) -> None:
     kinds = {int: dtypes.int64, float: dtypes.float64, complex: dtypes.complex128}
-    names = [next(kinds[kind] for kind in (int, float, complex) if isinstance(value, kind)) for value in (actual, expected)]
+    names = [
+        next(kinds[kind] for kind in (int, float, complex) if isinstance(value, kind))
+        for value in (actual, expected)
+    ]
     rtol, atol = options.tolerances(*names)
     if options.check_dtype and type(actual) is not type(expected):
-        raise _Failure(AssertionError, f"The (d)types do not match: {type(actual)} != {type(expected)}.", path)
-    if actual == expected or options.equal_nan and actual != actual and expected != expected:
+        raise _Failure(
+            AssertionError, f"The (d)types do not match: {type(actual)} != {type(expected)}.", path
+        )
+    if actual == expected or (options.equal_nan and actual != actual and expected != expected):
         return
     difference = abs(actual - expected)
     if math.isfinite(difference) and difference <= atol + rtol * abs(expected):
@@ -174,7 +194,9 @@ def _compare_numbers(actual: Any, expected: Any, options: _Options, path: tuple[
 
 def _compare_tensors(actual: Any, expected: Any, options: _Options, path: tuple[Any, ...]) -> None:
     def differ(name: str, one: Any, other: Any) -> None:
-        raise _Failure(AssertionError, f"The values for attribute '{name}' do not match: {one} != {other}.", path)
+        raise _Failure(
+            AssertionError, f"The values for attribute '{name}' do not match: {one} != {other}.", path
+        )
 
     if actual.shape != expected.shape:
         differ("shape", actual.shape, expected.shape)
@@ -197,7 +219,9 @@ def _compare_tensors(actual: Any, expected: Any, options: _Options, path: tuple[
         close = one == other
         if one.dtype.kind in "fc" or rtol or atol:
             difference = _difference(one, other)
-            close |= np.isfinite(difference) & (difference <= atol + rtol * np.abs(other)) & np.isfinite(other)
+            close |= (
+                np.isfinite(difference) & (difference <= atol + rtol * np.abs(other)) & np.isfinite(other)
+            )
             if options.equal_nan:
                 close |= np.isnan(one) & np.isnan(other)
         if close.all():
@@ -215,7 +239,7 @@ def _array(tensor: Any, kind: Any) -> np.ndarray:
     array: np.ndarray = tensor.detach()._array
     if kind.is_floating_point and kind.itemsize < 4:
         return array.astype(np.float32)
-    return array.astype(kind.numpy)
+    return array.astype(kind._numpy)
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -242,12 +266,17 @@ def _report(one: np.ndarray, other: np.ndarray, close: np.ndarray, rtol: float, 
         place = tuple(int(step) for step in np.unravel_index(index, values.shape))
         where = f" at index {place}" if values.ndim else ""
         value = values.reshape(-1)[index].item()
-        return f"Greatest {name} difference: {value}{where}" + ("" if equality else f" (up to {tolerance} allowed)")
+        return f"Greatest {name} difference: {value}{where}" + (
+            "" if equality else f" (up to {tolerance} allowed)"
+        )
 
     if not one.ndim:
         text = f"Scalars are not {kind}!\n\nExpected {other.item()} but got {one.item()}.\n"
         tail = ("", "") if equality else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
-        return text + f"Absolute difference: {difference.item()}{tail[0]}\nRelative difference: {relative.item()}{tail[1]}"
+        return (
+            text
+            + f"Absolute difference: {difference.item()}{tail[0]}\nRelative difference: {relative.item()}{tail[1]}"
+        )
     wrong, total = int((~close).sum()), close.size
     return (
         f"Tensor-likes are not {kind}!\n\nMismatched elements: {wrong} / {total} ({wrong / total:.1%})\n"
@@ -258,7 +287,12 @@ def _report(one: np.ndarray, other: np.ndarray, close: np.ndarray, rtol: float, 
 
 
 def assert_allclose(
-    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = ""
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
 ) -> None:
     """The former `assert_close`: dtype and device may differ, and NaN equals NaN."""
     warnings.warn(
@@ -270,5 +304,13 @@ def assert_allclose(
     one = actual if isinstance(actual, Tensor) else as_tensor(actual)
     other = expected if isinstance(expected, Tensor) else as_tensor(expected, dtype=one.dtype)
     assert_close(
-        one, other, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False, check_stride=False, msg=msg or None
+        one,
+        other,
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_device=True,
+        check_dtype=False,
+        check_stride=False,
+        msg=msg or None,
     )

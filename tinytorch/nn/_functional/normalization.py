@@ -182,7 +182,7 @@ def embedding_bag(
     padding_idx: int | None = None,
 ) -> Any:
     """Sums, means or maxima of bags of rows of weight."""
-    if weight.dtype.category == "int" and input.is_floating_point():
+    if weight.dtype._category == "int" and input.is_floating_point():
         warnings.warn(
             "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
             "deprecated, and should now be `embedding_bag(input, weight, ...)`.",

@@ -13,7 +13,9 @@ class CrossMapLRN2d(Function):
     """Response normalisation over neighbouring channels, with the window torch uses: the first channel never leaves it."""
 
     @staticmethod
-    def forward(ctx: Any, input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> Any:
+    def forward(
+        ctx: Any, input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1
+    ) -> Any:
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
         squares = input.pow(2)  # (N, C, H, W)

@@ -10,7 +10,7 @@ import tinytorch as torch
 
 from ...autograd.grad_mode import no_grad
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "clip_grads_with_norm_"]
+__all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_"]
 
 
 def _listed(tensors: Any) -> tuple[list[Any], bool]:
@@ -22,7 +22,7 @@ def _listed(tensors: Any) -> tuple[list[Any], bool]:
 
 
 @no_grad()
-def get_total_norm(
+def _get_total_norm(
     tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Any:
     """The norm of all tensors' norms, a 0-dim tensor. Raises RuntimeError if it is not finite and that is an error."""
@@ -41,7 +41,7 @@ def get_total_norm(
 
 
 @no_grad()
-def clip_grads_with_norm_(
+def _clip_grads_with_norm_(
     parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None
 ) -> None:
     """Scale the gradients by max_norm / total_norm where that is below one."""
@@ -68,8 +68,8 @@ def clip_grad_norm_(
     if empty:
         warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
     grads = [p.grad for p in parameters if p.grad is not None]
-    total = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
-    clip_grads_with_norm_(parameters, max_norm, total, foreach)
+    total = _get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
+    _clip_grads_with_norm_(parameters, max_norm, total, foreach)
     return total
 
 

@@ -112,7 +112,9 @@ class DataLoader(Generic[_T_co]):
             batch_size = None
             drop_last = False
         elif batch_size is None and drop_last:
-            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+            raise ValueError(
+                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+            )
         if sampler is None:
             if self._dataset_kind == _DatasetKind.Iterable:
                 sampler = _InfiniteConstantSampler()
@@ -148,7 +150,9 @@ class DataLoader(Generic[_T_co]):
             "dataset",
             "persistent_workers",
         ):
-            raise ValueError(f"{attr} attribute should not be set after {self.__class__.__name__} is initialized")
+            raise ValueError(
+                f"{attr} attribute should not be set after {self.__class__.__name__} is initialized"
+            )
         super().__setattr__(attr, val)
 
     def __iter__(self) -> Any:
@@ -260,5 +264,3 @@ class _SingleProcessDataLoaderIter:
         if not data or (self._drop_last and len(data) < len(index)):
             raise StopIteration
         return self._collate_fn(data)
-
-

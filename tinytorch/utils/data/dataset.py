@@ -196,7 +196,9 @@ class Subset(Dataset[_T_co]):
         return len(self.indices)
 
 
-def random_split(dataset: Any, lengths: Sequence[Any], generator: Any = default_generator) -> list[Subset[Any]]:
+def random_split(
+    dataset: Any, lengths: Sequence[Any], generator: Any = default_generator
+) -> list[Subset[Any]]:
     """Split at random into parts of the given lengths, or of fractions that sum to 1."""
     import tinytorch
 
@@ -219,5 +221,3 @@ def random_split(dataset: Any, lengths: Sequence[Any], generator: Any = default_
     order = tinytorch.randperm(sum(lengths), generator=generator).tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
-
-

@@ -49,7 +49,11 @@ class RandomSampler(Sampler[int]):
     replacement: bool
 
     def __init__(
-        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None, generator: Any = None
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Any = None,
     ) -> None:
         self.data_source = data_source
         self.replacement = replacement
@@ -75,7 +79,9 @@ class RandomSampler(Sampler[int]):
             generator.manual_seed(seed)
         if self.replacement:
             for _ in range(self.num_samples // 32):
-                yield from torch.randint(high=count, size=(32,), dtype=torch.int64, generator=generator).tolist()
+                yield from torch.randint(
+                    high=count, size=(32,), dtype=torch.int64, generator=generator
+                ).tolist()
             rest = (self.num_samples % 32,)
             yield from torch.randint(high=count, size=rest, dtype=torch.int64, generator=generator).tolist()
             return
@@ -115,7 +121,9 @@ class WeightedRandomSampler(Sampler[int]):
         self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Any = None
     ) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
-            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+            )
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         held = torch.as_tensor(weights, dtype=torch.double)
@@ -141,7 +149,9 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
+            raise ValueError(
+                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+            )
         if not isinstance(drop_last, bool):
             raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler = sampler
@@ -157,4 +167,6 @@ class BatchSampler(Sampler[list[int]]):
 
     def __len__(self) -> int:
         count = len(self.sampler)
-        return count // self.batch_size if self.drop_last else (count + self.batch_size - 1) // self.batch_size
+        return (
+            count // self.batch_size if self.drop_last else (count + self.batch_size - 1) // self.batch_size
+        )
