@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ._core.storages import TypedStorage, UntypedStorage, _StorageBase
+from ._core.storages import UntypedStorage, _StorageBase
 from ._core.storages import warn_removal as _warn_typed_storage_removal
+from ._core.typed_storages import TypedStorage
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 

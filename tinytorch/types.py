@@ -11,9 +11,9 @@ from ._core.device import device as _device_class
 from ._core.dtypes import dtype as _dtype_class
 from ._core.layouts import layout as _layout_class
 from ._core.size import Size
-from ._core.storages import TypedStorage as _TypedStorage
 from ._core.storages import UntypedStorage as _UntypedStorage
 from ._core.tensor import Tensor
+from ._core.typed_storages import TypedStorage as _TypedStorage
 
 __all__ = ["Device", "FileLike", "Number", "Storage"]
 

@@ -166,7 +166,6 @@ def rebuild_tensor(
     state: dict[str, Any],
 ) -> Any:
     """The tensor that `reduced` described."""
-    size = kind.itemsize
     if memory is None:
         from .dispatch import meta_tensor
 

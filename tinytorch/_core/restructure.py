@@ -104,6 +104,12 @@ def set_source(self: Any, source: Any = None, storage_offset: int = 0, size: Any
         length = storage.nbytes() // kind.itemsize
         shape = (length,) if size is None else tuple(size)
         strides = layout.contiguous_strides(shape) if stride is None else tuple(stride)
+        if shape and 0 not in shape:
+            last = storage_offset + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
+            if last >= length or storage_offset < 0:
+                raise NotImplementedError(
+                    f"set_ to {last + 1} elements of a storage that holds {length}: growing a storage is not implemented"
+                )
         root = storage._root if storage._root.dtype == kind else storage._bytes.view(kind)
         set_array(self, restride(root, shape, tuple([s * kind.itemsize for s in strides]), storage_offset * kind.itemsize))
     mutation.bump(self)

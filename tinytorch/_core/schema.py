@@ -64,7 +64,7 @@ class Argument:
 
 
 def _default(text: str, argument: Argument) -> Any:
-    if text == "None":
+    if text in ("None", "long"):  # an operator whose type is int64 unless told otherwise sees None
         return None
     if text in ("True", "False"):
         return text == "True"

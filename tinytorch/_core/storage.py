@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .storages import TypedStorage, UntypedStorage, held
+from .storages import UntypedStorage, held
+from .typed_storages import TypedStorage
 
 __all__ = ["Anchor", "TypedStorage", "UntypedStorage", "anchored", "bytes_of", "offset_of", "restride", "root_of", "span_of", "storage_of"]
 

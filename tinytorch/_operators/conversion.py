@@ -259,7 +259,7 @@ composite("resolve_conj(Tensor(a) self) -> Tensor(a)", lambda self: self)
 composite("resolve_neg(Tensor(a) self) -> Tensor(a)", lambda self: self)
 
 
-_conj = pointwise("_conj(Tensor self) -> Tensor", np.conjugate, node="ConjBackward0", inplace=False, out=False)
+_conj = pointwise("_conj(Tensor(a) self) -> Tensor(a)", np.conjugate, node="ConjBackward0", inplace=False, out=False)
 _conj.vjp(self=lambda grad: _conj(grad) if grad.is_complex() else grad)
 
 

@@ -200,7 +200,7 @@ conj_physical_complex = pointwise(
     "_conj_physical(Tensor self) -> Tensor", np.conjugate, node="ConjPhysicalBackward0", method=False, inplace=False, out=False
 )
 conj_physical_complex.vjp(self=lambda grad: conj(grad))
-conj_physical_inplace = update("_conj_physical_inplace(Tensor self) -> Tensor", kernels.conjugate_inplace, node="ConjPhysicalBackward1", function=False, method=False)
+conj_physical_inplace = update("_conj_physical_inplace(Tensor self) -> Tensor", kernels.conjugate_inplace, node="ConjPhysicalBackward1", function=False, method=False, ours=True)
 conj_physical_inplace.vjp(self=lambda grad: conj(grad))
 composite(
     "conj_physical(Tensor self) -> Tensor",

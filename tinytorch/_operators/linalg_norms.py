@@ -281,7 +281,7 @@ composite(
     module="linalg",
 )
 composite(
-    "pinverse(Tensor self, float rcond=1e-15) -> Tensor",
+    "pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor",
     lambda self, rcond=1e-15: pinv(self, None, _float_tolerance(self, rcond), False),
     out=False,
 )

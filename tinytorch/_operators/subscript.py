@@ -137,9 +137,9 @@ def _flattened(items: Any) -> list[Any]:
 def _tensor_of(key: Any) -> Any:
     """A list, range or array as an index tensor: bool lists become masks, everything else int64."""
     if isinstance(key, np.ndarray):
-        if key._dtype == np.bool_ or key._dtype == np.uint8:
+        if key.dtype == np.bool_ or key.dtype == np.uint8:
             return wrap(key.copy())
-        if key._dtype.kind not in "iu":
+        if key.dtype.kind not in "iu":
             return wrap(key.copy())
         return wrap(key.astype(np.int64))
     if isinstance(key, str):
