@@ -79,12 +79,16 @@ def is_same_size(input: Any, other: Any) -> bool:
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether values of one type may be stored as the other. Source: torch's documentation, torch.can_cast."""
-    return _promotion.can_cast(_need_dtype("can_cast", "from_", 1, from_), _need_dtype("can_cast", "to", 2, to))
+    return _promotion.can_cast(
+        _need_dtype("can_cast", "from_", 1, from_), _need_dtype("can_cast", "to", 2, to)
+    )
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest type that holds both. Raises RuntimeError for float8 and wide unsigned types. Source: torch's documentation."""
-    return _promotion.promote_types(_need_dtype("promote_types", "type1", 1, type1), _need_dtype("promote_types", "type2", 2, type2))
+    return _promotion.promote_types(
+        _need_dtype("promote_types", "type1", 1, type1), _need_dtype("promote_types", "type2", 2, type2)
+    )
 
 
 _complex = complex  # this module publishes a function of the name
@@ -98,17 +102,26 @@ def _need_dtype(function: str, name: str, position: int, value: Any) -> dtype:
         return _PYTHON_TYPES[value]
     from ._core.sealed import type_name
 
-    raise TypeError(f"{function}(): argument '{name}' (position {position}) must be torch.dtype, not {type_name(value)}")
+    raise TypeError(
+        f"{function}(): argument '{name}' (position {position}) must be torch.dtype, not {type_name(value)}"
+    )
 
 
 def result_type(*args: Any) -> dtype:
     """result_type(tensor1, tensor2): the type that an operation on both, tensors or numbers, would compute in."""
     operands: list[tuple[dtype, str]] = []
-    if len(args) != 2 or not all(isinstance(value, Tensor | int | float | _complex | np.generic) for value in args):
+    if len(args) != 2 or not all(
+        isinstance(value, Tensor | int | float | _complex | np.generic) for value in args
+    ):
         from ._core.sealed import type_name
 
         got = ", ".join(type_name(value) for value in args)
-        forms = ("(Tensor tensor, Tensor other)", "(Number scalar, Tensor tensor)", "(Tensor tensor, Number other)", "(Number scalar1, Number scalar2)")
+        forms = (
+            "(Tensor tensor, Tensor other)",
+            "(Number scalar, Tensor tensor)",
+            "(Tensor tensor, Number other)",
+            "(Number scalar1, Number scalar2)",
+        )
         raise TypeError(
             f"result_type() received an invalid combination of arguments - got ({got}), but expected one of:\n"
             + "".join(f" * {form}\n{_misfit(form, args)}" for form in forms)
@@ -130,7 +143,9 @@ def _misfit(form: str, args: tuple[Any, ...]) -> str:
         return ""
     shown = []
     for value, wanted in zip(args, form[1:-1].split(", "), strict=True):
-        fits = isinstance(value, Tensor if wanted.startswith("Tensor") else int | float | _complex | np.generic)
+        fits = isinstance(
+            value, Tensor if wanted.startswith("Tensor") else int | float | _complex | np.generic
+        )
         shown.append(type_name(value) if fits else f"!{type_name(value)}!")
     return f"      didn't match because some of the arguments have invalid types: ({', '.join(shown)})\n"
 
@@ -260,9 +275,7 @@ def get_float32_matmul_precision() -> str:
 def set_float32_matmul_precision(precision: str) -> None:
     """Remember a precision; products are always computed in full."""
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(
-            f"Unknown matmul precision: {precision}"
-        )
+        raise RuntimeError(f"Unknown matmul precision: {precision}")
     _Settings.precision = precision
 
 

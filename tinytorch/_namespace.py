@@ -20,7 +20,55 @@ CONSTANTS: dict[str, Any] = {
 
 #: Submodules that import on first use.
 SUBMODULES = frozenset(
-    ["accelerator", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "fft", "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils", "version", "xpu", "serialization", "torch_version", "_tensor_str", "_C", "_VF", "amp", "cpu", "library", "fx", "onnx", "export", "masked", "nested", "quantization", "ao", "mtia", "_dynamo"]
+    [
+        "accelerator",
+        "autograd",
+        "backends",
+        "compiler",
+        "cuda",
+        "distributed",
+        "distributions",
+        "fft",
+        "func",
+        "functional",
+        "hub",
+        "jit",
+        "linalg",
+        "mps",
+        "multiprocessing",
+        "nn",
+        "optim",
+        "overrides",
+        "profiler",
+        "random",
+        "return_types",
+        "signal",
+        "sparse",
+        "special",
+        "storage",
+        "testing",
+        "types",
+        "utils",
+        "version",
+        "xpu",
+        "serialization",
+        "torch_version",
+        "_tensor_str",
+        "_C",
+        "_VF",
+        "amp",
+        "cpu",
+        "library",
+        "fx",
+        "onnx",
+        "export",
+        "masked",
+        "nested",
+        "quantization",
+        "ao",
+        "mtia",
+        "_dynamo",
+    ]
 )
 
 _WHERE = {
@@ -38,7 +86,6 @@ _WHERE = {
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",
-    ".autograd.anomaly_mode": "set_anomaly_enabled",
     "._core.print_options": "set_printoptions",
     "._core.storage": "UntypedStorage TypedStorage",
     "._legacy": """FloatTensor DoubleTensor HalfTensor BFloat16Tensor ByteTensor CharTensor ShortTensor IntTensor LongTensor BoolTensor
@@ -59,5 +106,9 @@ def public_names() -> list[str]:
     from ._core.declare import registry
     from ._core.front import _NOT_FUNCTIONS
 
-    operators = [name for name, overloads in registry.items() if name not in _NOT_FUNCTIONS and "module" not in overloads[0].options and overloads[0].has_function]
+    operators = [
+        name
+        for name, overloads in registry.items()
+        if name not in _NOT_FUNCTIONS and "module" not in overloads[0].options and overloads[0].has_function
+    ]
     return [*(name for name in operators if not name.startswith("_")), *LAZY, *SUBMODULES]

@@ -11,7 +11,7 @@ from ._core import layout
 from ._core.size import Size
 from ._operators import FUNCTIONS as _FUNCTIONS
 
-__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "align_tensors", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod",
+__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "cartesian_prod",
            "cdist", "chain_matmul", "einsum", "istft", "lu", "meshgrid", "norm", "split", "stft", "tensordot", "unique",
            "unique_consecutive", "unravel_index"]  # fmt: skip
 

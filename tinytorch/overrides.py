@@ -116,7 +116,63 @@ _NAMESPACES = (
     ("torch.special", "special"),
 )
 
-_IGNORED_NAMES = ["tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "from_dlpack", "zeros", "ones", "empty", "full", "arange", "linspace", "logspace", "eye", "rand", "randn", "randint", "randperm", "range", "scalar_tensor", "empty_strided", "is_tensor", "is_storage", "get_default_dtype", "set_default_dtype", "set_default_device", "get_default_device", "manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "set_printoptions", "no_grad", "enable_grad", "set_grad_enabled", "is_grad_enabled", "is_inference_mode_enabled", "promote_types", "can_cast", "save", "load", "compile", "typename", "get_num_threads", "set_num_threads", "broadcast_shapes", "vmap", "tril_indices", "triu_indices", "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
+_IGNORED_NAMES = [
+    "tensor",
+    "as_tensor",
+    "asarray",
+    "from_numpy",
+    "frombuffer",
+    "from_dlpack",
+    "zeros",
+    "ones",
+    "empty",
+    "full",
+    "arange",
+    "linspace",
+    "logspace",
+    "eye",
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "range",
+    "scalar_tensor",
+    "empty_strided",
+    "is_tensor",
+    "is_storage",
+    "get_default_dtype",
+    "set_default_dtype",
+    "set_default_device",
+    "get_default_device",
+    "manual_seed",
+    "seed",
+    "initial_seed",
+    "get_rng_state",
+    "set_rng_state",
+    "set_printoptions",
+    "no_grad",
+    "enable_grad",
+    "set_grad_enabled",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "promote_types",
+    "can_cast",
+    "save",
+    "load",
+    "compile",
+    "typename",
+    "get_num_threads",
+    "set_num_threads",
+    "broadcast_shapes",
+    "vmap",
+    "tril_indices",
+    "triu_indices",
+    "bartlett_window",
+    "blackman_window",
+    "hamming_window",
+    "hann_window",
+    "kaiser_window",
+]
 
 
 def _root() -> Any:
@@ -148,10 +204,12 @@ def _overridable() -> tuple[dict[Any, list[Callable[..., Any]]], dict[Any, str]]
         for name in dir(namespace):
             if text == "torch" and name in _SUBMODULES:
                 continue
-            if (
-                (name.startswith("_")
-                and text != "torch.Tensor")
-                or name in ("__class__", "__dict__", "__new__", "__init__", "__torch_function__")
+            if (name.startswith("_") and text != "torch.Tensor") or name in (
+                "__class__",
+                "__dict__",
+                "__new__",
+                "__init__",
+                "__torch_function__",
             ):
                 continue
             value = namespace.__dict__.get(name) if text == "torch.Tensor" else None

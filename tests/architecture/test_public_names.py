@@ -34,12 +34,19 @@ def is_own(module: ModuleType, name: str, value: Any) -> bool:
         return value.__name__.rpartition(".")[0] == module.__name__
     if isinstance(value, FunctionType):
         return value.__code__.co_filename == module.__file__
-    return isinstance(value, type) and value.__module__ in (module.__name__, module.__name__.replace("tinytorch", "torch", 1))
+    return isinstance(value, type) and value.__module__ in (
+        module.__name__,
+        module.__name__.replace("tinytorch", "torch", 1),
+    )
 
 
 def public_names(module: ModuleType) -> list[str]:
     """The names without an underscore that the module offers."""
-    names = {name for name, value in vars(module).items() if not name.startswith("_") and is_own(module, name, value)}
+    names = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and is_own(module, name, value)
+    }
     return sorted(names | set(getattr(module, "__all__", ())))
 
 

@@ -17,13 +17,24 @@ OPERATORS = [operator for overloads in registry.values() for operator in overloa
 @pytest.fixture(scope="module")
 def schemas() -> set[str]:
     """torch's schemas; it prints the default `long` as the number of that type."""
-    return {str(schema).removeprefix("aten::").replace("dtype=4", "dtype=long") for schema in torch._C._jit_get_all_schemas()}
+    return {
+        str(schema).removeprefix("aten::").replace("dtype=4", "dtype=long")
+        for schema in torch._C._jit_get_all_schemas()
+    }
 
 
 def inplace_text(operator: Any) -> str:
     """The schema of the in-place form, for operators that have no other ("normal_")."""
-    name = f"{operator.name}_.{operator.overload}" if operator.overload not in ("", "functional") else f"{operator.name}_"
-    return operator.text.replace(operator.qualified, name, 1).replace("(Tensor self", "(Tensor(a!) self").replace("-> Tensor", "-> Tensor(a!)")
+    name = (
+        f"{operator.name}_.{operator.overload}"
+        if operator.overload not in ("", "functional")
+        else f"{operator.name}_"
+    )
+    return (
+        operator.text.replace(operator.qualified, name, 1)
+        .replace("(Tensor self", "(Tensor(a!) self")
+        .replace("-> Tensor", "-> Tensor(a!)")
+    )
 
 
 def test_there_are_operators() -> None:
@@ -36,13 +47,20 @@ def test_schemas_are_torchs(schemas: set[str]) -> None:
     wrong = [
         o.text
         for o in OPERATORS
-        if o.text not in schemas and not o.options.get("ours") and not o.options.get("unlisted") and inplace_text(o) not in schemas
+        if o.text not in schemas
+        and not o.options.get("ours")
+        and not o.options.get("unlisted")
+        and inplace_text(o) not in schemas
     ]
     assert wrong == []
 
 
 def test_own_operators_are_not_public() -> None:
-    shown = [o.text for o in OPERATORS if o.options.get("ours") and (o.has_function or o.has_method) and not o.name.startswith("_")]
+    shown = [
+        o.text
+        for o in OPERATORS
+        if o.options.get("ours") and (o.has_function or o.has_method) and not o.name.startswith("_")
+    ]
     assert shown == []
 
 

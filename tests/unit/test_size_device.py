@@ -150,7 +150,27 @@ def test_device_uses(use: str) -> None:
         agree(use.replace("{}", made).replace("{{", "{").replace("}}", "}"))
 
 
-PLACES = ["cuda", "cuda:1", "mps", "xpu", "hip", "xla", "ipu", "mkldnn", "opengl", "opencl", "ideep", "maia", "lazy", "vulkan", "mtia", "hpu", "privateuseone", "ve", "fpga"]
+PLACES = [
+    "cuda",
+    "cuda:1",
+    "mps",
+    "xpu",
+    "hip",
+    "xla",
+    "ipu",
+    "mkldnn",
+    "opengl",
+    "opencl",
+    "ideep",
+    "maia",
+    "lazy",
+    "vulkan",
+    "mtia",
+    "hpu",
+    "privateuseone",
+    "ve",
+    "fpga",
+]
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -188,7 +208,23 @@ def test_device_as_context() -> None:
 
 @pytest.mark.parametrize("name", sorted(layouts.CONSTANTS))
 def test_constants(name: str) -> None:
-    for use in ["repr({})", "str({})", "f'{}'", "format({},'>3')", "repr(type({}))", "type({}).__name__", "type({})()", "type('X',(type({}),),dict())", "{}.foo", "setattr({},'a',1)", "{}=={}", "{}==torch.strided", "hash({})==object.__hash__({})", "setattr({},'__repr__',1)", "copy.copy({}) is {}"]:
+    for use in [
+        "repr({})",
+        "str({})",
+        "f'{}'",
+        "format({},'>3')",
+        "repr(type({}))",
+        "type({}).__name__",
+        "type({})()",
+        "type('X',(type({}),),dict())",
+        "{}.foo",
+        "setattr({},'a',1)",
+        "{}=={}",
+        "{}==torch.strided",
+        "hash({})==object.__hash__({})",
+        "setattr({},'__repr__',1)",
+        "copy.copy({}) is {}",
+    ]:
         agree(use.replace("f'{}'", f"f'{{torch.{name}}}'").replace("{}", f"torch.{name}"))
     ours = getattr(layouts, name)
     assert copy.deepcopy(ours) is ours

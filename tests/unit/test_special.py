@@ -12,8 +12,31 @@ import tinytorch
 torch = pytest.importorskip("torch")
 
 POINTS = np.array([0.01, 0.3, 0.5, 0.9, 1.0, 2.5, 4.0])
-UNARY = ["entr", "erfcx", "i0e", "i1", "i1e", "log_ndtr", "ndtr", "modified_bessel_i0", "modified_bessel_i1", "modified_bessel_k0", "scaled_modified_bessel_k1", "airy_ai"]
-UNARY += ["bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "spherical_bessel_j0", "gammaln", "digamma", "expit", "sinc"]
+UNARY = [
+    "entr",
+    "erfcx",
+    "i0e",
+    "i1",
+    "i1e",
+    "log_ndtr",
+    "ndtr",
+    "modified_bessel_i0",
+    "modified_bessel_i1",
+    "modified_bessel_k0",
+    "scaled_modified_bessel_k1",
+    "airy_ai",
+]
+UNARY += [
+    "bessel_j0",
+    "bessel_j1",
+    "bessel_y0",
+    "bessel_y1",
+    "spherical_bessel_j0",
+    "gammaln",
+    "digamma",
+    "expit",
+    "sinc",
+]
 POLYNOMIALS = [
     f"{prefix}chebyshev_polynomial_{kind}" for prefix in ("", "shifted_") for kind in "tuvw"
 ] + ["hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p"]  # fmt: skip

@@ -538,7 +538,11 @@ _accumulating = threading.RLock()
 def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
     """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
     held = leaf._grad
-    if cotangent._key._special not in (None, "strided", "meta"):  # under a transformation: no memory of its own to copy or to add to
+    if cotangent._key._special not in (
+        None,
+        "strided",
+        "meta",
+    ):  # under a transformation: no memory of its own to copy or to add to
         leaf._grad = cotangent if held is None else held + cotangent
     elif held is None:
         if create and cotangent._requires_grad:
@@ -583,7 +587,9 @@ def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
     """A copy laid out like the leaf where the leaf is dense, as torch lays gradients out."""
     array = leaf._array
     if cotangent._key._special == "meta":
-        twin: Tensor = make(Tensor, array if leaf._key._special == "meta" else cotangent._array, cotangent._key)
+        twin: Tensor = make(
+            Tensor, array if leaf._key._special == "meta" else cotangent._array, cotangent._key
+        )
         return twin
     if layout.is_dense(array.shape, layout.element_strides(array)):
         out = layout.empty(array.shape, layout.element_strides(array), cotangent._array.dtype)

@@ -78,7 +78,9 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
     refused = getattr(check, "refuses", None)  # of a check that looks at the element type alone
     if keys is None:
         rule = operator.options.get("result", "same")
-        scalars_promote = any(a.kind == "Scalar" and a.name in dispatch.PROMOTED_SCALARS for a in operator.arguments)
+        scalars_promote = any(
+            a.kind == "Scalar" and a.name in dispatch.PROMOTED_SCALARS for a in operator.arguments
+        )
         if callable(rule) or scalars_promote or operator.options.get("promote"):
             keys = frozenset((dtypes.float32, dtypes.float64))
         else:
@@ -119,7 +121,9 @@ def execute(name: str, source: str, namespace: dict[str, Any]) -> dict[str, Any]
 class Compiled:
     """What one declaration was compiled to."""
 
-    def __init__(self, call: Callable[..., Any], record: Callable[..., Any] | None, node: Any, source: str) -> None:
+    def __init__(
+        self, call: Callable[..., Any], record: Callable[..., Any] | None, node: Any, source: str
+    ) -> None:
         self.call = call
         self.record = record
         self.node = node
@@ -170,10 +174,16 @@ class Plan:
             or name in ("grad", "needs", "grads")
             or (stem == "grad" and suffix in self.outputs)
             or (name.startswith("grad_") and name[5:] in self.outputs)
-            or (suffix in ("shape", "dtype", "stride", "offset") and stem in self.arguments and self.arguments[stem].is_tensor)
+            or (
+                suffix in ("shape", "dtype", "stride", "offset")
+                and stem in self.arguments
+                and self.arguments[stem].is_tensor
+            )
         )
         if not known:
-            raise TypeError(f"{self.operator.qualified}: a formula names '{name}', which is neither argument, output nor gradient")
+            raise TypeError(
+                f"{self.operator.qualified}: a formula names '{name}', which is neither argument, output nor gradient"
+            )
 
     def saved_tensors(self) -> list[Argument]:
         return [argument for argument in self.tensors if argument.name in self.needed]
@@ -189,7 +199,11 @@ class Plan:
         facts = []
         for name in self.needed:
             stem, _, suffix = name.rpartition("_")
-            if suffix in ("shape", "dtype", "stride", "offset") and stem in self.arguments and name not in self.arguments:
+            if (
+                suffix in ("shape", "dtype", "stride", "offset")
+                and stem in self.arguments
+                and name not in self.arguments
+            ):
                 facts.append((name, stem, suffix))
         return facts
 
@@ -218,7 +232,9 @@ def flag_lines(plan: Plan) -> list[str]:
         if argument.is_list:
             lines.append(f"r_{n} = False")
             lines.append(f"for t in {n}:")
-            lines.append("    if t is not None and t._requires_grad and (t._requires_grad is not VIEW or refresh(t)):")
+            lines.append(
+                "    if t is not None and t._requires_grad and (t._requires_grad is not VIEW or refresh(t)):"
+            )
             lines.append(f"        r_{n} = True")
         else:
             prefix = f"{n} is not None and " if argument.optional else ""
@@ -248,7 +264,9 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
         lines.append(f"if {_condition(plan, n)}:")
         if argument.is_list:
             lines.append(f"    node.saved_{n} = list({n})")
-            lines.append(f"    node.version_{n} = [t._counter[0] if t is not None and t._counter is not None else 0 for t in {n}]")
+            lines.append(
+                f"    node.version_{n} = [t._counter[0] if t is not None and t._counter is not None else 0 for t in {n}]"
+            )
         else:
             lines.append(f"    node.saved_{n} = {n}")
             guard = f"{n} is None or " if argument.optional else ""
@@ -258,9 +276,16 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
     for name in plan.saved_values():
         lines.append(f"node.saved_{name} = {name}")
     for name, tensor, fact in plan.saved_facts():
-        value = {"shape": "{0}._array.shape", "dtype": "{0}._key._dtype", "stride": "{0}.stride()", "offset": "{0}.storage_offset()"}[fact]
+        value = {
+            "shape": "{0}._array.shape",
+            "dtype": "{0}._key._dtype",
+            "stride": "{0}.stride()",
+            "offset": "{0}.storage_offset()",
+        }[fact]
         if plan.arguments[tensor].is_list:
-            lines.append(f"node.saved_{name} = [None if t is None else {value.format('t')} for t in {tensor}]")
+            lines.append(
+                f"node.saved_{name} = [None if t is None else {value.format('t')} for t in {tensor}]"
+            )
         else:
             guard = f"None if {tensor} is None else " if plan.arguments[tensor].optional else ""
             lines.append(f"node.saved_{name} = {guard}{value.format(tensor)}")
@@ -276,7 +301,9 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
         lines.append(f"    node.version_{name} = {name}._counter[0]")
         lines.append("else:")
         lines.append(f"    node.saved_{name} = None")
-    lines.append("node._released = False")  # last: this is where saved-tensor hooks and anomaly detection listen (saving.py)
+    lines.append(
+        "node._released = False"
+    )  # last: this is where saved-tensor hooks and anomaly detection listen (saving.py)
     return lines
 
 
@@ -290,7 +317,9 @@ def _attach_lines(plan: Plan) -> list[str]:
         ]
     if len(plan.outputs) == 1:
         return [f"attach({plan.outputs[0]}, node, None)"]
-    shapes = ", ".join(f"({n}._array.shape, {n}._key._dtype) if {n} is not None else ((0,), None)" for n in plan.outputs)
+    shapes = ", ".join(
+        f"({n}._array.shape, {n}._key._dtype) if {n} is not None else ((0,), None)" for n in plan.outputs
+    )
     lines = [f"node._outputs = [{shapes}]"]
     for position, name in enumerate(plan.outputs):
         if name in plan.operator.options.get("nondifferentiable_outputs", ()):
@@ -314,9 +343,17 @@ def node_source(plan: Plan) -> str:
     multiple = plan.many or len(plan.outputs) > 1
     if multiple:
         slots.append("_outputs")
-    saved = [*[a.name for a in plan.saved_tensors()], *plan.saved_values(), *[n for _, n in plan.saved_outputs()]]
+    saved = [
+        *[a.name for a in plan.saved_tensors()],
+        *plan.saved_values(),
+        *[n for _, n in plan.saved_outputs()],
+    ]
     shown = [*saved, *[f"{t}_sym_sizes" for _, t, f in plan.saved_facts() if f == "shape"]]
-    lines = [f"class {operator.node_name}(Node):", f"    __slots__ = {tuple(slots)!r}", f"    _saved_names = {tuple(shown)!r}"]
+    lines = [
+        f"class {operator.node_name}(Node):",
+        f"    __slots__ = {tuple(slots)!r}",
+        f"    _saved_names = {tuple(shown)!r}",
+    ]
     lines.append(f"    _saved_inputs = {tuple(sorted(a.name for a in plan.saved_tensors()))!r}")
     results = tuple((name, position if multiple else None) for position, name in plan.saved_outputs())
     lines += [f"    _saved_results = {results!r}", ""]
@@ -328,13 +365,19 @@ def node_source(plan: Plan) -> str:
     if holds:
         body += ["if node._released:", "    raise RuntimeError(released_message())"]
     body += _unpack_edges(plan)
-    for argument in sorted(plan.saved_tensors(), key=lambda a: a.name):  # torch's order: of several stale tensors it names the first
+    for argument in sorted(
+        plan.saved_tensors(), key=lambda a: a.name
+    ):  # torch's order: of several stale tensors it names the first
         n = argument.name
         body.append(f"{n} = node.saved_{n}")
         if argument.is_list:
-            body.append(f"if {n} is not None and any(t is not None and t._counter is not None and t._counter[0] != v for t, v in zip({n}, node.version_{n})):")
+            body.append(
+                f"if {n} is not None and any(t is not None and t._counter is not None and t._counter[0] != v for t, v in zip({n}, node.version_{n})):"
+            )
         else:
-            body.append(f"if {n} is not None and {n}._counter is not None and {n}._counter[0] != node.version_{n}:")
+            body.append(
+                f"if {n} is not None and {n}._counter is not None and {n}._counter[0] != node.version_{n}:"
+            )
         body.append(f"    stale(node, {n}, node.version_{n})")
     body += [f"{name} = node.saved_{name}" for name in plan.saved_values()]
     body += _native_lines(plan)
@@ -367,7 +410,9 @@ def node_source(plan: Plan) -> str:
     lines.append(_indent(body, 2))
     lines.append("    def _release(node):")
     if holds:
-        cleared = [f"saved_{a.name}" for a in plan.saved_tensors()] + [f"saved_{n}" for _, n in plan.saved_outputs()]
+        cleared = [f"saved_{a.name}" for a in plan.saved_tensors()] + [
+            f"saved_{n}" for _, n in plan.saved_outputs()
+        ]
         lines.append(_indent(["node._released = True", *[f"node.{slot} = None" for slot in cleared]], 2))
     else:
         lines.append("        pass\n")
@@ -387,7 +432,11 @@ def _native_lines(plan: Plan) -> list[str]:
     outputs = [name for _, name in plan.saved_outputs()]
     tests = ["grad._key in NATIVE_KEYS", "not modes.grad"]
     tests += [f"({n} is None or {n}._key is grad._key)" for n in tensors if n in named]
-    tests += [f"(node.saved_{n} is None or node.key_{n} is grad._key and node.counter_{n}[0] == node.version_{n})" for n in outputs if n in named]
+    tests += [
+        f"(node.saved_{n} is None or node.key_{n} is grad._key and node.counter_{n}[0] == node.version_{n})"
+        for n in outputs
+        if n in named
+    ]
     parts = []
     for argument in plan.active:
         rule = rules[argument.name]
@@ -397,7 +446,9 @@ def _native_lines(plan: Plan) -> list[str]:
                 values.append(f"{name}._array")
             else:
                 values.append(f"node.saved_{name}")
-        parts.append(f"plain(native_{argument.name}({', '.join(values)}), grad._key) if e_{argument.name} is not None else None")
+        parts.append(
+            f"plain(native_{argument.name}({', '.join(values)}), grad._key) if e_{argument.name} is not None else None"
+        )
     return [f"if {' and '.join(tests)}:", f"    return ({', '.join(parts)},)"]
 
 

@@ -46,11 +46,15 @@ def shared_array(array: Any, warn: bool = True) -> np.ndarray:
             stacklevel=4,
         )
     if any(stride % array.itemsize for stride in array.strides):
-        raise ValueError("given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.")
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
+        )
     if any(stride < 0 for stride in array.strides):
         raise ValueError(_NEGATIVE)
     if not array.dtype.isnative:
-        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.")
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported."
+        )
     return anchored(np.asarray(array))
 
 
@@ -100,10 +104,14 @@ def cast_array(array: np.ndarray, kind: dtype) -> np.ndarray:
     try:
         if array.dtype.kind == "c" and kind._category != "complex":
             if kind._category == "bool":
-                return array != 0
+                return array != 0  # type: ignore[no-any-return]
             array = array.real
         if kind._category == "bool":
-            return array.astype(np.bool_) if array.dtype.kind != "V" else array.astype(np.float32).astype(np.bool_)
+            return (
+                array.astype(np.bool_)
+                if array.dtype.kind != "V"
+                else array.astype(np.float32).astype(np.bool_)
+            )
         if kind._category == "int" and array.dtype.kind not in "biu":
             if array.dtype.kind not in "fc":
                 array = array.astype(np.float32)
@@ -180,7 +188,9 @@ def rebuild_tensor(
     return tensor
 
 
-def window_on(root: np.ndarray, kind: dtype, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> np.ndarray:
+def window_on(
+    root: np.ndarray, kind: dtype, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+) -> np.ndarray:
     """An array of `kind` over the memory of `root`; strides and offset count elements. Bounds are the caller's concern."""
     size = kind.itemsize
     scaled = tuple([stride * size for stride in strides])
@@ -191,7 +201,11 @@ def window_on(root: np.ndarray, kind: dtype, shape: tuple[int, ...], strides: tu
             return np.ndarray(shape, kind._numpy, root, offset * size, scaled)
     if not root.size or 0 in shape:
         empty = np.empty(0, kind._numpy)
-        return empty.reshape(shape) if 0 in shape else np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
+        return (
+            empty.reshape(shape)
+            if 0 in shape
+            else np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
+        )
     return np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
 
 
@@ -210,7 +224,7 @@ def _find_class(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-copyreg.pickle(TensorMeta, _class_reference)  # type: ignore[arg-type]
+copyreg.pickle(TensorMeta, _class_reference)
 
 
 def copy_tensor(tensor: Any, memo: dict[int, Any]) -> Any:
@@ -242,7 +256,9 @@ def copy_tensor(tensor: Any, memo: dict[int, Any]) -> Any:
             memo[id(storage)] = copied
             memo.setdefault(id(memo), []).append(storage)
         size = kind.itemsize
-        array = np.ndarray(tensor._array.shape, kind._numpy, copied, tensor.storage_offset() * size, tensor._array.strides)
+        array = np.ndarray(
+            tensor._array.shape, kind._numpy, copied, tensor.storage_offset() * size, tensor._array.strides
+        )
         result = make(type(tensor), array, key_of(array))
     memo[id(tensor)] = result
     result._requires_grad = tensor.requires_grad

@@ -102,7 +102,11 @@ class Operator:
     @cached_property
     def other_defaults(self) -> tuple[tuple[int, Any], ...]:
         """(position, default) of the arguments that are no tensors."""
-        return tuple((i, argument.default) for i, argument in enumerate(self.schema.arguments) if not argument.is_tensor)
+        return tuple(
+            (i, argument.default)
+            for i, argument in enumerate(self.schema.arguments)
+            if not argument.is_tensor
+        )
 
     @cached_property
     def node_name(self) -> str:
@@ -137,7 +141,9 @@ class Operator:
 
     @cached_property
     def has_out(self) -> bool:
-        return bool(self.options.get("out", self.family in ("pointwise", "reduction", "op", "composite", "factory")))
+        return bool(
+            self.options.get("out", self.family in ("pointwise", "reduction", "op", "composite", "factory"))
+        )
 
     @cached_property
     def has_method(self) -> bool:
@@ -189,7 +195,9 @@ def find(name: str, overload: str = "") -> Operator:
     for operator in registry.get(name, ()):
         if operator.overload == overload:
             return operator
-    raise NotImplementedError(f"the operator aten::{name}{'.' + overload if overload else ''} is not implemented")
+    raise NotImplementedError(
+        f"the operator aten::{name}{'.' + overload if overload else ''} is not implemented"
+    )
 
 
 def _declarer(family: str) -> Callable[..., Any]:

@@ -29,13 +29,19 @@ _FLOAT32 = dtypes.float32
 
 def draws(operator: Operator) -> bool:
     """Whether `operator` draws random numbers: it, or another overload of its name, takes a generator."""
-    return any(argument.kind == "Generator" for overload in registry[operator.name] for argument in overload.arguments)
+    return any(
+        argument.kind == "Generator"
+        for overload in registry[operator.name]
+        for argument in overload.arguments
+    )
 
 
 def guarded(operator: Operator, call: Callable[..., Any]) -> Callable[..., Any]:
     """`call`, asking the transformations first where operands alone do not tell them: random operators and factories from a tensor."""
     random = draws(operator)
-    from_tensor = operator.family == "factory" and bool(operator.arguments) and operator.arguments[0].is_tensor
+    from_tensor = (
+        operator.family == "factory" and bool(operator.arguments) and operator.arguments[0].is_tensor
+    )
     if not random and not from_tensor:
         return call
 
@@ -49,7 +55,9 @@ def guarded(operator: Operator, call: Callable[..., Any]) -> Callable[..., Any]:
 
 def tensors_of(operator: Operator, args: tuple[Any, ...], start: int = 0) -> Iterator[Any]:
     """The tensors among an operator's arguments from number `start` on."""
-    for argument, value in zip(operator.arguments[start:] if start else operator.arguments, args, strict=True):
+    for argument, value in zip(
+        operator.arguments[start:] if start else operator.arguments, args, strict=True
+    ):
         if argument.is_tensor and value is not None:
             if argument.is_list:
                 yield from (item for item in value if item is not None)
@@ -177,8 +185,26 @@ def _record(operator: Operator, results: tuple[Any, ...], args: tuple[Any, ...])
         operator.compiled.record(*results, *args)
 
 
+#: Pointwise operators that take float8 as they take bits; all others refuse it, by the names torch gives its kernels.
+_MOVES = frozenset(["abs", "where", "masked_fill", "fill", "copy", "clone", "positive", "sign", "isnan"])
+_FLOAT8_NAMES = {
+    "add": "add_stub",
+    "sub": "add_stub",
+    "rsub": "add_stub",
+    "mul": "mul_cpu_reduced_float",
+    "exp": "exp_vml_cpu",
+}
+
+
 def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Kernel results (arrays) of `operator` on tensors that hold data."""
+    if operator.family in ("pointwise", "reduction") and operator.options.get("result") != "bool":
+        for tensor in tensors_of(operator, args):
+            if tensor._key._dtype in dtypes.FLOAT8 and operator.name not in _MOVES:
+                name = _FLOAT8_NAMES.get(operator.name, f"{operator.name}_cpu")
+                raise NotImplementedError(
+                    f"\"{name}\" not implemented for '{legacy_name(tensor._key._dtype)}'"
+                )
     token = hush()
     try:
         if operator.family == "pointwise":
@@ -210,12 +236,21 @@ def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtyp
     for position, (argument, value) in enumerate(zip(operator.arguments, args, strict=True)):
         if value is None:
             continue
-        if argument.name not in chosen if chosen is not None else not (argument.is_tensor or argument.name in PROMOTED_SCALARS):
+        if (
+            argument.name not in chosen
+            if chosen is not None
+            else not (argument.is_tensor or argument.name in PROMOTED_SCALARS)
+        ):
             continue
         if argument.kind == "Scalar" or value.__class__ in (int, float, bool, complex):
             operands.append((number_type(value), "wrapped"))
         elif argument.is_tensor:
-            operands.append((value._key._dtype, "dim" if value._array.ndim else "wrapped" if _is_wrapped(value) else "zero_dim"))
+            operands.append(
+                (
+                    value._key._dtype,
+                    "dim" if value._array.ndim else "wrapped" if _is_wrapped(value) else "zero_dim",
+                )
+            )
         else:
             continue
         positions.append(position)
@@ -263,12 +298,15 @@ def python_number(value: np.generic) -> Any:
 def _wrap_numbers(operator: Operator, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Python numbers given for tensor arguments, as 0-dim tensors that promote like numbers."""
     if not any(
-        argument.is_tensor and value.__class__ in (int, float, bool, complex) for argument, value in zip(operator.arguments, args, strict=True)
+        argument.is_tensor and value.__class__ in (int, float, bool, complex)
+        for argument, value in zip(operator.arguments, args, strict=True)
     ):
         return args
     return tuple(
         [
-            wrapped_number(value) if argument.is_tensor and value.__class__ in (int, float, bool, complex) else value
+            wrapped_number(value)
+            if argument.is_tensor and value.__class__ in (int, float, bool, complex)
+            else value
             for argument, value in zip(operator.arguments, args, strict=True)
         ]
     )
@@ -312,12 +350,16 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
     shape = layout.broadcast_shapes(*[array.shape for array in arrays])
     ufunc: Any = operator.options.get("ufunc")
     tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
-    if uses_ufunc(operator) and all(values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor):
+    if uses_ufunc(operator) and all(
+        values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor
+    ):
         out: np.ndarray = ufunc(*tensors, out=...)
     else:
         out = np.asarray(operator.kernel(*values))
     wanted = dtypes.bool_ if rule == "bool" else common
-    if (rule != "bool" and working is not common and out.dtype is working._numpy) or (rule == "bool" and out.dtype is not wanted._numpy):
+    if (rule != "bool" and working is not common and out.dtype is working._numpy) or (
+        rule == "bool" and out.dtype is not wanted._numpy
+    ):
         out = out.astype(wanted._numpy)
     if out.shape != shape:
         out = np.broadcast_to(out, shape).copy()
@@ -394,7 +436,9 @@ def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
         out = layout.row_major(out)
     if reduced is None:
         return out
-    asked = [v for a, v in zip(operator.arguments, args, strict=True) if a.kind == "ScalarType" and v is not None]
+    asked = [
+        v for a, v in zip(operator.arguments, args, strict=True) if a.kind == "ScalarType" and v is not None
+    ]
     if asked:
         return out
 
@@ -405,7 +449,11 @@ def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 
 def _compute_update(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
-    out = layout.copy(args[0]._array) if not operator.options.get("contiguous") else np.array(args[0]._array, order="C")
+    out = (
+        layout.copy(args[0]._array)
+        if not operator.options.get("contiguous")
+        else np.array(args[0]._array, order="C")
+    )
     values = _kernel_arguments(operator, args, False)
     values[0] = out
     operator.kernel(*values)
@@ -432,7 +480,9 @@ def _run_view(operator: Operator, args: tuple[Any, ...]) -> Any:
 # Meta ---------------------------------------------------------------------------------------------------------------------------
 
 
-def meta_tensor(shape: tuple[int, ...], element_type: dtypes.dtype, strides: tuple[int, ...] | None = None) -> Tensor:
+def meta_tensor(
+    shape: tuple[int, ...], element_type: dtypes.dtype, strides: tuple[int, ...] | None = None
+) -> Tensor:
     """A tensor of shape and strides (in elements) without memory behind it."""
     if strides is None:
         strides = layout.contiguous_strides(shape)
@@ -496,8 +546,10 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         out = compute(operator, args)
         _check_target_shape(self, out.shape)
     before = None
-    if modes.grad and operator.compiled.node is not None and any(
-        t._requires_grad for t in tensors_of(operator, args)
+    if (
+        modes.grad
+        and operator.compiled.node is not None
+        and any(t._requires_grad for t in tensors_of(operator, args))
     ):
         names = {name for formula in operator.formulas.values() for name in formula.__code__.co_varnames}
         first = operator.arguments[0].name
@@ -518,7 +570,11 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 def check_overlap(array: np.ndarray) -> None:
     """Raises RuntimeError with torch's text if an expanded tensor is to be overwritten element by element."""
-    if array.size and 0 in array.strides and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True)):
+    if (
+        array.size
+        and 0 in array.strides
+        and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True))
+    ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
             "tensor before performing the operation."
@@ -532,8 +588,10 @@ def check_separate(written: np.ndarray, read: np.ndarray, wholly: bool = False) 
     if not all(layout.is_dense(a.shape, layout.element_strides(a)) for a in (written, read)):
         return
     first, second = (a.__array_interface__["data"][0] for a in (written, read))
-    if first < second + read.nbytes and second < first + written.nbytes and (
-        wholly or not (first == second and written.strides == read.strides)
+    if (
+        first < second + read.nbytes
+        and second < first + written.nbytes
+        and (wholly or not (first == second and written.strides == read.strides))
     ):
         raise RuntimeError(
             "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
@@ -545,7 +603,12 @@ def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
     """Write a ufunc's result over `args[0]` at once, if the operands are of one type, in whatever layout, and nothing is recorded."""
     from .mutation import wants
 
-    if operator.family != "pointwise" or not uses_ufunc(operator) or operator.options.get("result") == "bool" or modes.inference:
+    if (
+        operator.family != "pointwise"
+        or not uses_ufunc(operator)
+        or operator.options.get("result") == "bool"
+        or modes.inference
+    ):
         return False
     self = args[0]
     key = getattr(self, "_key", None)
@@ -565,7 +628,9 @@ def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
         if tensor is not self and tensor._counter is self._counter and self._counter is not None:
             return False  # they may overlap
         arrays.append(tensor._array)
-    if any(len(args) > position and args[position] != default for position, default in operator.other_defaults):
+    if any(
+        len(args) > position and args[position] != default for position, default in operator.other_defaults
+    ):
         return False
     token = hush()
     try:
@@ -609,12 +674,16 @@ def legacy_name(element_type: dtypes.dtype) -> str:
 def check_result_cast(common: dtypes.dtype, target: dtypes.dtype) -> None:
     """Raises RuntimeError unless results of type `common` may be stored as `target`."""
     if not can_cast(common, target):
-        raise RuntimeError(f"result type {legacy_name(common)} can't be cast to the desired output type {legacy_name(target)}")
+        raise RuntimeError(
+            f"result type {legacy_name(common)} can't be cast to the desired output type {legacy_name(target)}"
+        )
 
 
 def _check_target_shape(self: Any, shape: tuple[int, ...]) -> None:
     if self._array.shape != shape:
-        raise RuntimeError(f"output with shape {list(self._array.shape)} doesn't match the broadcast shape {list(shape)}")
+        raise RuntimeError(
+            f"output with shape {list(self._array.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
 
 
 # Dimensions and saved tensors ------------------------------------------------------------------------------------------------------
@@ -624,7 +693,9 @@ def wrap_dim(dim: int, rank: int) -> int:
     """`dim` counted from the front. Raises IndexError with torch's text when out of range."""
     limit = rank or 1
     if not -limit <= dim < limit:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})"
+        )
     return dim + limit if dim < 0 else dim
 
 
@@ -646,7 +717,11 @@ def wrap_dims(dims: Any, rank: int) -> tuple[int, ...]:
 def stale(node: Any, tensor: Any, version: Any) -> None:
     """A saved tensor was overwritten: raises torch's RuntimeError."""
     if isinstance(tensor, list):
-        tensor, version = next((t, v) for t, v in zip(tensor, version, strict=True) if t is not None and t._counter is not None and t._counter[0] != v)
+        tensor, version = next(
+            (t, v)
+            for t, v in zip(tensor, version, strict=True)
+            if t is not None and t._counter is not None and t._counter[0] != v
+        )
     tensor._current()
     raise_stale(tensor._array, tensor._key._dtype, tensor._edge, tensor._counter[0], version)
 
@@ -656,7 +731,9 @@ def operation_name(function: Any) -> str:
     return re.sub(r"Backward\d*$", "", function.name())
 
 
-def raise_stale(array: np.ndarray, element_type: dtypes.dtype, edge: Any, current: int, expected: int) -> None:
+def raise_stale(
+    array: np.ndarray, element_type: dtypes.dtype, edge: Any, current: int, expected: int
+) -> None:
     origin = ""
     if edge is not None:
         function, output = edge if edge.__class__ is tuple else (edge, 0)

@@ -40,10 +40,6 @@ class dtype:
         "_alias",
         "_category",
         "_dtype",
-        "is_complex",
-        "is_floating_point",
-        "is_signed",
-        "itemsize",
         "_meta",
         "_name",
         "_numpy",
@@ -51,6 +47,10 @@ class dtype:
         "_special",
         "_strided",
         "_zero",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "itemsize",
     )
 
     _alias: str
@@ -88,7 +88,9 @@ class dtype:
 
     def to_complex(self) -> Any:
         """The complex type whose parts have this type's precision."""
-        return {float16: complex64, float32: complex64, float64: complex128, bfloat16: complex64}.get(self, self)
+        return {float16: complex64, float32: complex64, float64: complex128, bfloat16: complex64}.get(
+            self, self
+        )
 
     def to_real(self) -> Any:
         """The type of the real and imaginary parts."""

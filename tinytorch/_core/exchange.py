@@ -106,7 +106,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         ext_tensor.__dlpack_device__()
         plain: Any = ext_tensor
-        return plain.clone() if copy else wrap(plain._array)  # type: ignore[no-any-return]
+        return plain.clone() if copy else wrap(plain._array)
     return wrap(array_of_dlpack(ext_tensor, copy))
 
 

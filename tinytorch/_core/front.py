@@ -32,7 +32,10 @@ class Front:
         shown = name + "_" if mode == _INPLACE and not name.endswith("_") else name
         self.shown = operators[0].options.get("published", shown) if mode == _FUNCTION else shown
         self.signatures = ordered(
-            [PythonSignature(operator, self.shown, method, out=mode == _FUNCTION and operator.has_out) for operator in operators]
+            [
+                PythonSignature(operator, self.shown, method, out=mode == _FUNCTION and operator.has_out)
+                for operator in operators
+            ]
         )
         self.plans: dict[Any, Callable[..., Any]] = {}
         self.function = _make_function(self)
@@ -41,7 +44,9 @@ class Front:
     def without_arguments(self) -> bool:
         return self.mode != _FUNCTION and len(self.signatures) == 1 and not self.signatures[0].parameters
 
-    def parse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[PythonSignature, dict[str, tuple[Any, Any, Parameter]]]:
+    def parse(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[PythonSignature, dict[str, tuple[Any, Any, Parameter]]]:
         given = args if self.mode == _FUNCTION else args[1:]
         if self.without_arguments and (given or kwargs):
             detail = "no keyword arguments" if kwargs else f"no arguments ({len(given)} given)"
@@ -61,14 +66,20 @@ class Front:
             return dispatch_override(self, args, kwargs)
         if self.mode != _FUNCTION and not (args and isinstance(args[0], Tensor)):
             what = type(args[0]).__name__ if args else "nothing"
-            raise TypeError(f"descriptor '{self.shown}' for 'torch._C.TensorBase' objects doesn't apply to a '{what}' object")
+            raise TypeError(
+                f"descriptor '{self.shown}' for 'torch._C.TensorBase' objects doesn't apply to a '{what}' object"
+            )
         signature, bound = self.parse(args, kwargs)
         operator = signature.operator
         offset = 0 if self.mode == _FUNCTION else 1
-        if key is not None and not any(_undecided(value, parameter) for value, _, parameter in bound.values()):
+        if key is not None and not any(
+            _undecided(value, parameter) for value, _, parameter in bound.values()
+        ):
             if all(not isinstance(v, Tensor) or type(v) in plain_classes for v in (*args, *kwargs.values())):
                 self.plans[key] = _make_plan(self, signature, bound, offset)
-        values = {target: parameter.convert(value, self.shown) for target, (value, _, parameter) in bound.items()}
+        values = {
+            target: parameter.convert(value, self.shown) for target, (value, _, parameter) in bound.items()
+        }
         out = values.pop("out", None)
         if offset:
             values["self"] = args[0]
@@ -79,7 +90,10 @@ class Front:
         """Run one overload on converted values by schema name."""
         if self.mode == _INPLACE:
             arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
-            if any(a.is_tensor and v.__class__ in _NUMBERS for a, v in zip(operator.arguments, arguments, strict=True)):
+            if any(
+                a.is_tensor and v.__class__ in _NUMBERS
+                for a, v in zip(operator.arguments, arguments, strict=True)
+            ):
                 if operator.family not in ("composite", "update"):
                     return dispatch.inplace(operator, arguments)
                 arguments = _wrapped(operator, arguments)
@@ -90,8 +104,13 @@ class Front:
             from .outputs import run_out
 
             given = tuple([_number(_value(a, values), a) for a in operator.arguments])
-            return run_out(operator, list(_wrapped(operator, given) if operator.family == "composite" else given), out)
-        wraps = any(a.is_tensor and not a.is_list and values.get(a.name).__class__ in (int, float, bool, complex) for a in operator.arguments)
+            return run_out(
+                operator, list(_wrapped(operator, given) if operator.family == "composite" else given), out
+            )
+        wraps = any(
+            a.is_tensor and not a.is_list and values.get(a.name).__class__ in (int, float, bool, complex)
+            for a in operator.arguments
+        )
         if wraps or _is_numpy_number(operator, values):
             arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
             return _after(operator, _call_with_numbers(operator, arguments))
@@ -179,16 +198,32 @@ def _expression(parameter: Parameter, value: Any, source: str) -> str:
         if kind == "float":
             return f"floats({source})"
         return f"tuple({source})"
-    if kind == "Tensor" or (value.__class__ in (int, bool, str) and kind in ("int", "bool", "str", "Scalar")) or value.__class__ is float:
+    if (
+        kind == "Tensor"
+        or (value.__class__ in (int, bool, str) and kind in ("int", "bool", "str", "Scalar"))
+        or value.__class__ is float
+    ):
         return source
-    if (kind == "ScalarType" and isinstance(value, dtypes.dtype)) or kind in ("Generator", "Layout", "MemoryFormat"):
+    if (kind == "ScalarType" and isinstance(value, dtypes.dtype)) or kind in (
+        "Generator",
+        "Layout",
+        "MemoryFormat",
+    ):
         return source
     return f"convert_{parameter.target}({source}, name)"
 
 
-def _make_plan(front: Front, signature: PythonSignature, bound: dict[str, tuple[Any, Any, Parameter]], offset: int) -> Callable[..., Any]:
+def _make_plan(
+    front: Front, signature: PythonSignature, bound: dict[str, tuple[Any, Any, Parameter]], offset: int
+) -> Callable[..., Any]:
     operator = signature.operator
-    namespace: dict[str, Any] = {"ints": _ints, "floats": _floats, "tensors": _tensors, "name": front.shown, "operator": operator}
+    namespace: dict[str, Any] = {
+        "ints": _ints,
+        "floats": _floats,
+        "tensors": _tensors,
+        "name": front.shown,
+        "operator": operator,
+    }
     parts = []
     if offset:
         parts.append("self=args[0]")
@@ -200,7 +235,12 @@ def _make_plan(front: Front, signature: PythonSignature, bound: dict[str, tuple[
             source = f"args[{where + offset}]"
         else:
             source = f"kwargs[{where!r}]"
-        if parameter.kind == "Tensor" and not parameter.is_list and not isinstance(value, Tensor) and value is not None:
+        if (
+            parameter.kind == "Tensor"
+            and not parameter.is_list
+            and not isinstance(value, Tensor)
+            and value is not None
+        ):
             simple = False
         namespace[f"convert_{target}"] = parameter.convert
         parts.append(f"{target}={_expression(parameter, value, source)}")
@@ -227,7 +267,9 @@ def _make_plan(front: Front, signature: PythonSignature, bound: dict[str, tuple[
 
 def eval_plan(front: Front, text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
     source = f"def plan(args, kwargs):\n    return {text}\n"
-    plan: Callable[..., Any] = execute(f"{front.mode} {front.shown} {len(front.plans)}", source, namespace)["plan"]
+    plan: Callable[..., Any] = execute(f"{front.mode} {front.shown} {len(front.plans)}", source, namespace)[
+        "plan"
+    ]
     return plan
 
 
@@ -241,7 +283,12 @@ def _make_function(front: Front) -> Callable[..., Any]:
             if len(args) == 1:
                 if unary is not None and args[0].__class__ in PLAIN:
                     return unary(args[0])
-            elif binary is not None and len(args) == 2 and args[1].__class__ in PLAIN and args[0].__class__ in PLAIN:
+            elif (
+                binary is not None
+                and len(args) == 2
+                and args[1].__class__ in PLAIN
+                and args[0].__class__ in PLAIN
+            ):
                 return binary(args[0], args[1])
         if kwargs:
             key: Any = (*map(type, args), *kwargs, *map(type, kwargs.values()))
@@ -272,8 +319,14 @@ def _tensors_only(front: Front, count: int) -> Callable[..., Any] | None:
         if signature.min_args > given or len(signature.positional) < given:
             continue
         fits = all(p.kind == "Tensor" and not p.is_list for p in signature.positional[:given])
-        in_order = all(a.is_tensor and not a.is_list for a in operator.arguments[:count]) and len(names) == count
-        if not (fits and in_order) or len(operator.schema.returns) != 1 or operator.family in ("composite", "factory"):
+        in_order = (
+            all(a.is_tensor and not a.is_list for a in operator.arguments[:count]) and len(names) == count
+        )
+        if (
+            not (fits and in_order)
+            or len(operator.schema.returns) != 1
+            or operator.family in ("composite", "factory")
+        ):
             return None
         if any(argument.kind == "Generator" for argument in operator.arguments):
             return None
@@ -286,7 +339,14 @@ def _documentation(front: Front) -> str:
     lines = [f"{front.shown}{signature}" for signature in front.signatures]
     kernel = front.signatures[0].operator.kernel
     text = kernel.__doc__ if front.signatures[0].operator.family == "composite" else None
-    return "\n".join([*lines, "", text or f"Operator aten::{front.signatures[0].operator.name}; see torch's documentation of torch.{front.shown}."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            text
+            or f"Operator aten::{front.signatures[0].operator.name}; see torch's documentation of torch.{front.shown}.",
+        ]
+    )
 
 
 _fronts: dict[tuple[str, str], Front] = {}
@@ -312,9 +372,11 @@ def front_of(name: str, mode: str) -> Front | None:
 
 #: Operators that torch keeps to itself as methods, or as functions: they exist in place, below, or in another namespace only.
 _NOT_METHODS = frozenset(
-    """combinations copy fill huber_loss_backward nonzero_numpy rsub smooth_l1_loss_backward view_as_complex view_as_real zero""".split()
+    ["combinations", "copy", "fill", "huber_loss_backward", "nonzero_numpy", "rsub", "smooth_l1_loss_backward", "view_as_complex", "view_as_real", "zero"]
 )
-_NOT_FUNCTIONS = frozenset("expand huber_loss_backward smooth_l1_loss_backward threshold_backward unfold view".split())
+_NOT_FUNCTIONS = frozenset(
+    ["expand", "huber_loss_backward", "smooth_l1_loss_backward", "threshold_backward", "unfold", "view"]
+)
 
 
 def function_of(name: str, module: str = "") -> Callable[..., Any] | None:
@@ -337,7 +399,80 @@ def function_of(name: str, module: str = "") -> Callable[..., Any] | None:
 
 #: In-place operators that torch also offers as functions.
 _INPLACE_FUNCTIONS = frozenset(
-    ["abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_", "arctan_", "arctanh_", "asin_", "asinh_", "atan_", "atanh_", "bernoulli_", "ceil_", "celu_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_", "cosh_", "deg2rad_", "dropout_", "elu_", "embedding_renorm_", "erf_", "erfc_", "exp_", "exp2_", "expm1_", "fill_", "fix_", "floor_", "frac_", "gcd_", "index_put_", "lcm_", "ldexp_", "log_", "log10_", "log1p_", "log2_", "logit_", "nan_to_num_", "neg_", "negative_", "rad2deg_", "reciprocal_", "relu_", "round_", "rrelu_", "rsqrt_", "selu_", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_", "square_", "tan_", "tanh_", "threshold_", "trunc_", "xlogy_", "zero_", "resize_as_", "alpha_dropout_", "feature_dropout_", "feature_alpha_dropout_"]
+    [
+        "abs_",
+        "acos_",
+        "acosh_",
+        "addmv_",
+        "arccos_",
+        "arccosh_",
+        "arcsin_",
+        "arcsinh_",
+        "arctan_",
+        "arctanh_",
+        "asin_",
+        "asinh_",
+        "atan_",
+        "atanh_",
+        "bernoulli_",
+        "ceil_",
+        "celu_",
+        "clamp_",
+        "clamp_max_",
+        "clamp_min_",
+        "clip_",
+        "conj_physical_",
+        "cos_",
+        "cosh_",
+        "deg2rad_",
+        "dropout_",
+        "elu_",
+        "embedding_renorm_",
+        "erf_",
+        "erfc_",
+        "exp_",
+        "exp2_",
+        "expm1_",
+        "fill_",
+        "fix_",
+        "floor_",
+        "frac_",
+        "gcd_",
+        "index_put_",
+        "lcm_",
+        "ldexp_",
+        "log_",
+        "log10_",
+        "log1p_",
+        "log2_",
+        "logit_",
+        "nan_to_num_",
+        "neg_",
+        "negative_",
+        "rad2deg_",
+        "reciprocal_",
+        "relu_",
+        "round_",
+        "rrelu_",
+        "rsqrt_",
+        "selu_",
+        "sigmoid_",
+        "sin_",
+        "sinc_",
+        "sinh_",
+        "sqrt_",
+        "square_",
+        "tan_",
+        "tanh_",
+        "threshold_",
+        "trunc_",
+        "xlogy_",
+        "zero_",
+        "resize_as_",
+        "alpha_dropout_",
+        "feature_dropout_",
+        "feature_alpha_dropout_",
+    ]
 )
 
 

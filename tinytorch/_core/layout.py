@@ -42,7 +42,9 @@ def element_strides(array: np.ndarray) -> Shape:
     """An array's strides in elements."""
     itemsize = array.itemsize
     strides = array.strides
-    if not array.size and not any(strides):  # NumPy's mark of an empty result of broadcasting; torch lays it out row by row
+    if not array.size and not any(
+        strides
+    ):  # NumPy's mark of an empty result of broadcasting; torch lays it out row by row
         return contiguous_strides(array.shape)
     return tuple([stride // itemsize for stride in strides])
 
@@ -64,7 +66,9 @@ def is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether the elements fill their memory without gap or overlap, in some order of the dimensions."""
     if len(shape) == 1:
         return shape[0] < 2 or strides[0] == 1
-    order = sorted(range(len(shape)), key=lambda dim: (shape[dim] > 1, strides[dim]) if shape[dim] > 1 else (False, 0))
+    order = sorted(
+        range(len(shape)), key=lambda dim: (shape[dim] > 1, strides[dim]) if shape[dim] > 1 else (False, 0)
+    )
     step = 1
     for dim in order:
         if shape[dim] == 1:
@@ -108,7 +112,10 @@ def broadcast_strides(shape: Shape, array: np.ndarray) -> Shape:
     own = element_strides(array)
     lead = len(shape) - array.ndim
     return (0,) * lead + tuple(
-        [0 if size == 1 and shape[lead + i] != 1 else stride for i, (size, stride) in enumerate(zip(array.shape, own, strict=True))]
+        [
+            0 if size == 1 and shape[lead + i] != 1 else stride
+            for i, (size, stride) in enumerate(zip(array.shape, own, strict=True))
+        ]
     )
 
 
@@ -122,7 +129,9 @@ def result_strides(shape: Shape, arrays: Sequence[np.ndarray]) -> Shape:
             return channels_last_strides(shape)
         if is_dense(shape, strides) and all(element_strides(array) == strides for array in arrays[1:]):
             return strides
-    return _strides_in_order(shape, result_order(shape, [broadcast_strides(shape, array) for array in arrays]))
+    return _strides_in_order(
+        shape, result_order(shape, [broadcast_strides(shape, array) for array in arrays])
+    )
 
 
 def preserved_strides(array: np.ndarray) -> Shape:
@@ -139,7 +148,11 @@ def empty(shape: Sequence[int], strides: Sequence[int], numpy_dtype: np.dtype[An
     if tuple(strides) == contiguous_strides(shape):
         return np.empty(shape, numpy_dtype)
     itemsize = numpy_dtype.itemsize
-    span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if 0 not in shape else 0
+    span = (
+        1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+        if 0 not in shape
+        else 0
+    )
     buffer = np.empty(span, numpy_dtype)
     return np.ndarray(shape, numpy_dtype, buffer, 0, tuple([stride * itemsize for stride in strides]))
 
@@ -154,7 +167,9 @@ def row_major(results: Any) -> Any:
     strides = contiguous_strides(array.shape)
     if element_strides(array) == strides:
         return array
-    return np.lib.stride_tricks.as_strided(array, array.shape, tuple([step * array.itemsize for step in strides]))
+    return np.lib.stride_tricks.as_strided(
+        array, array.shape, tuple([step * array.itemsize for step in strides])
+    )
 
 
 def copy(array: np.ndarray) -> np.ndarray:

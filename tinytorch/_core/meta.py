@@ -16,7 +16,18 @@ from .tensor import wrap
 
 #: Operators whose results have a shape that only the elements know.
 _DATA_DEPENDENT = frozenset(
-    ["nonzero", "masked_select", "unique_dim", "_unique", "_unique2", "unique_consecutive", "equal", "allclose", "_local_scalar_dense", "bincount"]
+    [
+        "nonzero",
+        "masked_select",
+        "unique_dim",
+        "_unique",
+        "_unique2",
+        "unique_consecutive",
+        "equal",
+        "allclose",
+        "_local_scalar_dense",
+        "bincount",
+    ]
 )
 
 #: Operators that copy, keeping the order of dimensions.

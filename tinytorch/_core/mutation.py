@@ -177,7 +177,9 @@ class AsStridedBackward0(Node):
 
     def _summed(self, whole: Any, grad: Any) -> Any:
         """The cotangent where the window shows elements several times: each sighting contributes."""
-        if grad._key._dtype is not whole._key._dtype or not layout.is_dense(self.base_shape, self.base_strides):
+        if grad._key._dtype is not whole._key._dtype or not layout.is_dense(
+            self.base_shape, self.base_strides
+        ):
             raise NotImplementedError(
                 "derivative of an overlapping view of a tensor with gaps or another element type, written in place"
             )
@@ -233,7 +235,16 @@ class CopySlices(Node):
     edges: the base's former history, then the operator's other inputs.
     """
 
-    __slots__ = ("base_shape", "base_strides", "inner", "offset", "shown", "view_dtype", "view_shape", "view_strides")
+    __slots__ = (
+        "base_shape",
+        "base_strides",
+        "inner",
+        "offset",
+        "shown",
+        "view_dtype",
+        "view_shape",
+        "view_strides",
+    )
 
     def __init__(self, base: Any, view: Any, inner: Node) -> None:
         before = (base._edge or base) if base._requires_grad else None
@@ -267,11 +278,16 @@ class CopySlices(Node):
         """The operator's own derivative. Where it is to be differentiated again, a saved result is a window on what this node made."""
         inner = self.inner
         for name, _ in inner._saved_results:
-            counter, version = getattr(inner, "counter_" + name, None), getattr(inner, "version_" + name, None)
+            counter, version = (
+                getattr(inner, "counter_" + name, None),
+                getattr(inner, "version_" + name, None),
+            )
             if not inner._released and counter is not None and counter[-1] != version:
                 saved = getattr(inner, "saved_" + name)
                 window = self.shown() if self.shown is not None else None
-                if isinstance(saved, np.ndarray):  # torch names the view it was saved from, while that history lives
+                if isinstance(
+                    saved, np.ndarray
+                ):  # torch names the view it was saved from, while that history lives
                     dispatch.raise_stale(saved, self.view_dtype, window or inner, counter[-1], version or 0)
         if not modes.grad or not inner._saved_results:
             return tuple(inner._backward(grad))
@@ -514,7 +530,9 @@ def renamed(node: Node, name: str) -> None:
     found = _renamed.get((cls, name))
     if found is None:
         metaclass: Any = type(cls)
-        found = _renamed[(cls, name)] = metaclass(name, (cls,), {"__slots__": (), "__module__": cls.__module__})
+        found = _renamed[(cls, name)] = metaclass(
+            name, (cls,), {"__slots__": (), "__module__": cls.__module__}
+        )
     node.__class__ = found
 
 

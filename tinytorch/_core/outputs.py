@@ -31,7 +31,9 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         if tensor._key._special not in (None, "strided", "meta"):
             raise tensor._key.refuse_out(operator)
     if modes.grad:
-        if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(t.requires_grad for t in targets):
+        if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(
+            t.requires_grad for t in targets
+        ):
             raise RuntimeError(
                 f"{operator.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
                 "requires grad."
@@ -71,7 +73,10 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
     if callable(rule):
         rule(result, target)
         return
-    asked = any(a.kind == "ScalarType" and value is not None for a, value in zip(operator.arguments, args, strict=False))
+    asked = any(
+        a.kind == "ScalarType" and value is not None
+        for a, value in zip(operator.arguments, args, strict=False)
+    )
     if rule is True and not asked:
         dispatch.check_result_cast(result, target)
         return
@@ -119,7 +124,11 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
                 UserWarning,
                 stacklevel=4,
             )
-        strides = layout.element_strides(result._array) if not target._array.size else layout.contiguous_strides(result._array.shape)
+        strides = (
+            layout.element_strides(result._array)
+            if not target._array.size
+            else layout.contiguous_strides(result._array.shape)
+        )
         set_array(target, window(target._array, result._array.shape, strides))
     if target._key._special != "meta":
         np.copyto(target._array, result._array, casting="unsafe")

@@ -65,7 +65,9 @@ def has_override(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         return True
     if not modes.torch_function:
         return False
-    return any(_overridden(item) for item in _flat(args)) or any(_overridden(item) for item in _flat(kwargs.values()))
+    return any(_overridden(item) for item in _flat(args)) or any(
+        _overridden(item) for item in _flat(kwargs.values())
+    )
 
 
 def dispatch_override(front: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -87,9 +89,19 @@ def relevant_arguments(args: Iterable[Any]) -> list[Any]:
     return overloaded
 
 
-def dispatch_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str, relevant: tuple[Any, ...] | None = None) -> Any:
+def dispatch_function(
+    function: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str,
+    relevant: tuple[Any, ...] | None = None,
+) -> Any:
     """The answer of the first of modes and arguments that has one. `relevant`: the arguments to ask, default all of them."""
-    overloaded = relevant_arguments((*args, *kwargs.values()) if relevant is None else relevant) if modes.torch_function else []
+    overloaded = (
+        relevant_arguments((*args, *kwargs.values()) if relevant is None else relevant)
+        if modes.torch_function
+        else []
+    )
     types = tuple([type(item) for item in overloaded])
     if modes.function_modes:
         stack = modes.function_modes
@@ -169,8 +181,10 @@ def make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
     if not isinstance(data, Tensor):
         from .sealed import type_name
 
-        raise TypeError(f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {type_name(data)}")
-    result: Any = data.detach()  # type: ignore[attr-defined]
+        raise TypeError(
+            f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {type_name(data)}"
+        )
+    result: Any = data.detach()
     result._base = None
     result._requires_grad = False
     result.__class__ = cls
@@ -192,14 +206,37 @@ _never_wrapped: set[Any] = set()
 
 #: Members that subclasses and modes never hear of.
 _SILENT = frozenset(
-    ["__new__", "__init__", "__init_subclass__", "__getattr__", "__dir__", "__dict__", "__weakref__", "__module__", "__doc__", "__slots__", "__annotations__", "__array_priority__", "__torch_function__", "__torch_dispatch__", "__class__", "__sizeof__", "__iter__", "as_subclass"]
+    [
+        "__new__",
+        "__init__",
+        "__init_subclass__",
+        "__getattr__",
+        "__dir__",
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__doc__",
+        "__slots__",
+        "__annotations__",
+        "__array_priority__",
+        "__torch_function__",
+        "__torch_dispatch__",
+        "__class__",
+        "__sizeof__",
+        "__iter__",
+        "as_subclass",
+    ]
 )
 
 
 def _unwrapped() -> set[Any]:
     """Functions whose results stay what they are."""
     if not _never_wrapped:
-        _never_wrapped.update(vars(Tensor)[name].__get__ for name in ("_base", "grad", "_grad") if isinstance(vars(Tensor).get(name), property))
+        _never_wrapped.update(
+            vars(Tensor)[name].__get__
+            for name in ("_base", "grad", "_grad")
+            if isinstance(vars(Tensor).get(name), property)
+        )
     return _never_wrapped
 
 
@@ -226,7 +263,11 @@ def interpose_members() -> None:
             continue
         if isinstance(member, property) and not hasattr(member.fget, "_interposed"):
             type.__setattr__(Tensor, name, _wrapped_property(name, member))
-        elif isinstance(member, types_module.FunctionType) and not hasattr(member, "front") and not hasattr(member, "__wrapped__"):
+        elif (
+            isinstance(member, types_module.FunctionType)
+            and not hasattr(member, "front")
+            and not hasattr(member, "__wrapped__")
+        ):
             type.__setattr__(Tensor, name, _wrapped_method(name, member))
 
 
@@ -269,7 +310,12 @@ def _wrapped_property(name: str, member: property) -> property:
             dispatch_function(public.__delete__, (self,), {}, f"Tensor.{name}.__delete__")
 
     get._interposed = True  # type: ignore[attr-defined]
-    public = property(get, set_value if setter is not None else None, delete if deleter is not None else None, member.__doc__)
+    public = property(
+        get,
+        set_value if setter is not None else None,
+        delete if deleter is not None else None,
+        member.__doc__,
+    )
     return public
 
 

@@ -50,14 +50,18 @@ def resize(self: Any, size: tuple[int, ...], strides: tuple[int, ...] | None = N
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     if any(length < 0 for length in size):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}"
+        )
     array = self._array
     if array.shape == size:
         return self
     strides = layout.contiguous_strides(size) if strides is None else strides
     itemsize = array.itemsize
     if self._key._special == "meta":
-        self._array = np.lib.stride_tricks.as_strided(self._key._dtype._zero, size, tuple([s * itemsize for s in strides]))
+        self._array = np.lib.stride_tricks.as_strided(
+            self._key._dtype._zero, size, tuple([s * itemsize for s in strides])
+        )
         return self
     set_array(self, window(array, size, strides))
     return self
@@ -68,7 +72,9 @@ def window(array: np.ndarray, size: tuple[int, ...], strides: tuple[int, ...]) -
     root = root_of(array)
     itemsize = array.itemsize
     start = array.__array_interface__["data"][0] - root.__array_interface__["data"][0] if root.size else 0
-    span = 0 if 0 in size else 1 + sum((length - 1) * step for length, step in zip(size, strides, strict=True))
+    span = (
+        0 if 0 in size else 1 + sum((length - 1) * step for length, step in zip(size, strides, strict=True))
+    )
     scaled = tuple([step * itemsize for step in strides])
     if start + span * itemsize <= root.nbytes:
         return restride(array, size, scaled) if span else np.empty(size, array.dtype)
@@ -81,7 +87,9 @@ def window(array: np.ndarray, size: tuple[int, ...], strides: tuple[int, ...]) -
     return np.ndarray(size, array.dtype, grown, start, scaled)
 
 
-def set_source(self: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Any:
+def set_source(
+    self: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
+) -> Any:
     """`Tensor.set_`: look at another tensor's or storage's memory."""
     if self.requires_grad and modes.grad and self.is_leaf:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
@@ -95,7 +103,12 @@ def set_source(self: Any, source: Any = None, storage_offset: int = 0, size: Any
         array = source._array
         if size is not None:
             strides = layout.contiguous_strides(tuple(size)) if stride is None else tuple(stride)
-            moved = restride(root_of(array), tuple(size), tuple([s * array.itemsize for s in strides]), storage_offset * array.itemsize)
+            moved = restride(
+                root_of(array),
+                tuple(size),
+                tuple([s * array.itemsize for s in strides]),
+                storage_offset * array.itemsize,
+            )
             array = moved
         set_array(self, array)
     else:
@@ -105,12 +118,19 @@ def set_source(self: Any, source: Any = None, storage_offset: int = 0, size: Any
         shape = (length,) if size is None else tuple(size)
         strides = layout.contiguous_strides(shape) if stride is None else tuple(stride)
         if shape and 0 not in shape:
-            last = storage_offset + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
+            last = storage_offset + sum(
+                (extent - 1) * step for extent, step in zip(shape, strides, strict=True)
+            )
             if last >= length or storage_offset < 0:
                 raise NotImplementedError(
                     f"set_ to {last + 1} elements of a storage that holds {length}: growing a storage is not implemented"
                 )
         root = storage._root if storage._root.dtype == kind else storage._bytes.view(kind)
-        set_array(self, restride(root, shape, tuple([s * kind.itemsize for s in strides]), storage_offset * kind.itemsize))
+        set_array(
+            self,
+            restride(
+                root, shape, tuple([s * kind.itemsize for s in strides]), storage_offset * kind.itemsize
+            ),
+        )
     mutation.bump(self)
     return self

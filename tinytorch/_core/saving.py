@@ -107,11 +107,9 @@ def _call_pack(pack: Callable[..., Any], tensor: Any) -> Any:
 
 def _is_number(tensor: Any) -> bool:
     """Whether the tensor stands for a Python number, which hooks never see."""
-    return (
-        (tensor._base is None
-        and getattr(tensor, "_creation", None) == "number")
-        or type(tensor).__name__ == "WrappedNumber"
-    )
+    return (tensor._base is None and getattr(tensor, "_creation", None) == "number") or type(
+        tensor
+    ).__name__ == "WrappedNumber"
 
 
 def pack_node(node: Any, hooks: tuple[Callable[..., Any], Callable[..., Any]]) -> None:

@@ -35,7 +35,18 @@ class Argument:
     element_optional: elements may be None (`Tensor?[]`).
     """
 
-    __slots__ = ("alias", "default", "element_optional", "is_list", "keyword_only", "kind", "length", "name", "optional", "text")
+    __slots__ = (
+        "alias",
+        "default",
+        "element_optional",
+        "is_list",
+        "keyword_only",
+        "kind",
+        "length",
+        "name",
+        "optional",
+        "text",
+    )
 
     def __init__(self, text: str, keyword_only: bool) -> None:
         found = _ARGUMENT.match(text)
@@ -51,7 +62,9 @@ class Argument:
         self.element_optional = element and self.is_list
         self.optional = found["optional"] is not None or (element and not self.is_list)
         given = found["name"] or ""
-        self.name = f"{given}_" if keyword.iskeyword(given) else given  # `from` cannot name a Python parameter
+        self.name = (
+            f"{given}_" if keyword.iskeyword(given) else given
+        )  # `from` cannot name a Python parameter
         self.keyword_only = keyword_only
         self.default: Any = REQUIRED if found["default"] is None else _default(found["default"], self)
 

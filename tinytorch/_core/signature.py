@@ -40,7 +40,29 @@ _NAMES = {
 
 #: Operators whose Tensor arguments may be given as Python numbers.
 NUMBERS_AS_TENSORS = frozenset(
-    ["add", "add_", "sub", "sub_", "subtract", "subtract_", "mul", "mul_", "multiply", "multiply_", "div", "div_", "divide", "divide_", "true_divide", "true_divide_", "floor_divide", "floor_divide_", "copy_", "special_xlogy", "special_xlog1py"]
+    [
+        "add",
+        "add_",
+        "sub",
+        "sub_",
+        "subtract",
+        "subtract_",
+        "mul",
+        "mul_",
+        "multiply",
+        "multiply_",
+        "div",
+        "div_",
+        "divide",
+        "divide_",
+        "true_divide",
+        "true_divide_",
+        "floor_divide",
+        "floor_divide_",
+        "copy_",
+        "special_xlogy",
+        "special_xlog1py",
+    ]
 )
 
 #: Operators that torch once accepted with another order of arguments; the old order still counts as a second signature.
@@ -57,7 +79,19 @@ class Mismatch(Exception):
 class Parameter:
     """One parameter of a Python signature."""
 
-    __slots__ = ("aliases", "allow_none", "allow_number", "argument", "default", "is_list", "keyword_only", "kind", "length", "name", "target")
+    __slots__ = (
+        "aliases",
+        "allow_none",
+        "allow_number",
+        "argument",
+        "default",
+        "is_list",
+        "keyword_only",
+        "kind",
+        "length",
+        "name",
+        "target",
+    )
 
     def __init__(self, argument: Argument, name: str, allow_number: bool) -> None:
         self.argument = argument
@@ -90,12 +124,21 @@ class Parameter:
         if kind in ("Scalar", "float"):
             if isinstance(value, complex) and kind == "float" and not isinstance(value, float):
                 return False
-            if isinstance(value, Tensor) and kind == "Scalar" and value._key._special not in (None, "strided", "meta"):
+            if (
+                isinstance(value, Tensor)
+                and kind == "Scalar"
+                and value._key._special not in (None, "strided", "meta")
+            ):
                 return False  # under a transformation it is more than a number
-            return _is_number(value) or (isinstance(value, Tensor) and not value._array.ndim and not value.requires_grad)
+            return _is_number(value) or (
+                isinstance(value, Tensor) and not value._array.ndim and not value.requires_grad
+            )
         if kind == "int":
             return _is_integer(value) or (
-                isinstance(value, Tensor) and not value._array.ndim and value._key._dtype._category == "int" and not value.requires_grad
+                isinstance(value, Tensor)
+                and not value._array.ndim
+                and value._key._dtype._category == "int"
+                and not value.requires_grad
             )
         if kind == "bool":
             return isinstance(value, bool | np.bool_)
@@ -126,13 +169,19 @@ class Parameter:
                 return True
             first = value[0]
             if self.kind == "int":
-                return _is_integer(first) or (isinstance(first, Tensor) and first._key._dtype._category == "int")
+                return _is_integer(first) or (
+                    isinstance(first, Tensor) and first._key._dtype._category == "int"
+                )
             if self.kind in ("float", "Scalar"):
                 return _is_number(first)
             if self.kind == "bool":
                 return isinstance(first, bool)
             return True
-        return self.kind in ("int", "float") and bool(self.length) and (_is_integer(value) if self.kind == "int" else _is_number(value))
+        return (
+            self.kind in ("int", "float")
+            and bool(self.length)
+            and (_is_integer(value) if self.kind == "int" else _is_number(value))
+        )
 
     def convert(self, value: Any, function: str) -> Any:
         """`value` as the operator wants it."""
@@ -145,7 +194,9 @@ class Parameter:
             if not isinstance(value, tuple | list):
                 return (value,) * (self.length or 1)
             if kind == "int":
-                return tuple([self._integer(item, position, function) for position, item in enumerate(value, 1)])
+                return tuple(
+                    [self._integer(item, position, function) for position, item in enumerate(value, 1)]
+                )
             if kind == "float":
                 return tuple([float(item) for item in value])
             return tuple(value)
@@ -160,7 +211,9 @@ class Parameter:
         if kind == "bool":
             return bool(value)
         if kind == "ScalarType" and not isinstance(value, dtypes.dtype):
-            return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[value]
+            return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[
+                value
+            ]
         if kind == "Device" and not isinstance(value, device):
             return device(value)
         return value
@@ -174,7 +227,7 @@ class Parameter:
             return int(item.item())
         raise TypeError(
             f"{function}(): argument '{self.name}' failed to unpack the object at pos {position} with error "
-            f"\"type must be tuple of ints,but got {type_name(item)}\""
+            f'"type must be tuple of ints,but got {type_name(item)}"'
         )
 
     def __str__(self) -> str:
@@ -186,7 +239,13 @@ class Parameter:
 
 def _default_text(default: Any) -> str:
     if isinstance(default, list):
-        return str(default[0]) if len(set(default)) == 1 and len(default) else "None" if not default else str(tuple(default))
+        return (
+            str(default[0])
+            if len(set(default)) == 1 and len(default)
+            else "None"
+            if not default
+            else str(tuple(default))
+        )
     if isinstance(default, str):
         return default if default.startswith("torch.") or default.endswith("_format") else f'"{default}"'
     return str(default)
@@ -247,7 +306,9 @@ class PythonSignature:
         for argument in ordinary:
             if argument.name == "self" and method:
                 continue
-            shown = python_names.get(argument.name) or ("input" if argument.name == "self" and argument.is_tensor else argument.name)
+            shown = python_names.get(argument.name) or (
+                "input" if argument.name == "self" and argument.is_tensor else argument.name
+            )
             if shown.endswith("_") and keyword.iskeyword(shown[:-1]):
                 shown = shown[:-1]
             self.parameters.append(Parameter(argument, shown, allow_number))
@@ -264,9 +325,13 @@ class PythonSignature:
         self.positional = [p for p in self.parameters if not p.keyword_only]
         self.min_args = sum(not p.optional for p in self.parameters)
         self.max_args = len(self.parameters)
-        self.variadic = len(self.positional) == 1 and self.positional[0].kind == "int" and self.positional[0].is_list
+        self.variadic = (
+            len(self.positional) == 1 and self.positional[0].kind == "int" and self.positional[0].is_list
+        )
 
-    def parse(self, args: tuple[Any, ...], kwargs: dict[str, Any], strict: bool) -> dict[str, tuple[Any, Any, Parameter]] | None:
+    def parse(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], strict: bool
+    ) -> dict[str, tuple[Any, Any, Parameter]] | None:
         """Values by schema name as (value, where from, parameter); None (or, if `strict`, torch's TypeError) when they do not fit."""
         nargs = len(args)
         if nargs > len(self.positional) and not self.variadic:
@@ -302,7 +367,12 @@ class PythonSignature:
                 return None
             elif parameter.check(value, index):
                 bound[parameter.target] = (value, source, parameter)
-            elif self.variadic and position == 0 and not by_keyword and parameter._check_list(tuple(args), index):
+            elif (
+                self.variadic
+                and position == 0
+                and not by_keyword
+                and parameter._check_list(tuple(args), index)
+            ):
                 bound[parameter.target] = (tuple(args), slice(0, None), parameter)
                 position = nargs
                 continue
@@ -333,7 +403,9 @@ class PythonSignature:
         highest = len(self.positional)
         least = sum(not p.optional for p in self.positional)
         if least != highest:
-            raise TypeError(f"{self.name}() takes from {least} to {highest} positional arguments but {given} were given")
+            raise TypeError(
+                f"{self.name}() takes from {least} to {highest} positional arguments but {given} were given"
+            )
         raise TypeError(
             f"{self.name}() takes {highest} positional argument{'' if highest == 1 else 's'} but {given} {'was' if given == 1 else 'were'} given"
         )
@@ -368,7 +440,9 @@ class PythonSignature:
         return str(self)[1:-1].split(", ") if self.parameters else []
 
 
-def report(name: str, signatures: list[PythonSignature], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def report(
+    name: str, signatures: list[PythonSignature], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
     """Raise torch's TypeError for arguments that fit none of `signatures`."""
     count = len(args) + len(kwargs)
     if len(signatures) == 1 and name.rstrip("_") not in REORDERED:
@@ -381,24 +455,34 @@ def report(name: str, signatures: list[PythonSignature], args: tuple[Any, ...], 
         only = signatures[0]
         unknown = _unknown_keywords(only, kwargs)
         if unknown:
-            raise TypeError(f"{name}() received an invalid combination of arguments - got unrecognized keyword arguments: {', '.join(unknown)}")
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments - got unrecognized keyword arguments: {', '.join(unknown)}"
+            )
         if _count_matches(only, args, kwargs):
             described = _marked(only, args, kwargs)
-        raise TypeError(f"{name}() received an invalid combination of arguments - got {described}, but expected {only}")
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got {described}, but expected {only}"
+        )
     lines = [f"{name}() received an invalid combination of arguments - got {described}, but expected one of:"]
     for signature in signatures:
         lines.append(f" * {signature}")
         if _count_matches(signature, args, kwargs):
             unmatched = _unknown_keywords(signature, kwargs)
             if unmatched:
-                lines.append(f"      didn't match because some of the keywords were incorrect: {', '.join(unmatched)}")
+                lines.append(
+                    f"      didn't match because some of the keywords were incorrect: {', '.join(unmatched)}"
+                )
             else:
-                lines.append(f"      didn't match because some of the arguments have invalid types: {_marked(signature, args, kwargs)}")
+                lines.append(
+                    f"      didn't match because some of the arguments have invalid types: {_marked(signature, args, kwargs)}"
+                )
     raise TypeError("\n".join(lines) + "\n")
 
 
 def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    named = [f"{key}={type_name(value)}" for key, value in reversed(kwargs.items())]  # the order, and the comma, are torch's
+    named = [
+        f"{key}={type_name(value)}" for key, value in reversed(kwargs.items())
+    ]  # the order, and the comma, are torch's
     return f"({', '.join([type_name(value) for value in args] + named)}{', ' if named and not args else ''})"
 
 
@@ -439,13 +523,22 @@ def _marked(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str,
     return f"({', '.join(parts)})"
 
 
-def wrong_type(function: str, name: str, position: int, expected: str, value: Any, as_int: bool = False) -> Any:
+def wrong_type(
+    function: str, name: str, position: int, expected: str, value: Any, as_int: bool = False
+) -> Any:
     """A hand-written method's argument of another type: its integer value if it has one and `as_int`, else torch's TypeError."""
     if as_int and _is_integer(value):
         return int(value)
-    if as_int and isinstance(value, Tensor) and value._array.size == 1 and value._key._dtype._category == "int":
+    if (
+        as_int
+        and isinstance(value, Tensor)
+        and value._array.size == 1
+        and value._key._dtype._category == "int"
+    ):
         return int(value.item())
-    raise TypeError(f"{function}(): argument '{name}' (position {position}) must be {expected}, not {type_name(value)}")
+    raise TypeError(
+        f"{function}(): argument '{name}' (position {position}) must be {expected}, not {type_name(value)}"
+    )
 
 
 Converter = Callable[[Any], Any]

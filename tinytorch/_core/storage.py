@@ -12,7 +12,18 @@ import numpy as np
 from .storages import UntypedStorage, held
 from .typed_storages import TypedStorage
 
-__all__ = ["Anchor", "TypedStorage", "UntypedStorage", "anchored", "bytes_of", "offset_of", "restride", "root_of", "span_of", "storage_of"]
+__all__ = [
+    "Anchor",
+    "TypedStorage",
+    "UntypedStorage",
+    "anchored",
+    "bytes_of",
+    "offset_of",
+    "restride",
+    "root_of",
+    "span_of",
+    "storage_of",
+]
 
 
 class Anchor:
@@ -43,7 +54,9 @@ class Window:
 
     __slots__ = ("__array_interface__", "owner")
 
-    def __init__(self, owner: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> None:
+    def __init__(
+        self, owner: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+    ) -> None:
         interface = dict(owner.__array_interface__)
         address, read_only = interface["data"]
         interface.update(shape=shape, strides=strides, data=(address + offset, read_only))
@@ -52,7 +65,9 @@ class Window:
         self.owner = owner
 
 
-def restride(array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> np.ndarray:
+def restride(
+    array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
+) -> np.ndarray:
     """A view of `array`'s memory with other shape and strides (in bytes), `offset` bytes from its first element. Checks nothing."""
     if array.flags.c_contiguous and array.size and offset >= 0:
         try:
@@ -89,8 +104,6 @@ def _distance(array: np.ndarray, root: np.ndarray) -> int:
     first: int = array.__array_interface__["data"][0]
     start: int = root.__array_interface__["data"][0]
     return (first - start) // array.itemsize
-
-
 
 
 def storage_of(tensor: Any) -> UntypedStorage:

@@ -77,27 +77,49 @@ def _check_lines(plan: Plan) -> list[str]:
 
 
 def _straight(plan: Plan) -> bool:
-    return plan.operator.family == "pointwise" and bool(plan.tensors) and not any(a.optional or a.is_list for a in plan.tensors)
+    return (
+        plan.operator.family == "pointwise"
+        and bool(plan.tensors)
+        and not any(a.optional or a.is_list for a in plan.tensors)
+    )
 
 
 def _overwrite(plan: Plan, first: str, tests: list[str]) -> list[str]:
     """Lines that write into `first` when nothing is recorded; they fall through otherwise."""
     operator = plan.operator
     requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
-    conditions = ["key in UFUNC_KEYS", *tests, *_real_numbers(operator), f"{first}._extra is None", f"not (({requires}) and modes.grad)"]
+    conditions = [
+        "key in UFUNC_KEYS",
+        *tests,
+        *_real_numbers(operator),
+        f"{first}._extra is None",
+        f"not (({requires}) and modes.grad)",
+    ]
     if plan.tensors[1:]:  # operands in the same storage may overlap, which the slow path looks into
         apart = " and ".join(f"{a.name}._counter is not {first}._counter" for a in plan.tensors[1:])
         conditions.append(f"({first}._counter is None or {apart})")
     again = f"return slow_inplace(operator, ({_names(plan)},))"
     if uses_ufunc(operator):
-        write = ["try:", f"    {_compute(operator).replace('out=...', f'out={first}._array')}", "except ValueError:", f"    {again}"]
+        write = [
+            "try:",
+            f"    {_compute(operator).replace('out=...', f'out={first}._array')}",
+            "except ValueError:",
+            f"    {again}",
+        ]
     else:
         check = _check_lines(plan)
         write = [
             *check, "token = hush()", "try:", f"    array = {_compute(operator)}", "except ValueError:", f"    {again}", "finally:", "    unhush(token)",
             f"if array.shape != {first}._array.shape:", f"    {again}", f"{first}._array[...] = array",
         ]  # fmt: skip
-    bump = [f"counter = {first}._counter", "if counter is None:", f"    {first}._counter = [1]", "else:", "    counter[0] += 1", f"return {first}"]
+    bump = [
+        f"counter = {first}._counter",
+        "if counter is None:",
+        f"    {first}._counter = [1]",
+        "else:",
+        "    counter[0] += 1",
+        f"return {first}",
+    ]
     return [f"if {' and '.join(conditions)}:", *["    " + line for line in [*write, *bump]]]
 
 
@@ -151,7 +173,9 @@ def _wants_record(plan: Plan) -> str:
         n = argument.name
         if argument.is_list:
             return "modes.grad"
-        tests.append(f"({n} is not None and {n}._requires_grad)" if argument.optional else f"{n}._requires_grad")
+        tests.append(
+            f"({n} is not None and {n}._requires_grad)" if argument.optional else f"{n}._requires_grad"
+        )
     return f"({' or '.join(tests)}) and modes.grad" if tests else "False"
 
 
@@ -171,14 +195,21 @@ def _general(plan: Plan) -> str:
     else:
         body.append(f"    out = kernel({arguments})")
         if operator.row_major and plan.tensors:
-            body += [f"    if {plan.tensors[0].name}._key._special is not None:", "        out = row_major(out)"]
+            body += [
+                f"    if {plan.tensors[0].name}._key._special is not None:",
+                "        out = row_major(out)",
+            ]
     body += ["finally:", "    unhush(token)"]
     returns = operator.schema.returns
     if plan.many:
         body.append("results = tuple([wrap(array) for array in out])")
         value = "results"
     elif len(returns) == 1 and returns[0].kind == "Tensor":
-        body += ["if out.__class__ is not ndarray:", "    out = asarray(out)", f"{plan.outputs[0]}_ = wrap(out)"]
+        body += [
+            "if out.__class__ is not ndarray:",
+            "    out = asarray(out)",
+            f"{plan.outputs[0]}_ = wrap(out)",
+        ]
         value = f"{plan.outputs[0]}_"
     elif len(returns) == 1:
         return "\n".join(lines) + "\n" + _indent([*body, "return out"], 1)
@@ -198,7 +229,11 @@ def _view(plan: Plan) -> str:
     names = _names(plan)
     first = plan.tensors[0].name
     lines = [f"def call({signature_text(operator)}):"]
-    body = [f"if {first}._key not in STORED:", f"    {_slow(plan)}", f"out = kernel({kernel_arguments(operator)})"]
+    body = [
+        f"if {first}._key not in STORED:",
+        f"    {_slow(plan)}",
+        f"out = kernel({kernel_arguments(operator)})",
+    ]
     if plan.many:
         body.append(f"results = tuple([wrap_view({first}, array, 'multi') for array in out])")
         value = "results"
@@ -233,7 +268,15 @@ def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> l
     inner = ["try:", f"    array = {compute}", "except ValueError:", f"    {_slow(plan)}"]
     if not uses_ufunc(operator):
         check = _check_lines(plan)
-        inner = [*check, "token = hush()", *inner, "finally:", "    unhush(token)", "if array.__class__ is not ndarray:", "    array = asarray(array)"]
+        inner = [
+            *check,
+            "token = hush()",
+            *inner,
+            "finally:",
+            "    unhush(token)",
+            "if array.__class__ is not ndarray:",
+            "    array = asarray(array)",
+        ]
     inner += [line.format(key=key) for line in _RESULT]
     if not operator.nondifferentiable and key == "key":
         if plan.active:
@@ -258,7 +301,9 @@ def _pointwise(plan: Plan) -> str:
     if _straight(plan):
         first = tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
-        body += _pointwise_body(plan, first, [*tests, *_default_tests(operator), *_real_numbers(operator)], _compute(operator))
+        body += _pointwise_body(
+            plan, first, [*tests, *_default_tests(operator), *_real_numbers(operator)], _compute(operator)
+        )
     body.append(_slow(plan).replace("slow(", "relaxed(") if _straight(plan) else _slow(plan))
     source = "\n".join(lines) + "\n" + _indent(body, 1)
     if operator.options.get("infix") and len(tensors) == 2:
@@ -268,7 +313,11 @@ def _pointwise(plan: Plan) -> str:
 
 def _real_numbers(operator: Operator) -> list[str]:
     """A complex number changes the type of what is computed."""
-    return [f"{a.name}.__class__ is not complex" for a in operator.arguments if a.kind == "Scalar" and a.name in PROMOTED_SCALARS]
+    return [
+        f"{a.name}.__class__ is not complex"
+        for a in operator.arguments
+        if a.kind == "Scalar" and a.name in PROMOTED_SCALARS
+    ]
 
 
 def _default_tests(operator: Operator) -> list[str]:

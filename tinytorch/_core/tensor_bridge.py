@@ -52,9 +52,13 @@ class BridgeMembers:
             if force:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         if self.requires_grad and not force:  # type: ignore[attr-defined]
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
         if special == "meta":
-            raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+            raise TypeError(
+                "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+            )
         if self._key._dtype in _UNSUPPORTED:
             from .dispatch import legacy_name
 
@@ -75,7 +79,9 @@ class BridgeMembers:
             array = array.astype(np.uint8)
         return from_numpy(np.asarray(array))
 
-    def __dlpack__(self, *, stream: Any = -1, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = -1, max_version: Any = None, dl_device: Any = None, copy: Any = None
+    ) -> Any:
         """A DLPack capsule over this tensor's memory. Source: DLPack, "Python Specification"."""
         from .exchange import capsule_of
 

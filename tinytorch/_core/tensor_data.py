@@ -87,7 +87,7 @@ def infer_type(data: Any) -> dtype:
     if isinstance(data, float | bool | int | complex):
         return _type_of_number(data)
     if isinstance(data, Tensor):
-        return data._key._dtype
+        return data._key._dtype  # type: ignore[no-any-return]
     if isinstance(data, str | bytes):
         raise TypeError(f"new(): invalid data type '{type_name(data)}'")
     if not _is_sequence(data):

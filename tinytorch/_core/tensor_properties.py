@@ -58,11 +58,11 @@ class PropertyMembers:
 
     @property
     def is_meta(self) -> bool:
-        return self._key._special == "meta"
+        return self._key._special == "meta"  # type: ignore[no-any-return]
 
     @property
     def is_cpu(self) -> bool:
-        return self._key._special != "meta"
+        return self._key._special != "meta"  # type: ignore[no-any-return]
 
     @property
     def name(self) -> None:
@@ -147,9 +147,13 @@ class PropertyMembers:
         if not isinstance(memory_format, layouts.memory_format):
             from .sealed import type_name
 
-            raise TypeError(f"is_contiguous(): argument 'memory_format' must be torch.memory_format, not {type_name(memory_format)}")
+            raise TypeError(
+                f"is_contiguous(): argument 'memory_format' must be torch.memory_format, not {type_name(memory_format)}"
+            )
         rank = {layouts.channels_last: 4, layouts.channels_last_3d: 5}.get(memory_format)
-        return self._array.ndim == rank and layout.is_channels_last(self._array.shape, layout.element_strides(self._array))
+        return self._array.ndim == rank and layout.is_channels_last(
+            self._array.shape, layout.element_strides(self._array)
+        )
 
     def dim_order(self, *, ambiguity_check: Any = False) -> tuple[int, ...]:
         """Dimensions from the one with the largest stride to the smallest. Raises RuntimeError if asked about ambiguous orders."""
@@ -213,10 +217,15 @@ class PropertyMembers:
         if not isinstance(tensor, PropertyMembers):
             from .sealed import type_name
 
-            raise TypeError(f"is_set_to(): argument 'tensor' (position 1) must be Tensor, not {type_name(tensor)}")
+            raise TypeError(
+                f"is_set_to(): argument 'tensor' (position 1) must be Tensor, not {type_name(tensor)}"
+            )
         mine, other = self._array, tensor._array
         return bool(
-            mine.shape == other.shape and mine.strides == other.strides and self.data_ptr() == tensor.data_ptr() and self.dtype is tensor.dtype
+            mine.shape == other.shape
+            and mine.strides == other.strides
+            and self.data_ptr() == tensor.data_ptr()
+            and self.dtype is tensor.dtype
         )
 
     def get_device(self) -> int:
@@ -263,7 +272,7 @@ class PropertyMembers:
     def __len__(self) -> int:
         if not self._array.ndim:
             raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
+        return self._array.shape[0]  # type: ignore[no-any-return]
 
     def __bool__(self) -> bool:
         array = self._data("item" if self._key._special in (None, "strided", "meta") else "bool")
@@ -358,7 +367,9 @@ def _real_part(value: complex, name: str) -> float:
 
 
 def _refuse_ambiguity(tensor: Any, check: Any) -> None:
-    raise NotImplementedError("Tensor.dim_order(ambiguity_check=...) of a tensor whose order of dimensions is ambiguous")
+    raise NotImplementedError(
+        "Tensor.dim_order(ambiguity_check=...) of a tensor whose order of dimensions is ambiguous"
+    )
 
 
 def _never(name: str) -> Any:
@@ -366,7 +377,21 @@ def _never(name: str) -> Any:
     return property(lambda self: False)
 
 
-for _name in ("cuda", "mps", "xpu", "ipu", "mtia", "maia", "vulkan", "xla", "sparse", "sparse_csr", "mkldnn", "quantized", "nested"):
+for _name in (
+    "cuda",
+    "mps",
+    "xpu",
+    "ipu",
+    "mtia",
+    "maia",
+    "vulkan",
+    "xla",
+    "sparse",
+    "sparse_csr",
+    "mkldnn",
+    "quantized",
+    "nested",
+):
     setattr(PropertyMembers, f"is_{_name}", _never(_name))
 
 
@@ -396,7 +421,9 @@ def legacy_dtype(kind: Any) -> Any:
     if isinstance(found, dtypes.dtype):
         return found
     if kind in (float, int, bool, complex):
-        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[kind]
+        return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}[
+            kind
+        ]
     from .promotion import SCALAR_TYPE_NAMES
 
     for element_type, name in SCALAR_TYPE_NAMES.items():

@@ -150,7 +150,9 @@ def right_shift(a: np.ndarray, b: Any) -> np.ndarray:
     width = 8 * a.itemsize - (1 if a.dtype.kind == "i" else 0)
     outside = (b < 0) | (b >= width)
     if a.dtype.kind == "u":
-        return np.where(outside, np.zeros((), a.dtype), np.right_shift(a, np.where(outside, 0, b).astype(a.dtype)))
+        return np.where(
+            outside, np.zeros((), a.dtype), np.right_shift(a, np.where(outside, 0, b).astype(a.dtype))
+        )
     return np.right_shift(a, np.where(outside, width, b).astype(a.dtype))
 
 
@@ -220,7 +222,9 @@ def logaddexp(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     smaller = np.where(a.real >= b.real, b, a)
     infinite = np.isinf(larger.real) & (larger.real == smaller.real)
     out = larger + np.log1p(np.exp(np.where(infinite, 0, smaller - larger)))
-    return np.where(infinite & (larger.real < 0), a, np.where(infinite, np.log(np.exp(a) + np.exp(b)), out)).astype(a.dtype)
+    return np.where(
+        infinite & (larger.real < 0), a, np.where(infinite, np.log(np.exp(a) + np.exp(b)), out)
+    ).astype(a.dtype)
 
 
 def heaviside(x: np.ndarray, values: np.ndarray) -> np.ndarray:

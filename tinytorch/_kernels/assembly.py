@@ -397,7 +397,9 @@ def pixel_unshuffle(self: np.ndarray, factor: int) -> np.ndarray:
     blocks = self.reshape(*lead, channels, height // factor, factor, width // factor, factor)
     rank = len(lead)
     order = (*range(rank), rank, rank + 2, rank + 4, rank + 1, rank + 3)
-    return _repacked(blocks.transpose(order), (*lead, channels * factor**2, height // factor, width // factor), self)
+    return _repacked(
+        blocks.transpose(order), (*lead, channels * factor**2, height // factor, width // factor), self
+    )
 
 
 def channel_shuffle(self: np.ndarray, groups: int) -> np.ndarray:

@@ -210,7 +210,8 @@ def _check(
         if 0 in dilation:
             labels = ("depth", "height", "width")[-max(rank, 2) :]
             shown = ", ".join(
-                f"dilation_{label}: {d}" for label, d in zip(labels, [1] * (2 - rank) + [*dilation], strict=True)
+                f"dilation_{label}: {d}"
+                for label, d in zip(labels, [1] * (2 - rank) + [*dilation], strict=True)
             )
             raise RuntimeError(f"dilation should be greater than zero, but got {shown}")
         return
@@ -222,7 +223,9 @@ def _check(
             f"({' x '.join(map(str, kernels))}). Kernel size can't be greater than actual input size"
         )
     if 0 in dilation:
-        raise RuntimeError(f"dilation should be greater than zero, but got {_shape([1] * (rank == 1) + [*dilation])}")
+        raise RuntimeError(
+            f"dilation should be greater than zero, but got {_shape([1] * (rank == 1) + [*dilation])}"
+        )
 
 
 def _output_padding_text(output_padding: Ints, stride: Ints, dilation: Ints) -> str:

@@ -153,12 +153,16 @@ def polygamma(n: int, x: np.ndarray) -> np.ndarray:
         return digamma(x)
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return np.asarray((-1.0) ** (n + 1) * math.factorial(n) * scipy.special.zeta(n + 1, x.astype(np.float64))).astype(x.dtype)
+    return np.asarray(
+        (-1.0) ** (n + 1) * math.factorial(n) * scipy.special.zeta(n + 1, x.astype(np.float64))
+    ).astype(x.dtype)
 
 
 def sinc(x: np.ndarray) -> np.ndarray:
     angle = np.asarray(x * np.asarray(math.pi, x.dtype))
-    return np.where(x == 0, np.ones((), x.dtype), np.sin(angle) / np.where(angle == 0, 1, angle)).astype(x.dtype)
+    return np.where(x == 0, np.ones((), x.dtype), np.sin(angle) / np.where(angle == 0, 1, angle)).astype(
+        x.dtype
+    )
 
 
 def deg2rad(x: np.ndarray) -> np.ndarray:
@@ -183,7 +187,9 @@ def nan_to_num(x: np.ndarray, nan: float | None, posinf: float | None, neginf: f
     limits: Any = ml_dtypes.finfo(x.dtype)
     out = np.where(np.isnan(x), np.asarray(0.0 if nan is None else nan).astype(x.dtype), x)
     out = np.where(x == np.inf, limits.max if posinf is None else np.asarray(posinf).astype(x.dtype), out)
-    return np.where(x == -np.inf, limits.min if neginf is None else np.asarray(neginf).astype(x.dtype), out).astype(x.dtype)
+    return np.where(
+        x == -np.inf, limits.min if neginf is None else np.asarray(neginf).astype(x.dtype), out
+    ).astype(x.dtype)
 
 
 def _bound(value: Any, x: np.ndarray) -> Any:

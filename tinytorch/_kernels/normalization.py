@@ -112,8 +112,8 @@ def layer_norm(
     width = math.prod(normalized_shape)
     rows = np.ascontiguousarray(widen(input)).reshape(-1, width) if width else widen(input).reshape(0, 0)
     statistics = (*input.shape[:leading], *[1] * len(normalized_shape))
-    mixed = (
-        (weight is not None and weight.dtype != input.dtype) or (bias is not None and bias.dtype != input.dtype)
+    mixed = (weight is not None and weight.dtype != input.dtype) or (
+        bias is not None and bias.dtype != input.dtype
     )
     kept = rows.dtype if mixed else input.dtype
     if width == 0:

@@ -32,7 +32,9 @@ def infer_size(size: Sequence[int], count: int) -> Shape:
         return tuple(size)
     if known == 0:
         if count == 0:
-            raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be any value and is ambiguous")
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be any value and is ambiguous"
+            )
         raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
     if count % known:
         raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")

@@ -47,9 +47,13 @@ check_rsub = check_sub
 
 def check_mode(common, self, other, rounding_mode):
     if rounding_mode not in (None, "floor", "trunc"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
     if rounding_mode is not None and common._category in ("bool", "complex"):
-        raise NotImplementedError(f'"div_{rounding_mode}_cpu" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
+        raise NotImplementedError(
+            f"\"div_{rounding_mode}_cpu\" not implemented for '{SCALAR_TYPE_NAMES[common]}'"
+        )
 
 
 def mode_result(common, self, other, rounding_mode):
@@ -79,7 +83,7 @@ def kernel_refuses(kernel, *categories):
 
     def check(common, *args):
         if common._category in categories:
-            raise NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[common]}'")
 
     check.refuses = categories
     return check
@@ -156,8 +160,11 @@ def angle_result(common, self):
 def no_complex_unary(name):
     def check(common, *args):
         if common._category == "complex":
-            raise RuntimeError(f"Unlike NumPy, torch.{name} doesn't allow complex tensors as input; use torch.sgn() instead"
-                               if name == "sign" else f"{name} is not supported for complex inputs")
+            raise RuntimeError(
+                f"Unlike NumPy, torch.{name} doesn't allow complex tensors as input; use torch.sgn() instead"
+                if name == "sign"
+                else f"{name} is not supported for complex inputs"
+            )
 
     return check
 
@@ -169,13 +176,13 @@ def rounding(name):
         if common._category == "complex":
             raise NotImplementedError(f"{name} is not supported for complex inputs")
         if common is dtypes.bool_:
-            raise NotImplementedError(f'"{name}_vml_cpu" not implemented for \'Bool\'')
+            raise NotImplementedError(f"\"{name}_vml_cpu\" not implemented for 'Bool'")
 
     return check
 
 
 def _refused(kernel, common):
-    return NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[common]}\'')
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[common]}'")
 
 
 def check_clamp(common, self, min, max):
@@ -186,7 +193,14 @@ def check_clamp(common, self, min, max):
     if common._category == "complex":
         raise NotImplementedError("clamp is not supported for complex types")
     if common._category == "bool":
-        raise _refused("clamp_min_scalar_cpu" if max is None else "clamp_max_scalar_cpu" if min is None else "clamp_scalar_cpu", common)
+        raise _refused(
+            "clamp_min_scalar_cpu"
+            if max is None
+            else "clamp_max_scalar_cpu"
+            if min is None
+            else "clamp_scalar_cpu",
+            common,
+        )
 
 
 def check_clamp_tensor(common, self, min, max):
@@ -211,7 +225,6 @@ def check_bound(name):
             raise _refused(f"{name}_scalar_cpu", common)
 
     return check
-
 
 
 def check_relu(common, self):

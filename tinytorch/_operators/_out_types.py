@@ -18,7 +18,6 @@ _INPUT = "Expected the dtype for input and out to match, but got {result} for in
 _HISTOGRAM = "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {result_c} and hist {target_c}"
 
 
-
 def _truth(name: str) -> Callable[[Any, Any], None]:
     """any and all: truth values, as booleans or bytes."""
 
@@ -31,19 +30,26 @@ def _truth(name: str) -> Callable[[Any, Any], None]:
 
 def _joined(result: Any, target: Any) -> None:
     if not can_cast(result, target):
-        raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {legacy_name(target)}")
+        raise TypeError(
+            f"torch.cat(): input types can't be cast to the desired output type {legacy_name(target)}"
+        )
 
 
 def _diagonal(result: Any, target: Any) -> None:
     if not can_cast(result, target):
-        raise RuntimeError(f"diag: result type {legacy_name(result)} can't be cast to the desired out= type {legacy_name(target)}")
+        raise RuntimeError(
+            f"diag: result type {legacy_name(result)} can't be cast to the desired out= type {legacy_name(target)}"
+        )
     raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result._name], target_c=NATIVE_NAMES[target._name]))
 
 
 _RULES: dict[str, Any] = {
     "any": _truth("any"),
     "all": _truth("all"),
-    **dict.fromkeys(["cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "row_stack", "column_stack"], _joined),
+    **dict.fromkeys(
+        ["cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "row_stack", "column_stack"],
+        _joined,
+    ),
     **dict.fromkeys(["cumsum", "cumprod"], "any"),
     **dict.fromkeys(["linalg_householder_product", "linalg_lstsq", "linalg_pinv"], True),
     **dict.fromkeys(["log_softmax", "softmax", "argsort"], False),
@@ -58,9 +64,26 @@ _RULES: dict[str, Any] = {
     "diag": _diagonal,
     "inner": "tensordot: Expected the output tensor to have dtype {result}, but got an output tensor with dtype {target}",
     "isin": False,
-    **dict.fromkeys(["neg", "negative", "round", "trunc", "fix", "sign", "sgn", "hardshrink", "softshrink", "gelu", "softplus"], _FOUND),
+    **dict.fromkeys(
+        [
+            "neg",
+            "negative",
+            "round",
+            "trunc",
+            "fix",
+            "sign",
+            "sgn",
+            "hardshrink",
+            "softshrink",
+            "gelu",
+            "softplus",
+        ],
+        _FOUND,
+    ),
     **dict.fromkeys(["matmul", "norm", "qr", "svd", "triangular_solve", "renorm", "take_along_dim"], False),
-    **dict.fromkeys(["linalg_vector_norm", "slice_scatter", "msort", "inverse", "tril", "triu", "linear"], False),
+    **dict.fromkeys(
+        ["linalg_vector_norm", "slice_scatter", "msort", "inverse", "tril", "triu", "linear"], False
+    ),
     **dict.fromkeys(["normal"], True),
     "log_sigmoid": "expected scalar type {result} but found {target}",
     "masked_select": "masked_select(): self and result must have the same scalar type",
@@ -85,7 +108,13 @@ _RULES: dict[str, Any] = {
     "bucketize": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 "
     "flag is True, but we got output tensor's dtype {target} and out_int32 flag is False",
 }
-_OVERLOADS = {("clamp", ""): _FOUND, ("clamp_min", ""): _FOUND, ("clamp_max", ""): _FOUND, ("clip", ""): _FOUND, ("lerp", "Scalar"): _FOUND}
+_OVERLOADS = {
+    ("clamp", ""): _FOUND,
+    ("clamp_min", ""): _FOUND,
+    ("clamp_max", ""): _FOUND,
+    ("clip", ""): _FOUND,
+    ("lerp", "Scalar"): _FOUND,
+}
 
 
 def install() -> None:

@@ -23,13 +23,18 @@ _mm = find("mm")
 _KERNELLED = frozenset(("bitwise_and_", "bitwise_or_", "bitwise_xor_"))
 
 _INFIX = {
-    options.options["infix"]: name for name, overloads in registry.items() for options in overloads if options.options.get("infix")
+    options.options["infix"]: name
+    for name, overloads in registry.items()
+    for options in overloads
+    if options.options.get("infix")
 }
 
 
 def _operand(other: Any) -> bool:
     """Whether `other` can stand beside a tensor; arrays cannot, NumPy then tries on its side."""
-    return isinstance(other, (Tensor, *_NUMBERS, np.number, np.bool_)) or hasattr(type(other), "__torch_function__")
+    return isinstance(other, (Tensor, *_NUMBERS, np.number, np.bool_)) or hasattr(
+        type(other), "__torch_function__"
+    )
 
 
 def _reflected(symbol: str, name: str, swap: Any = None) -> Any:
@@ -75,20 +80,30 @@ def _rpow(self, other):
 
 def _rfloordiv(self, other):
     other = _number(other)
-    return other.floor_divide(self) if isinstance(other, Tensor) else dispatch.slow(find("floor_divide"), (other, self))
+    return (
+        other.floor_divide(self)
+        if isinstance(other, Tensor)
+        else dispatch.slow(find("floor_divide"), (other, self))
+    )
 
 
 def _rmod(self, other):
     if not isinstance(self, Tensor):
         return function_of("remainder")(other, self)
     other = _number(other)
-    return other.remainder(self) if isinstance(other, Tensor) else find("remainder", "Scalar_Tensor").call(other, self)
+    return (
+        other.remainder(self)
+        if isinstance(other, Tensor)
+        else find("remainder", "Scalar_Tensor").call(other, self)
+    )
 
 
 def _commuted(name, symbol):
     def reflected(self, other):
         if not isinstance(self, Tensor):
-            raise TypeError(f"descriptor '{symbol}' for 'torch._C.TensorBase' objects doesn't apply to a '{type(self).__name__}' object")
+            raise TypeError(
+                f"descriptor '{symbol}' for 'torch._C.TensorBase' objects doesn't apply to a '{type(self).__name__}' object"
+            )
         return getattr(self, name)(other)
 
     return reflected
@@ -225,7 +240,10 @@ def _T(self):
         import warnings
 
         if self.dim() in (0, 1):
-            warnings.warn("The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated", stacklevel=2)
+            warnings.warn(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated",
+                stacklevel=2,
+            )
         else:
             warnings.warn(
                 "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
@@ -247,9 +265,13 @@ def _mT(self):
 
 def _H(self):
     if self.dim() not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor."
-            + (" For batches of matrices, consider using tensor.mH" if self.dim() > 2 else ""))
-    return self if not self.dim() else self.transpose(0, 1).conj() if self.is_complex() else self.transpose(0, 1)
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor."
+            + (" For batches of matrices, consider using tensor.mH" if self.dim() > 2 else "")
+        )
+    return (
+        self if not self.dim() else self.transpose(0, 1).conj() if self.is_complex() else self.transpose(0, 1)
+    )
 
 
 def _real(self):
@@ -287,4 +309,6 @@ from . import subscript  # noqa: E402
 _install()
 type.__setattr__(Tensor, "real", property(_real, _set_part(_real)))
 type.__setattr__(Tensor, "imag", property(_imag, _set_part(_imag)))
-backward.primitives.update(sum_to=_sum_to, cast=cast, real=lambda tensor: find("real").call(tensor), back_to=_back_to)
+backward.primitives.update(
+    sum_to=_sum_to, cast=cast, real=lambda tensor: find("real").call(tensor), back_to=_back_to
+)

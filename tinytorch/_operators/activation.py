@@ -35,7 +35,9 @@ threshold_backward.vjp(
     self=flat,
 )
 
-relu = pointwise("relu(Tensor self) -> Tensor", kernels.relu, ufunc=kernels.relu_into, out=False, check=_checks.check_relu)
+relu = pointwise(
+    "relu(Tensor self) -> Tensor", kernels.relu, ufunc=kernels.relu_into, out=False, check=_checks.check_relu
+)
 relu.vjp(self=lambda grad, result: threshold_backward(grad, result, 0))
 
 threshold = pointwise(
@@ -276,7 +278,12 @@ def _logit(self: np.ndarray, eps: float | None = None) -> np.ndarray:
     return kernels.logit(self, eps)
 
 
-logit = pointwise("logit(Tensor self, float? eps=None) -> Tensor", _logit, result="float", check=_checks.kernel_refuses("logit_cpu", "complex"))
+logit = pointwise(
+    "logit(Tensor self, float? eps=None) -> Tensor",
+    _logit,
+    result="float",
+    check=_checks.kernel_refuses("logit_cpu", "complex"),
+)
 logit_backward = pointwise(
     "logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor",
     kernels.logit_backward,

@@ -12,7 +12,11 @@ from . import _checks
 from ._shared import conj, masked
 
 add = pointwise(
-    "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", kernels.add, ufunc=np.add, infix="__add__", check=_checks.check_alpha
+    "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+    kernels.add,
+    ufunc=np.add,
+    infix="__add__",
+    check=_checks.check_alpha,
 )
 add.vjp(self=lambda grad: grad, other=lambda grad, alpha: grad if alpha == 1 else grad * conj(alpha))
 
@@ -26,10 +30,19 @@ sub = pointwise(
 )
 sub.vjp(self=lambda grad: grad, other=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
 
-rsub = pointwise("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", kernels.rsub, inplace=False, check=_checks.check_rsub)
+rsub = pointwise(
+    "rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+    kernels.rsub,
+    inplace=False,
+    check=_checks.check_rsub,
+)
 rsub.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha), other=lambda grad: grad)
 rsub_scalar = pointwise(
-    "rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.rsub_number, inplace=False, node="RsubBackward1", check=_checks.check_rsub
+    "rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+    kernels.rsub_number,
+    inplace=False,
+    node="RsubBackward1",
+    check=_checks.check_rsub,
 )
 rsub_scalar.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
 
@@ -40,25 +53,37 @@ mul.native(
     other=lambda grad, self: np.multiply(grad, self, out=...),
 )
 
-div = pointwise("div.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, result="float", infix="__truediv__")
+div = pointwise(
+    "div.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, result="float", infix="__truediv__"
+)
 div.vjp(
     self=lambda grad, other: grad / conj(other),
     other=lambda grad, self, other: -grad * conj((self / other) / other),
 )
 
 div_mode = pointwise(
-    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", kernels.div_mode, node="DivBackward2", result=_checks.mode_result, check=_checks.check_mode
+    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
+    kernels.div_mode,
+    node="DivBackward2",
+    result=_checks.mode_result,
+    check=_checks.check_mode,
 )
 div_mode.vjp(
-    self=lambda grad, other, rounding_mode: grad / conj(other) if rounding_mode is None else grad.new_zeros(grad.shape),
-    other=lambda grad, self, other, rounding_mode: -grad * conj((self / other) / other) if rounding_mode is None else grad.new_zeros(grad.shape),
+    self=lambda grad, other, rounding_mode: (
+        grad / conj(other) if rounding_mode is None else grad.new_zeros(grad.shape)
+    ),
+    other=lambda grad, self, other, rounding_mode: (
+        -grad * conj((self / other) / other) if rounding_mode is None else grad.new_zeros(grad.shape)
+    ),
 )
 
 floor_divide = pointwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", node="NotImplemented",
     check=_checks.kernel_refuses("div_floor_cpu", "bool", "complex"),
 )  # fmt: skip
-floor_divide.vjp(self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide"))
+floor_divide.vjp(
+    self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide")
+)
 
 
 def _no_derivative(name):
@@ -66,34 +91,66 @@ def _no_derivative(name):
     raise RuntimeError(f"derivative for aten::{name} is not implemented")
 
 
-
 remainder = pointwise(
-    "remainder.Tensor(Tensor self, Tensor other) -> Tensor", kernels.remainder, infix="__mod__", check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"), node="RemainderBackward1"
+    "remainder.Tensor(Tensor self, Tensor other) -> Tensor",
+    kernels.remainder,
+    infix="__mod__",
+    check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"),
+    node="RemainderBackward1",
 )
-remainder.vjp(self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="floor"))
+remainder.vjp(
+    self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="floor")
+)
 remainder_scalar = pointwise(
-    "remainder.Scalar(Tensor self, Scalar other) -> Tensor", kernels.remainder, check=_checks.kernel_refuses("remainder_cpu", "bool", "complex")
+    "remainder.Scalar(Tensor self, Scalar other) -> Tensor",
+    kernels.remainder,
+    check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"),
 )
 remainder_scalar.vjp(self=lambda grad: grad)
 remainder_reflected = pointwise(
-    "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.remainder, check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"), promote=("self", "other"), inplace=False, method=False, out=False
+    "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
+    kernels.remainder,
+    check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"),
+    promote=("self", "other"),
+    inplace=False,
+    method=False,
+    out=False,
 )
-remainder_reflected.vjp(other=lambda grad, self, other: -grad * div_mode(wrap_like(self, other), other, "floor"))
+remainder_reflected.vjp(
+    other=lambda grad, self, other: -grad * div_mode(wrap_like(self, other), other, "floor")
+)
 
-fmod_scalar = pointwise("fmod.Scalar(Tensor self, Scalar other) -> Tensor", kernels.fmod, check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"))
+fmod_scalar = pointwise(
+    "fmod.Scalar(Tensor self, Scalar other) -> Tensor",
+    kernels.fmod,
+    check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"),
+)
 fmod_scalar.vjp(self=lambda grad: grad)
-fmod = pointwise("fmod.Tensor(Tensor self, Tensor other) -> Tensor", kernels.fmod, node="FmodBackward1", check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"))
-fmod.vjp(self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="trunc"))
+fmod = pointwise(
+    "fmod.Tensor(Tensor self, Tensor other) -> Tensor",
+    kernels.fmod,
+    node="FmodBackward1",
+    check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"),
+)
+fmod.vjp(
+    self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="trunc")
+)
 
 pow_tensor = pointwise(
-    "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", kernels.power, node="PowBackward1", check=_checks.check_power
+    "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
+    kernels.power,
+    node="PowBackward1",
+    check=_checks.check_power,
 )
 pow_tensor.vjp(
     self=lambda grad, self, exponent: _power_base(grad, self, exponent),
     exponent=lambda grad, self, exponent, result: _power_exponent(grad, self, exponent, result),
 )
 pow_scalar = pointwise(
-    "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", kernels.power, node="PowBackward0", check=_checks.check_power
+    "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
+    kernels.power,
+    node="PowBackward0",
+    check=_checks.check_power,
 )
 pow_scalar.vjp(self=lambda grad, self, exponent: _power_scalar(grad, self, exponent))
 pow_reflected = pointwise(
@@ -121,7 +178,9 @@ def _power_base(grad, self, exponent):
 
 def _power_exponent(grad, self, exponent, result):
     # d(self ** e)/de = result * log(self), but 0 where self is 0 and e is not negative: log would give nan there.
-    condition = ((self == 0) & (exponent >= 0)) if not exponent.is_complex() else (self == 0) & (exponent.real >= 0)
+    condition = (
+        ((self == 0) & (exponent >= 0)) if not exponent.is_complex() else (self == 0) & (exponent.real >= 0)
+    )
     return grad * masked(condition, result.new_zeros(()), conj(result * self.log()))
 
 
@@ -136,56 +195,126 @@ def _power_number(grad, self, exponent, result):
     return grad * conj(result * logarithm)
 
 
-maximum = pointwise("maximum(Tensor self, Tensor other) -> Tensor", np.maximum, inplace=False, check=_checks.no_complex("maximum"))
+maximum = pointwise(
+    "maximum(Tensor self, Tensor other) -> Tensor",
+    np.maximum,
+    inplace=False,
+    check=_checks.no_complex("maximum"),
+)
 maximum.vjp(
     self=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self < other, 0),
     other=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self > other, 0),
 )
-minimum = pointwise("minimum(Tensor self, Tensor other) -> Tensor", np.minimum, inplace=False, check=_checks.no_complex("minimum"))
+minimum = pointwise(
+    "minimum(Tensor self, Tensor other) -> Tensor",
+    np.minimum,
+    inplace=False,
+    check=_checks.no_complex("minimum"),
+)
 minimum.vjp(
     self=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self > other, 0),
     other=lambda grad, self, other: masked(self == other, grad / 2, grad).masked_fill(self < other, 0),
 )
-fmax = pointwise("fmax(Tensor self, Tensor other) -> Tensor", np.fmax, inplace=False, check=_checks.no_complex("fmax"))
+fmax = pointwise(
+    "fmax(Tensor self, Tensor other) -> Tensor", np.fmax, inplace=False, check=_checks.no_complex("fmax")
+)
 fmax.vjp(
-    self=lambda grad, self, other: grad.masked_fill((self >= other).logical_or(other.isnan()).logical_not(), 0),
+    self=lambda grad, self, other: grad.masked_fill(
+        (self >= other).logical_or(other.isnan()).logical_not(), 0
+    ),
     other=lambda grad, self, other: grad.masked_fill((self >= other).logical_or(other.isnan()), 0),
 )
-fmin = pointwise("fmin(Tensor self, Tensor other) -> Tensor", np.fmin, inplace=False, check=_checks.no_complex("fmin"))
+fmin = pointwise(
+    "fmin(Tensor self, Tensor other) -> Tensor", np.fmin, inplace=False, check=_checks.no_complex("fmin")
+)
 fmin.vjp(
-    self=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()).logical_not(), 0),
+    self=lambda grad, self, other: grad.masked_fill(
+        (self <= other).logical_or(other.isnan()).logical_not(), 0
+    ),
     other=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()), 0),
 )
 
-atan2 = pointwise("atan2(Tensor self, Tensor other) -> Tensor", np.arctan2, result="float", check=_checks.kernel_refuses("atan2_cpu", "complex"))
+atan2 = pointwise(
+    "atan2(Tensor self, Tensor other) -> Tensor",
+    np.arctan2,
+    result="float",
+    check=_checks.kernel_refuses("atan2_cpu", "complex"),
+)
 atan2.vjp(
     self=lambda grad, self, other: grad * other / (self * self + other * other),
     other=lambda grad, self, other: grad * -self / (self * self + other * other),
 )
-hypot = pointwise("hypot(Tensor self, Tensor other) -> Tensor", np.hypot, check=_checks.kernel_refuses("hypot_cpu", "bool", "int", "complex"))
-hypot.vjp(self=lambda grad, self, result: grad * (self / result), other=lambda grad, other, result: grad * (other / result))
-logaddexp = pointwise("logaddexp(Tensor self, Tensor other) -> Tensor", kernels.logaddexp, inplace=False, check=_checks.kernel_refuses("logaddexp_cpu", "bool", "int"))
+hypot = pointwise(
+    "hypot(Tensor self, Tensor other) -> Tensor",
+    np.hypot,
+    check=_checks.kernel_refuses("hypot_cpu", "bool", "int", "complex"),
+)
+hypot.vjp(
+    self=lambda grad, self, result: grad * (self / result),
+    other=lambda grad, other, result: grad * (other / result),
+)
+logaddexp = pointwise(
+    "logaddexp(Tensor self, Tensor other) -> Tensor",
+    kernels.logaddexp,
+    inplace=False,
+    check=_checks.kernel_refuses("logaddexp_cpu", "bool", "int"),
+)
 logaddexp.vjp(
     self=lambda grad, self, other: grad / conj(1 + (other - self).exp()),
     other=lambda grad, self, other: grad / conj(1 + (self - other).exp()),
 )
-logaddexp2 = pointwise("logaddexp2(Tensor self, Tensor other) -> Tensor", np.logaddexp2, inplace=False, check=_checks.kernel_refuses("logaddexp2_cpu", "bool", "int", "complex"))
+logaddexp2 = pointwise(
+    "logaddexp2(Tensor self, Tensor other) -> Tensor",
+    np.logaddexp2,
+    inplace=False,
+    check=_checks.kernel_refuses("logaddexp2_cpu", "bool", "int", "complex"),
+)
 logaddexp2.vjp(
     self=lambda grad, self, other: grad / (1 + 2 ** (other - self)),
     other=lambda grad, self, other: grad / (1 + 2 ** (self - other)),
 )
-copysign = pointwise("copysign.Tensor(Tensor self, Tensor other) -> Tensor", np.copysign, result="float", node="CopysignBackward0", check=_checks.kernel_refuses("copysign_cpu", "complex"))
-copysign.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())), other=lambda grad, other_shape: grad.new_zeros(other_shape))
+copysign = pointwise(
+    "copysign.Tensor(Tensor self, Tensor other) -> Tensor",
+    np.copysign,
+    result="float",
+    node="CopysignBackward0",
+    check=_checks.kernel_refuses("copysign_cpu", "complex"),
+)
+copysign.vjp(
+    self=lambda grad, self, result: masked(
+        self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())
+    ),
+    other=lambda grad, other_shape: grad.new_zeros(other_shape),
+)
 copysign_scalar = pointwise(
     "copysign.Scalar(Tensor self, Scalar other) -> Tensor", kernels.copysign_number, result="float", node="CopysignBackward1",
     check=_checks.kernel_refuses("copysign_cpu", "complex"),
 )  # fmt: skip
-copysign_scalar.vjp(self=lambda grad, self, result: masked(self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())))
+copysign_scalar.vjp(
+    self=lambda grad, self, result: masked(
+        self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())
+    )
+)
 nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False)
 nextafter.vjp(self=lambda grad: grad, other=lambda grad, other_shape: grad.new_zeros(other_shape))
-heaviside = pointwise("heaviside(Tensor self, Tensor values) -> Tensor", kernels.heaviside, upcast=False, check=_checks.check_heaviside)
-gcd = pointwise("gcd(Tensor self, Tensor other) -> Tensor", np.gcd, nondifferentiable=True, check=_checks.kernel_refuses("gcd_cpu", "bool", "float", "complex"))
-lcm = pointwise("lcm(Tensor self, Tensor other) -> Tensor", np.lcm, nondifferentiable=True, check=_checks.kernel_refuses("lcm_cpu", "bool", "float", "complex"))
+heaviside = pointwise(
+    "heaviside(Tensor self, Tensor values) -> Tensor",
+    kernels.heaviside,
+    upcast=False,
+    check=_checks.check_heaviside,
+)
+gcd = pointwise(
+    "gcd(Tensor self, Tensor other) -> Tensor",
+    np.gcd,
+    nondifferentiable=True,
+    check=_checks.kernel_refuses("gcd_cpu", "bool", "float", "complex"),
+)
+lcm = pointwise(
+    "lcm(Tensor self, Tensor other) -> Tensor",
+    np.lcm,
+    nondifferentiable=True,
+    check=_checks.kernel_refuses("lcm_cpu", "bool", "float", "complex"),
+)
 xlogy = pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", kernels.xlogy, result="float")
 xlogy.vjp(
     self=lambda grad, self, other: grad * masked((self == 0) & (other <= 0), grad.new_zeros(()), other.log()),
@@ -197,7 +326,12 @@ xlogy_number = pointwise(
     node="XlogyBackward1", method=False, inplace=False,
 )  # fmt: skip
 xlogy_number.vjp(other=lambda grad, self, other: grad * self / other)
-xlogy_of_number = pointwise("xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", kernels.xlogy_number, result="float", node="XlogyBackward2")
+xlogy_of_number = pointwise(
+    "xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor",
+    kernels.xlogy_number,
+    result="float",
+    node="XlogyBackward2",
+)
 xlogy_of_number.vjp(self=lambda grad, self, other: _xlogy_slope(grad, self, other))
 
 
@@ -208,7 +342,14 @@ def _xlogy_slope(grad, self, other):
     return masked(self == 0, grad.new_zeros(()), grad * logarithm) if other <= 0 else grad * logarithm
 
 
-for _name, _function in (("eq", np.equal), ("ne", np.not_equal), ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal)):
+for _name, _function in (
+    ("eq", np.equal),
+    ("ne", np.not_equal),
+    ("lt", np.less),
+    ("le", np.less_equal),
+    ("gt", np.greater),
+    ("ge", np.greater_equal),
+):
     _check = _checks.no_complex(_name) if _name not in ("eq", "ne") else None
     for _overload, _type in (("Scalar", "Scalar"), ("Tensor", "Tensor")):
         pointwise(
@@ -230,14 +371,21 @@ for _name, _function in (("and", np.bitwise_and), ("or", np.bitwise_or), ("xor",
         fast_keys=_checks.bit_keys,
     )
     pointwise(
-        f"bitwise_{_name}.Scalar(Tensor self, Scalar other) -> Tensor", _function, nondifferentiable=True, check=_checks.bits_only(f"bitwise_{_name}"), ufunc=None
+        f"bitwise_{_name}.Scalar(Tensor self, Scalar other) -> Tensor",
+        _function,
+        nondifferentiable=True,
+        check=_checks.bits_only(f"bitwise_{_name}"),
+        ufunc=None,
     )
     pointwise(
         f"bitwise_{_name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", kernels.of_number(_function), nondifferentiable=True,
         check=_checks.bits_only(f"bitwise_{_name}"), promote=("self", "other"), method=False, inplace=False, out=False,
     )  # fmt: skip
     pointwise(
-        f"logical_{_name}(Tensor self, Tensor other) -> Tensor", kernels.logical(_name), result="bool", nondifferentiable=True
+        f"logical_{_name}(Tensor self, Tensor other) -> Tensor",
+        kernels.logical(_name),
+        result="bool",
+        nondifferentiable=True,
     )
 
 for _name, _kernel in (("left", kernels.left_shift), ("right", kernels.right_shift)):
@@ -260,22 +408,39 @@ for _name, _kernel in (("left", kernels.left_shift), ("right", kernels.right_shi
     )  # fmt: skip
 
 lerp_scalar = pointwise(
-    "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", kernels.lerp, check=_checks.kernel_refuses("lerp_kernel_scalar", "bool", "int")
+    "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
+    kernels.lerp,
+    check=_checks.kernel_refuses("lerp_kernel_scalar", "bool", "int"),
 )
-lerp_scalar.vjp(self=lambda grad, weight: grad * conj(1 - weight), end=lambda grad, weight: grad * conj(weight))
-lerp_tensor = pointwise("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", kernels.lerp, node="LerpBackward1", check=_checks.kernel_refuses("lerp_kernel_tensor", "bool", "int"))
+lerp_scalar.vjp(
+    self=lambda grad, weight: grad * conj(1 - weight), end=lambda grad, weight: grad * conj(weight)
+)
+lerp_tensor = pointwise(
+    "lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
+    kernels.lerp,
+    node="LerpBackward1",
+    check=_checks.kernel_refuses("lerp_kernel_tensor", "bool", "int"),
+)
 lerp_tensor.vjp(
     self=lambda grad, weight: grad * conj(1 - weight),
     end=lambda grad, weight: grad * conj(weight),
     weight=lambda grad, self, end: grad * conj(end - self),
 )
-addcmul = pointwise("addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kernels.addcmul, check=_checks.kernel_refuses("addcmul_cpu_out", "bool"))
+addcmul = pointwise(
+    "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+    kernels.addcmul,
+    check=_checks.kernel_refuses("addcmul_cpu_out", "bool"),
+)
 addcmul.vjp(
     self=lambda grad: grad,
     tensor1=lambda grad, tensor2, value: grad * conj(tensor2 * value),
     tensor2=lambda grad, tensor1, value: grad * conj(tensor1 * value),
 )
-addcdiv = pointwise("addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor", kernels.addcdiv, check=_checks.check_addcdiv)
+addcdiv = pointwise(
+    "addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+    kernels.addcdiv,
+    check=_checks.check_addcdiv,
+)
 addcdiv.vjp(
     self=lambda grad: grad,
     tensor1=lambda grad, tensor2, value: grad * conj(value / tensor2),
@@ -290,7 +455,13 @@ def _alias(name, target, schema, **options):
         return target(*args, **kwargs)
 
     forward.__doc__ = f"Alias of torch.{target.name}."
-    return composite(f"{name}{schema}", forward, inplace=target.has_inplace, inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs), **options)
+    return composite(
+        f"{name}{schema}",
+        forward,
+        inplace=target.has_inplace,
+        inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs),
+        **options,
+    )
 
 
 _alias("subtract.Tensor", sub, "(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor")
@@ -299,7 +470,13 @@ _alias("divide.Tensor", div, "(Tensor self, Tensor other) -> Tensor")
 _alias("true_divide.Tensor", div, "(Tensor self, Tensor other) -> Tensor")
 _alias("divide.Tensor_mode", div_mode, "(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor")
 _alias("arctan2", atan2, "(Tensor self, Tensor other) -> Tensor")
-for _long, _short in (("greater", "gt"), ("greater_equal", "ge"), ("less", "lt"), ("less_equal", "le"), ("not_equal", "ne")):
+for _long, _short in (
+    ("greater", "gt"),
+    ("greater_equal", "ge"),
+    ("less", "lt"),
+    ("less_equal", "le"),
+    ("not_equal", "ne"),
+):
     from .._core.declare import find as _find
 
     _alias(f"{_long}.Scalar", _find(_short, "Scalar"), "(Tensor self, Scalar other) -> Tensor")
@@ -335,7 +512,9 @@ def float_power(self, exponent):
     return pow_tensor.call(self.to(wide), exponent.to(wide))
 
 
-@composite("float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", method=False, out_check=_float_power_out)
+@composite(
+    "float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", method=False, out_check=_float_power_out
+)
 def float_power_number(self, exponent):
     """Powers in double precision."""
     return pow_reflected.call(self, exponent.to(_wide(self, exponent)))
@@ -354,13 +533,33 @@ def _wide(*operands):
         return dtypes.complex128
     return dtypes.float64
 
+
 # With a number in place of the second tensor: how torch's own composites reach these operators, seen in the names of nodes.
 add_scalar = pointwise("add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.add_number, node="AddBackward1", promote=("self", "other"),
                        function=False, method=False)  # fmt: skip
 add_scalar.vjp(self=lambda grad: grad)
-sub_scalar = pointwise("sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", kernels.sub_number, node="SubBackward1", function=False, method=False)
+sub_scalar = pointwise(
+    "sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",
+    kernels.sub_number,
+    node="SubBackward1",
+    function=False,
+    method=False,
+)
 sub_scalar.vjp(self=lambda grad: grad)
-mul_scalar = pointwise("mul.Scalar(Tensor self, Scalar other) -> Tensor", kernels.multiply, node="MulBackward1", function=False, method=False)
+mul_scalar = pointwise(
+    "mul.Scalar(Tensor self, Scalar other) -> Tensor",
+    kernels.multiply,
+    node="MulBackward1",
+    function=False,
+    method=False,
+)
 mul_scalar.vjp(self=lambda grad, other: mul_scalar(grad, conj(other)))
-div_scalar = pointwise("div.Scalar(Tensor self, Scalar other) -> Tensor", kernels.divide, node="DivBackward1", result="float", function=False, method=False)
+div_scalar = pointwise(
+    "div.Scalar(Tensor self, Scalar other) -> Tensor",
+    kernels.divide,
+    node="DivBackward1",
+    result="float",
+    function=False,
+    method=False,
+)
 div_scalar.vjp(self=lambda grad, other: div_scalar(grad, conj(other)))

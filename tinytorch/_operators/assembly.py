@@ -303,7 +303,9 @@ def _edge_padding(name: str, rank: int, reflect: bool) -> Any:
         return channels_last_like(kernels.edge_pad(self, padding, rank, reflect), self)
 
     def transpose(grad_output: Any, self: Any, padding: Any) -> Any:
-        return channels_last_like(kernels.edge_pad_backward(grad_output, self.shape, padding, rank, reflect), self)
+        return channels_last_like(
+            kernels.edge_pad_backward(grad_output, self.shape, padding, rank, reflect), self
+        )
 
     forward = op(
         f"{name}(Tensor self, SymInt[{width}] padding) -> Tensor",

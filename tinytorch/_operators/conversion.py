@@ -24,7 +24,9 @@ def arranged(array, memory_format, kind=None):
     else:
         rank = 4 if memory_format is layouts.channels_last else 5
         if array.ndim != rank:
-            raise RuntimeError(f"required rank {rank} tensor to use {'channels_last' if rank == 4 else 'channels_last_3d'} format")
+            raise RuntimeError(
+                f"required rank {rank} tensor to use {'channels_last' if rank == 4 else 'channels_last_3d'} format"
+            )
         strides = layout.channels_last_strides(array.shape)
     out = layout.empty(array.shape, strides, kind)
     out[...] = array if array.dtype == kind else cast_array(array, dtypes.from_numpy(kind))
@@ -90,12 +92,14 @@ def move(self, place, dtype, copy, memory_format):
         return cast(self, dtype or self._key._dtype, copy, memory_format)
     if place.type == "meta":
         array = self._array
-        strides = layout.preserved_strides(array) if memory_format is None else layout.contiguous_strides(array.shape)
+        strides = (
+            layout.preserved_strides(array)
+            if memory_format is None
+            else layout.contiguous_strides(array.shape)
+        )
         return meta_tensor(array.shape, dtype or self._key._dtype, strides)
     if self._key._special == "meta":
-        raise NotImplementedError(
-            "Cannot copy out of meta tensor; no data!"
-        )
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     refuse_transfer(place)
 
 
@@ -172,7 +176,12 @@ def type_as(self, other):
     return cast(self, other.dtype)
 
 
-@composite("cpu(Tensor(a) self) -> Tensor(b|a)", python="cpu(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", function=False, unlisted=True)
+@composite(
+    "cpu(Tensor(a) self) -> Tensor(b|a)",
+    python="cpu(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
+    function=False,
+    unlisted=True,
+)
 def cpu(self, memory_format=None):
     """This tensor in host memory."""
     if self._key._special == "meta":
@@ -195,13 +204,21 @@ def _store(self, value):
     np.copyto(self, value if value.dtype == self.dtype else cast_array(value, dtypes.from_numpy(self.dtype)))
 
 
-@update("copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", node="CopyBackwards", function=False, out=False, own_shape=True)
+@update(
+    "copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor",
+    node="CopyBackwards",
+    function=False,
+    out=False,
+    own_shape=True,
+)
 def copy(self, src, non_blocking):
     try:
         _store(self, src)
     except ValueError:
         layout.broadcast_shapes(self.shape, src.shape)
-        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(layout.broadcast_shapes(self.shape, src.shape))}") from None
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(layout.broadcast_shapes(self.shape, src.shape))}"
+        ) from None
 
 
 copy.vjp(self=lambda grad: grad.new_zeros(grad.shape), src=lambda grad: grad)
@@ -221,7 +238,9 @@ def number_of(value, kind):
 
     target = dtypes.from_numpy(kind)
     if isinstance(value, complex) and target._category != "complex":
-        raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(target._name, target._name)} without overflow")
+        raise RuntimeError(
+            f"value cannot be converted to type {_C_NAMES.get(target._name, target._name)} without overflow"
+        )
     if target._category == "int":
         value = int(value)
     return number_array(value, target)
@@ -230,10 +249,17 @@ def number_of(value, kind):
 _C_NAMES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int", "bool": "bool"}
 
 
-@update("fill.Tensor(Tensor self, Tensor value) -> Tensor", node="FillBackward1", inplace_node="FillBackward3", out=False)
+@update(
+    "fill.Tensor(Tensor self, Tensor value) -> Tensor",
+    node="FillBackward1",
+    inplace_node="FillBackward3",
+    out=False,
+)
 def fill_tensor(self, value):
     if value.ndim:
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+        raise RuntimeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+        )
     _store(self, value)
 
 
@@ -259,7 +285,9 @@ composite("resolve_conj(Tensor(a) self) -> Tensor(a)", lambda self: self)
 composite("resolve_neg(Tensor(a) self) -> Tensor(a)", lambda self: self)
 
 
-_conj = pointwise("_conj(Tensor(a) self) -> Tensor(a)", np.conjugate, node="ConjBackward0", inplace=False, out=False)
+_conj = pointwise(
+    "_conj(Tensor(a) self) -> Tensor(a)", np.conjugate, node="ConjBackward0", inplace=False, out=False
+)
 _conj.vjp(self=lambda grad: _conj(grad) if grad.is_complex() else grad)
 
 
@@ -275,5 +303,7 @@ def adjoint(self):
     if self.dim() < 2:
         if not self.dim():
             return self
-        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+        raise RuntimeError(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
     return conjugate.kernel(self.transpose(-2, -1))

@@ -16,7 +16,6 @@ Ints = Sequence[int]
 _GEOMETRY = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
 
 
-
 def _kernel(input: np.ndarray, weight: np.ndarray, *rest: Any) -> np.ndarray:
     """The convolution; in channels_last memory if the input or the weight is."""
     out = kernels.convolution(input, weight, *rest)
@@ -153,7 +152,9 @@ def _check_weight(name: str, input: Any, weight: Any, values: Any, given: str) -
 
 def _convolve(input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> Any:
     """The convolution; of complex tensors by three real ones, as torch composes it."""
-    if not (input.dtype.is_complex and weight.dtype is input.dtype and (bias is None or bias.dtype is input.dtype)):
+    if not (
+        input.dtype.is_complex and weight.dtype is input.dtype and (bias is None or bias.dtype is input.dtype)
+    ):
         return convolution(input, weight, bias, *geometry)
     real, imaginary = input.real, input.imag
     weight_real, weight_imaginary = weight.real, weight.imag

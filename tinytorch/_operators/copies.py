@@ -91,7 +91,9 @@ def _as_strided_scatter(
     flat = out.reshape(-1)
     offset = storage_offset or 0
     if min(stride, default=0) < 0:
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if span and (offset < 0 or offset + span > out.size):  # NumPy would write beyond the array
         raise RuntimeError(

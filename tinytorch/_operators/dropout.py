@@ -24,7 +24,10 @@ def _dropped(input: Any, p: float, train: bool, feature: bool, alpha: bool, inpl
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = [input.shape[0], input.shape[1], *[1] * (input.dim() - 2)] if feature else None
     noise = input.new_empty(shape) if shape else _like(input)
-    if modes.layers and noise._key._special in (None, "strided"):  # under vmap every example may have noise of its own
+    if modes.layers and noise._key._special in (
+        None,
+        "strided",
+    ):  # under vmap every example may have noise of its own
         noise = find("bernoulli", "p").call(noise, 1 - p)
     else:
         noise.bernoulli_(1 - p)

@@ -11,9 +11,17 @@ from .._kernels import elementwise as kernels
 from . import _checks
 from ._shared import conj, masked
 
-neg = pointwise("neg(Tensor self) -> Tensor", np.negative, check=_checks.check_negative, fast_keys=_checks.no_bool_keys)
+neg = pointwise(
+    "neg(Tensor self) -> Tensor", np.negative, check=_checks.check_negative, fast_keys=_checks.no_bool_keys
+)
 neg.vjp(self=lambda grad: -grad)
-abs_ = pointwise("abs(Tensor self) -> Tensor", np.absolute, fast_keys=_checks.real_keys, result=_checks.absolute_result, inplace_check=_checks.check_absolute_inplace)
+abs_ = pointwise(
+    "abs(Tensor self) -> Tensor",
+    np.absolute,
+    fast_keys=_checks.real_keys,
+    result=_checks.absolute_result,
+    inplace_check=_checks.check_absolute_inplace,
+)
 abs_.vjp(self=lambda grad, self: grad * self.sgn())
 sign = pointwise("sign(Tensor self) -> Tensor", kernels.sign, check=_checks.no_complex_unary("sign"))
 sign.vjp(self=lambda grad: grad.new_zeros(grad.shape))
@@ -48,7 +56,12 @@ sqrt = pointwise("sqrt(Tensor self) -> Tensor", np.sqrt, result="float")
 sqrt.vjp(self=lambda grad, result: grad / (2 * conj(result)))
 rsqrt = pointwise("rsqrt(Tensor self) -> Tensor", kernels.rsqrt, result="float")
 rsqrt.vjp(self=lambda grad, result: -0.5 * grad * conj(result * result * result))
-square = composite("square(Tensor self) -> Tensor", lambda self: self.pow(2), inplace=True, inplace_rule=lambda self: self.pow_(2))
+square = composite(
+    "square(Tensor self) -> Tensor",
+    lambda self: self.pow(2),
+    inplace=True,
+    inplace_rule=lambda self: self.pow_(2),
+)
 reciprocal = pointwise("reciprocal(Tensor self) -> Tensor", kernels.reciprocal, result="float")
 reciprocal.vjp(self=lambda grad, result: -grad * conj(result * result))
 
@@ -69,7 +82,13 @@ sinh.vjp(self=lambda grad, self: grad * conj(self.cosh()))
 cosh = pointwise("cosh(Tensor self) -> Tensor", np.cosh, result="float")
 cosh.vjp(self=lambda grad, self: grad * conj(self.sinh()))
 tanh = pointwise("tanh(Tensor self) -> Tensor", np.tanh, result="float")
-tanh_backward = pointwise("tanh_backward(Tensor grad_output, Tensor output) -> Tensor", kernels.tanh_backward, method=False, function=False, inplace=False)
+tanh_backward = pointwise(
+    "tanh_backward(Tensor grad_output, Tensor output) -> Tensor",
+    kernels.tanh_backward,
+    method=False,
+    function=False,
+    inplace=False,
+)
 tanh_backward.vjp(
     grad_output=lambda grad, output: tanh_backward(grad, conj(output)),
     output=lambda grad, grad_output, output: grad * conj(-2 * output * grad_output),
@@ -85,7 +104,11 @@ atanh.vjp(self=lambda grad, self: grad * conj(1 / (1 - self.pow(2))))
 
 sigmoid = pointwise("sigmoid(Tensor self) -> Tensor", kernels.sigmoid, result="float")
 sigmoid_backward = pointwise(
-    "sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor", kernels.sigmoid_backward, method=False, function=False, inplace=False
+    "sigmoid_backward(Tensor grad_output, Tensor output) -> Tensor",
+    kernels.sigmoid_backward,
+    method=False,
+    function=False,
+    inplace=False,
 )
 sigmoid_backward.vjp(
     grad_output=lambda grad, output: sigmoid_backward(grad, conj(output)),
@@ -94,23 +117,86 @@ sigmoid_backward.vjp(
 sigmoid.vjp(self=lambda grad, result: sigmoid_backward(grad, conj(result)))
 sigmoid.native(self=kernels.sigmoid_gradient)
 
-for _name, _function in (("floor", kernels.floor), ("ceil", kernels.ceil), ("trunc", kernels.trunc), ("round", kernels.rint)):
-    pointwise(f"{_name}(Tensor self) -> Tensor", _function, check=_checks.rounding(_name)).vjp(self=lambda grad: grad.new_zeros(grad.shape))
-round_decimals = pointwise("round.decimals(Tensor self, *, int decimals) -> Tensor", kernels.round_decimals, node="RoundBackward1")
+for _name, _function in (
+    ("floor", kernels.floor),
+    ("ceil", kernels.ceil),
+    ("trunc", kernels.trunc),
+    ("round", kernels.rint),
+):
+    pointwise(f"{_name}(Tensor self) -> Tensor", _function, check=_checks.rounding(_name)).vjp(
+        self=lambda grad: grad.new_zeros(grad.shape)
+    )
+round_decimals = pointwise(
+    "round.decimals(Tensor self, *, int decimals) -> Tensor", kernels.round_decimals, node="RoundBackward1"
+)
 round_decimals.vjp(self=lambda grad: grad.new_zeros(grad.shape))
-frac = pointwise("frac(Tensor self) -> Tensor", kernels.frac, check=_checks.kernel_refuses("frac_cpu", "bool", "int", "complex"))
+frac = pointwise(
+    "frac(Tensor self) -> Tensor",
+    kernels.frac,
+    check=_checks.kernel_refuses("frac_cpu", "bool", "int", "complex"),
+)
 frac.vjp(self=lambda grad: grad)
 
-isnan = pointwise("isnan(Tensor self) -> Tensor", kernels.isnan, result="bool", nondifferentiable=True, inplace=False, out=False)
-isinf = pointwise("isinf(Tensor self) -> Tensor", kernels.isinf, result="bool", nondifferentiable=True, inplace=False, out=False)
-isfinite = pointwise("isfinite(Tensor self) -> Tensor", kernels.isfinite, result="bool", nondifferentiable=True, inplace=False, out=False)
-isposinf = pointwise("isposinf(Tensor self) -> Tensor", kernels.isposinf, result="bool", nondifferentiable=True, inplace=False, check=_checks.no_complex_input("isposinf"))
-isneginf = pointwise("isneginf(Tensor self) -> Tensor", kernels.isneginf, result="bool", nondifferentiable=True, inplace=False, check=_checks.no_complex_input("isneginf"))
-isreal = pointwise("isreal(Tensor self) -> Tensor", np.isreal, result="bool", nondifferentiable=True, inplace=False, out=False)
-signbit = pointwise("signbit(Tensor self) -> Tensor", kernels.signbit, result="bool", nondifferentiable=True, inplace=False)
-logical_not = pointwise("logical_not(Tensor self) -> Tensor", np.logical_not, result="bool", nondifferentiable=True)
+isnan = pointwise(
+    "isnan(Tensor self) -> Tensor",
+    kernels.isnan,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    out=False,
+)
+isinf = pointwise(
+    "isinf(Tensor self) -> Tensor",
+    kernels.isinf,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    out=False,
+)
+isfinite = pointwise(
+    "isfinite(Tensor self) -> Tensor",
+    kernels.isfinite,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    out=False,
+)
+isposinf = pointwise(
+    "isposinf(Tensor self) -> Tensor",
+    kernels.isposinf,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    check=_checks.no_complex_input("isposinf"),
+)
+isneginf = pointwise(
+    "isneginf(Tensor self) -> Tensor",
+    kernels.isneginf,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    check=_checks.no_complex_input("isneginf"),
+)
+isreal = pointwise(
+    "isreal(Tensor self) -> Tensor",
+    np.isreal,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    out=False,
+)
+signbit = pointwise(
+    "signbit(Tensor self) -> Tensor", kernels.signbit, result="bool", nondifferentiable=True, inplace=False
+)
+logical_not = pointwise(
+    "logical_not(Tensor self) -> Tensor", np.logical_not, result="bool", nondifferentiable=True
+)
 bitwise_not = pointwise(
-    "bitwise_not(Tensor self) -> Tensor", np.invert, nondifferentiable=True, check=_checks.bits_only("bitwise_not"), fast_keys=_checks.bit_keys
+    "bitwise_not(Tensor self) -> Tensor",
+    np.invert,
+    nondifferentiable=True,
+    check=_checks.bits_only("bitwise_not"),
+    fast_keys=_checks.bit_keys,
 )
 positive = composite("positive(Tensor(a) self) -> Tensor(a)", lambda self: _positive(self), out=False)
 
@@ -121,21 +207,59 @@ def _positive(self):
     return self
 
 
-erf = pointwise("erf(Tensor self) -> Tensor", kernels.special("erf"), result="float", check=_checks.kernel_refuses("erf_vml_cpu", "complex"))
+erf = pointwise(
+    "erf(Tensor self) -> Tensor",
+    kernels.special("erf"),
+    result="float",
+    check=_checks.kernel_refuses("erf_vml_cpu", "complex"),
+)
 erf.vjp(self=lambda grad, self: 2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
-erfc = pointwise("erfc(Tensor self) -> Tensor", kernels.special("erfc"), result="float", check=_checks.kernel_refuses("erfc_vml_cpu", "complex"))
+erfc = pointwise(
+    "erfc(Tensor self) -> Tensor",
+    kernels.special("erfc"),
+    result="float",
+    check=_checks.kernel_refuses("erfc_vml_cpu", "complex"),
+)
 erfc.vjp(self=lambda grad, self: -2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
-erfinv = pointwise("erfinv(Tensor self) -> Tensor", kernels.special("erfinv"), result="float", check=_checks.kernel_refuses("erfinv_vml_cpu", "complex"))
+erfinv = pointwise(
+    "erfinv(Tensor self) -> Tensor",
+    kernels.special("erfinv"),
+    result="float",
+    check=_checks.kernel_refuses("erfinv_vml_cpu", "complex"),
+)
 erfinv.vjp(self=lambda grad, self: 0.5 * math.sqrt(math.pi) * (self.erfinv().pow(2)).exp() * grad)
-lgamma = pointwise("lgamma(Tensor self) -> Tensor", kernels.special("gammaln"), result="float", check=_checks.kernel_refuses("lgamma_vml_cpu", "complex"))
+lgamma = pointwise(
+    "lgamma(Tensor self) -> Tensor",
+    kernels.special("gammaln"),
+    result="float",
+    check=_checks.kernel_refuses("lgamma_vml_cpu", "complex"),
+)
 lgamma.vjp(self=lambda grad, self: grad * self.digamma())
-digamma = pointwise("digamma(Tensor self) -> Tensor", kernels.digamma, result="float", check=_checks.kernel_refuses("digamma", "complex"))
+digamma = pointwise(
+    "digamma(Tensor self) -> Tensor",
+    kernels.digamma,
+    result="float",
+    check=_checks.kernel_refuses("digamma", "complex"),
+)
 digamma.vjp(self=lambda grad, self: grad * polygamma(1, self))
-polygamma = pointwise("polygamma(int n, Tensor self) -> Tensor", kernels.polygamma, result="float", method=False, inplace=False)
+polygamma = pointwise(
+    "polygamma(int n, Tensor self) -> Tensor", kernels.polygamma, result="float", method=False, inplace=False
+)
 polygamma.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
-i0 = pointwise("i0(Tensor self) -> Tensor", kernels.special("i0"), result="float", check=_checks.kernel_refuses("i0_vml_cpu", "complex"))
+i0 = pointwise(
+    "i0(Tensor self) -> Tensor",
+    kernels.special("i0"),
+    result="float",
+    check=_checks.kernel_refuses("i0_vml_cpu", "complex"),
+)
 i0.vjp(self=lambda grad, self: grad * special_i1(self))
-special_i1 = pointwise("special_i1(Tensor self) -> Tensor", kernels.special("i1"), result="float", module="special", inplace=False)
+special_i1 = pointwise(
+    "special_i1(Tensor self) -> Tensor",
+    kernels.special("i1"),
+    result="float",
+    module="special",
+    inplace=False,
+)
 special_i1.vjp(self=lambda grad, self, result: grad * _i1(self, result))
 
 
@@ -146,7 +270,9 @@ def _i1(self, result):
 
 sinc = pointwise("sinc(Tensor self) -> Tensor", kernels.sinc, result="float")
 sinc.vjp(self=lambda grad, self: _sinc(grad, self))
-deg2rad = pointwise("deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float", check=_checks.check_degrees("deg2rad"))
+deg2rad = pointwise(
+    "deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float", check=_checks.check_degrees("deg2rad")
+)
 deg2rad.vjp(self=lambda grad: grad * (math.pi / 180))
 rad2deg = pointwise("rad2deg(Tensor self) -> Tensor", kernels.rad2deg, result="float")
 rad2deg.vjp(self=lambda grad: grad * (180 / math.pi))
@@ -159,14 +285,24 @@ def _sinc(grad, self):
 
 
 nan_to_num = pointwise(
-    "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor", kernels.nan_to_num, upcast=False
+    "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
+    kernels.nan_to_num,
+    upcast=False,
 )
 nan_to_num.vjp(self=lambda grad, self: grad * self.isfinite())
 
-clamp = pointwise("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", kernels.clamp, node="ClampBackward1", check=_checks.check_clamp)
+clamp = pointwise(
+    "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
+    kernels.clamp,
+    node="ClampBackward1",
+    check=_checks.check_clamp,
+)
 clamp.vjp(self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())))
 clamp_tensor = pointwise(
-    "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", kernels.clamp, node="ClampBackward0", check=_checks.check_clamp_tensor
+    "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor",
+    kernels.clamp,
+    node="ClampBackward0",
+    check=_checks.check_clamp_tensor,
 )
 clamp_tensor.vjp(
     self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())),
@@ -186,21 +322,43 @@ def _inside(self, low, high):
 for _kind, _type in (("", "Scalar"), (".Tensor", "Tensor")):
     _suffix = "Backward1" if _kind else "Backward0"
     _check = _checks.kernel_refuses("maximum_cpu", "complex") if _kind else _checks.check_bound("clamp_min")
-    pointwise(f"clamp_min{_kind}(Tensor self, {_type} min) -> Tensor", kernels.clamp_min, node=f"ClampMin{_suffix}", check=_check).vjp(
+    pointwise(
+        f"clamp_min{_kind}(Tensor self, {_type} min) -> Tensor",
+        kernels.clamp_min,
+        node=f"ClampMin{_suffix}",
+        check=_check,
+    ).vjp(
         self=lambda grad, self, min: masked(self >= min, grad, grad.new_zeros(())),
         **({"min": lambda grad, self, min: masked(self < min, grad, grad.new_zeros(()))} if _kind else {}),
     )
     _check = _checks.kernel_refuses("minimum_cpu", "complex") if _kind else _checks.check_bound("clamp_max")
-    pointwise(f"clamp_max{_kind}(Tensor self, {_type} max) -> Tensor", kernels.clamp_max, node=f"ClampMax{_suffix}", check=_check).vjp(
+    pointwise(
+        f"clamp_max{_kind}(Tensor self, {_type} max) -> Tensor",
+        kernels.clamp_max,
+        node=f"ClampMax{_suffix}",
+        check=_check,
+    ).vjp(
         self=lambda grad, self, max: masked(self <= max, grad, grad.new_zeros(())),
         **({"max": lambda grad, self, max: masked(self > max, grad, grad.new_zeros(()))} if _kind else {}),
     )
 
 conj_physical_complex = pointwise(
-    "_conj_physical(Tensor self) -> Tensor", np.conjugate, node="ConjPhysicalBackward0", method=False, inplace=False, out=False
+    "_conj_physical(Tensor self) -> Tensor",
+    np.conjugate,
+    node="ConjPhysicalBackward0",
+    method=False,
+    inplace=False,
+    out=False,
 )
 conj_physical_complex.vjp(self=lambda grad: conj(grad))
-conj_physical_inplace = update("_conj_physical_inplace(Tensor self) -> Tensor", kernels.conjugate_inplace, node="ConjPhysicalBackward1", function=False, method=False, ours=True)
+conj_physical_inplace = update(
+    "_conj_physical_inplace(Tensor self) -> Tensor",
+    kernels.conjugate_inplace,
+    node="ConjPhysicalBackward1",
+    function=False,
+    method=False,
+    ours=True,
+)
 conj_physical_inplace.vjp(self=lambda grad: conj(grad))
 composite(
     "conj_physical(Tensor self) -> Tensor",
@@ -225,7 +383,13 @@ def _alias(name, target, schema="(Tensor self) -> Tensor", **options):
         return target(*args, **kwargs)
 
     forward.__doc__ = f"Alias of torch.{target.name}."
-    composite(f"{name}{schema}", forward, inplace=target.has_inplace, inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs), **options)
+    composite(
+        f"{name}{schema}",
+        forward,
+        inplace=target.has_inplace,
+        inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs),
+        **options,
+    )
 
 
 for _name, _target in (
@@ -235,10 +399,23 @@ for _name, _target in (
     _alias(_name, _target)
 _alias("clip", clamp, "(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor")
 _alias("clip.Tensor", clamp_tensor, "(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor")
-composite("fix(Tensor self) -> Tensor", lambda self: self.trunc(), inplace=True, inplace_rule=lambda self: self.trunc_())
+composite(
+    "fix(Tensor self) -> Tensor",
+    lambda self: self.trunc(),
+    inplace=True,
+    inplace_rule=lambda self: self.trunc_(),
+)
 for _name, _target in (("special_erf", erf), ("special_erfc", erfc), ("special_erfinv", erfinv), ("special_exp2", exp2), ("special_expm1", expm1),
                        ("special_gammaln", lgamma), ("special_digamma", digamma), ("special_psi", digamma), ("special_i0", i0), ("special_log1p", log1p),
                        ("special_sinc", sinc), ("special_expit", sigmoid)):  # fmt: skip
-    composite(f"{_name}(Tensor self) -> Tensor", lambda self, _target=_target: _target(self), module="special")
-composite("special_polygamma(int n, Tensor self) -> Tensor", lambda n, self: polygamma(n, self), module="special")
-composite("special_round(Tensor self, *, int decimals=0) -> Tensor", lambda self, decimals=0: self.round(decimals=decimals), module="special")
+    composite(
+        f"{_name}(Tensor self) -> Tensor", lambda self, _target=_target: _target(self), module="special"
+    )
+composite(
+    "special_polygamma(int n, Tensor self) -> Tensor", lambda n, self: polygamma(n, self), module="special"
+)
+composite(
+    "special_round(Tensor self, *, int decimals=0) -> Tensor",
+    lambda self, decimals=0: self.round(decimals=decimals),
+    module="special",
+)

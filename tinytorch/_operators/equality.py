@@ -20,7 +20,10 @@ def equal(self: np.ndarray, other: np.ndarray) -> bool:
     return self.shape == other.shape and bool(np.array_equal(self, other))
 
 
-@composite("isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", out=False)
+@composite(
+    "isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor",
+    out=False,
+)
 def isclose(self: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
     """|self - other| <= atol + rtol * |other|, element by element; infinities are close to themselves only."""
     if self.dtype is not other.dtype:
@@ -46,7 +49,12 @@ def isclose(self: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equ
     return close | (distance.isfinite() & (distance <= allowed))
 
 
-@composite("allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool", out=False)
-def allclose(self: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+@composite(
+    "allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool",
+    out=False,
+)
+def allclose(
+    self: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
     """Whether `isclose` holds everywhere."""
     return bool(isclose.kernel(self, other, rtol, atol, equal_nan).all().item())

@@ -21,7 +21,16 @@ def factory(schema, **options):
     """Declare a factory: the function gets the sizes and numbers and a dtype, and returns an array."""
 
     def decorate(function):
-        def build(*args, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False, out=None, **values):
+        def build(
+            *args,
+            dtype=None,
+            layout=None,
+            device=None,
+            pin_memory=None,
+            requires_grad=False,
+            out=None,
+            **values,
+        ):
             if layout is not None and layout is not layouts.strided:
                 raise NotImplementedError(f"layout {layout}: tinytorch has strided tensors only")
             place = device if device is not None else device_in_force()
@@ -48,7 +57,9 @@ def factory(schema, **options):
         name = schema[: schema.index("(")].partition(".")[0]
         build.__name__ = name
         build.__doc__ = function.__doc__
-        return declare.factory(schema, build, method=False, **{key: value for key, value in options.items() if key != "sized"})
+        return declare.factory(
+            schema, build, method=False, **{key: value for key, value in options.items() if key != "sized"}
+        )
 
     return decorate
 
@@ -56,7 +67,9 @@ def factory(schema, **options):
 def out_dtype(out, dtype):
     """The dtype of what is made for `out`. Raises RuntimeError if another was asked for."""
     if dtype is not None and dtype is not out.dtype:
-        raise RuntimeError(f"dtype {legacy_name(dtype)} does not match dtype of out parameter ({legacy_name(out.dtype)})")
+        raise RuntimeError(
+            f"dtype {legacy_name(dtype)} does not match dtype of out parameter ({legacy_name(out.dtype)})"
+        )
     return out.dtype
 
 
@@ -76,7 +89,9 @@ def checked(size, name):
     if any(length < 0 for length in size):
         if name in ("zeros",):
             raise RuntimeError(f"{name}: Dimension size must be non-negative.")
-        raise RuntimeError(f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}"
+        )
     return tuple(size)
 
 
@@ -102,7 +117,9 @@ def ones(size, dtype):
     return filled(size, 1, dtype)
 
 
-@factory(f"empty.memory_format(SymInt[] size, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", sized=True)
+@factory(
+    f"empty.memory_format(SymInt[] size, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", sized=True
+)
 def empty(size, dtype, memory_format=None):
     """Uninitialised memory of the given size."""
     shape = checked(size, "empty")
@@ -116,7 +133,9 @@ def empty(size, dtype, memory_format=None):
 def empty_strided(size, stride, dtype):
     """Uninitialised memory with the given strides."""
     if len(size) != len(stride):
-        raise RuntimeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})"
+        )
     from .._core.storage import restride
 
     kind = (dtype or defaults.dtype)._numpy
@@ -170,7 +189,9 @@ def _eye(n, m, dtype):
 
 def _arange(start, end, step, dtype):
     if dtype is None:
-        dtype = dtypes.int64 if all(isinstance(value, int) for value in (start, end, step)) else defaults.dtype
+        dtype = (
+            dtypes.int64 if all(isinstance(value, int) for value in (start, end, step)) else defaults.dtype
+        )
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
@@ -239,9 +260,15 @@ def _spaced(name, start, end, steps, dtype):
     """The checked number of steps and the dtype of linspace and logspace."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    if dtype is not None and not dtype.is_complex and (isinstance(start, complex) or isinstance(end, complex)):
+    if (
+        dtype is not None
+        and not dtype.is_complex
+        and (isinstance(start, complex) or isinstance(end, complex))
+    ):
         inferred = "double" if defaults.complex is dtypes.complex128 else "float"
-        raise RuntimeError(f"torch.{name}(): inferred dtype c10::complex<{inferred}> can't be safely cast to passed dtype {legacy_name(dtype)}")
+        raise RuntimeError(
+            f"torch.{name}(): inferred dtype c10::complex<{inferred}> can't be safely cast to passed dtype {legacy_name(dtype)}"
+        )
     return steps, _kind(start, end, dtype)
 
 
@@ -273,14 +300,20 @@ def logspace_array(start, end, steps, dtype, base=10.0):
 
 
 linspace = factory(f"linspace(Scalar start, Scalar end, int steps, {_OPTIONS}) -> Tensor")(linspace_array)
-logspace = factory(f"logspace(Scalar start, Scalar end, int steps, float base=10., {_OPTIONS}) -> Tensor")(logspace_array)
+logspace = factory(f"logspace(Scalar start, Scalar end, int steps, float base=10., {_OPTIONS}) -> Tensor")(
+    logspace_array
+)
 
 
 def _number(name, ends, value):
     """A bound of linspace or logspace, which may be a tensor without dimensions."""
     if isinstance(value, Tensor):
         if value.dim():
-            given = [(label, end) for label, end in zip(("start", "end"), ends, strict=True) if isinstance(end, Tensor)]
+            given = [
+                (label, end)
+                for label, end in zip(("start", "end"), ends, strict=True)
+                if isinstance(end, Tensor)
+            ]
             text = " and ".join(f"{label} with {end.dim()} dimension(s)" for label, end in given)
             raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {text}.")
         return value.item()
@@ -288,14 +321,22 @@ def _number(name, ends, value):
 
 
 def _of_tensors(name, function, rest, **defaults_):
-    for overload, first, second in (("Tensor_Tensor", "Tensor", "Tensor"), ("Tensor_Scalar", "Tensor", "Scalar"), ("Scalar_Tensor", "Scalar", "Tensor")):
+    for overload, first, second in (
+        ("Tensor_Tensor", "Tensor", "Tensor"),
+        ("Tensor_Scalar", "Tensor", "Scalar"),
+        ("Scalar_Tensor", "Scalar", "Tensor"),
+    ):
 
         def build(start, end, steps, dtype, **values):
             ends = (start, end)
-            return function(_number(name, ends, start), _number(name, ends, end), steps, dtype=dtype, **values)
+            return function(
+                _number(name, ends, start), _number(name, ends, end), steps, dtype=dtype, **values
+            )
 
         build.__doc__ = f"As {name}; the ends may be 0-dim tensors, which are read."
-        factory(f"{name}.{overload}({first} start, {second} end, int steps{rest}, {_OPTIONS}) -> Tensor")(build)
+        factory(f"{name}.{overload}({first} start, {second} end, int steps{rest}, {_OPTIONS}) -> Tensor")(
+            build
+        )
 
 
 _of_tensors("linspace", linspace_array, "")
@@ -328,7 +369,18 @@ def like(schema, **options):
     """Declare a factory that takes its shape from a tensor: the function fills the array in place."""
 
     def decorate(function):
-        def build(self, *args, dtype=None, layout=None, device=None, pin_memory=None, memory_format=None, requires_grad=False, out=None, **values):
+        def build(
+            self,
+            *args,
+            dtype=None,
+            layout=None,
+            device=None,
+            pin_memory=None,
+            memory_format=None,
+            requires_grad=False,
+            out=None,
+            **values,
+        ):
             if dtype is None and out is not None:
                 dtype = out.dtype
             result = _like(self, dtype, device, memory_format)
@@ -364,7 +416,10 @@ def empty_like(result):
     """Uninitialised memory shaped like a tensor."""
 
 
-@like(f"full_like(Tensor self, Scalar fill_value, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor", out=False)
+@like(
+    f"full_like(Tensor self, Scalar fill_value, {_OPTIONS}, MemoryFormat? memory_format=None) -> Tensor",
+    out=False,
+)
 def full_like(result, fill_value):
     """The given number in every place of a tensor's shape."""
     from .conversion import number_of
@@ -376,7 +431,9 @@ def new(schema, **options):
     """Declare a method that makes a tensor of another size with this tensor's dtype and device."""
 
     def decorate(function):
-        def build(self, *args, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False, **values):
+        def build(
+            self, *args, dtype=None, layout=None, device=None, pin_memory=None, requires_grad=False, **values
+        ):
             kind = dtype or self.dtype
             place = device.type if device is not None else self.device.type
             if place not in ("cpu", "meta"):

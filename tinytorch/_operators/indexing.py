@@ -60,7 +60,10 @@ unsafe_index_put.vjp(
 )
 
 index_select = op(
-    "index_select(Tensor self, int dim, Tensor index) -> Tensor", kernels.index_select, wrap=("dim",), out_separate=True
+    "index_select(Tensor self, int dim, Tensor index) -> Tensor",
+    kernels.index_select,
+    wrap=("dim",),
+    out_separate=True,
 )
 index_select.vjp(
     self=lambda grad, dim, index, self_shape: grad.new_zeros(self_shape).index_add(dim, index, grad)
@@ -101,7 +104,9 @@ put.vjp(
 
 # Masks ---------------------------------------------------------------------------------------------------------------------
 
-masked_select = op("masked_select(Tensor self, Tensor mask) -> Tensor", kernels.masked_select, out_separate=True)
+masked_select = op(
+    "masked_select(Tensor self, Tensor mask) -> Tensor", kernels.masked_select, out_separate=True
+)
 
 
 def _masked_select_backward(grad: Any, self: Any, mask: Any) -> Any:

@@ -182,8 +182,18 @@ def _through_statistics(of_mean: Any, of_rate: Any, rows: Any, eps: float) -> An
 
 
 native_group_norm.vjp_all(
-    lambda grad_result0, grad_result1, grad_result2, input, weight, result1, result2, N, C, HxW, group, eps, needs: _group_vjp(
-        grad_result0, (grad_result1, grad_result2), input, weight, result1, result2, (N, C, HxW, group), eps, needs
+    lambda grad_result0, grad_result1, grad_result2, input, weight, result1, result2, N, C, HxW, group, eps, needs: (
+        _group_vjp(
+            grad_result0,
+            (grad_result1, grad_result2),
+            input,
+            weight,
+            result1,
+            result2,
+            (N, C, HxW, group),
+            eps,
+            needs,
+        )
     )
 )
 

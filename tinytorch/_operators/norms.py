@@ -170,8 +170,6 @@ def norm(
     return result if out is None else deliver(linalg_vector_norm, result, out)
 
 
-
-
 def norm_method(self: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
     """torch.norm of this tensor."""
     return norm(self, p, dim, keepdim, dtype=dtype)

@@ -366,7 +366,9 @@ def _adaptive_max(rank: int) -> Any:
     )
     forward = op(
         f"{name}(Tensor self, int[{rank}] output_size) -> (Tensor, Tensor)",
-        keeps_channels_last(lambda self, output_size: kernels.adaptive_max_pool(name, self, output_size, rank)),
+        keeps_channels_last(
+            lambda self, output_size: kernels.adaptive_max_pool(name, self, output_size, rank)
+        ),
         node=f"AdaptiveMaxPool{rank}DBackward0",
         module="nn",
     )

@@ -285,14 +285,20 @@ def moveaxis_int(self: Any, source: int, destination: int) -> Any:
 
 
 @composite(
-    "swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)", out=False, inplace=True, inplace_rule=lambda self, axis0, axis1: self.transpose_(axis0, axis1)
+    "swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)",
+    out=False,
+    inplace=True,
+    inplace_rule=lambda self, axis0, axis1: self.transpose_(axis0, axis1),
 )
 def swapaxes(self: Any, axis0: int, axis1: int) -> Any:
     return self.transpose(axis0, axis1)
 
 
 @composite(
-    "swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", out=False, inplace=True, inplace_rule=lambda self, dim0, dim1: self.transpose_(dim0, dim1)
+    "swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
+    out=False,
+    inplace=True,
+    inplace_rule=lambda self, dim0, dim1: self.transpose_(dim0, dim1),
 )
 def swapdims(self: Any, dim0: int, dim1: int) -> Any:
     return self.transpose(dim0, dim1)

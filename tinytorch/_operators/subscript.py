@@ -396,7 +396,9 @@ def _simple_number(self: Any, value: Any) -> bool:
     kind = self._key._dtype
     if kind._category == "float":
         return (
-            not kind._reduced and (value.__class__ is float or value.__class__ is int) and -3e38 < value < 3e38
+            not kind._reduced
+            and (value.__class__ is float or value.__class__ is int)
+            and -3e38 < value < 3e38
         )
     return (
         kind._category == "int" and kind.is_signed and value.__class__ is int

@@ -41,11 +41,17 @@ def view_dtype(self, dtype):
         if not self.ndim:
             raise RuntimeError("self.dim() cannot be 0 to view " + _pair(self.dtype, dtype))
         if self.strides[-1] != self.itemsize:
-            raise RuntimeError("self.stride(-1) must be 1 to view " + _pair(self.dtype, dtype) + f", but got {self.strides[-1] // self.itemsize}")
+            raise RuntimeError(
+                "self.stride(-1) must be 1 to view "
+                + _pair(self.dtype, dtype)
+                + f", but got {self.strides[-1] // self.itemsize}"
+            )
         if dtype.itemsize > self.itemsize and self.shape[-1] * self.itemsize % dtype.itemsize:
             ratio = dtype.itemsize // self.itemsize
             raise RuntimeError(
-                f"self.size(-1) must be divisible by {ratio} to view " + _pair(self.dtype, dtype) + f", but got {self.shape[-1]}"
+                f"self.size(-1) must be divisible by {ratio} to view "
+                + _pair(self.dtype, dtype)
+                + f", but got {self.shape[-1]}"
             )
     return self.view(dtype)
 
@@ -113,7 +119,10 @@ def unsafe_view_of(source, size):
 
 
 @view(
-    "transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", wrap=("dim0", "dim1"), inplace=True, inplace_node="TransposeBackward1"
+    "transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
+    wrap=("dim0", "dim1"),
+    inplace=True,
+    inplace_node="TransposeBackward1",
 )
 def transpose(self, dim0, dim1):
     return self.swapaxes(dim0, dim1) if self.ndim else self[...]
@@ -179,7 +188,13 @@ def squeeze(self):
 squeeze.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", wrap=("dim",), node="SqueezeBackward1", inplace=True, inplace_node="SqueezeBackward4")
+@view(
+    "squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)",
+    wrap=("dim",),
+    node="SqueezeBackward1",
+    inplace=True,
+    inplace_node="SqueezeBackward4",
+)
 def squeeze_dim(self, dim):
     return self.squeeze(dim) if self.ndim and self.shape[dim] == 1 else self[...]
 
@@ -187,7 +202,12 @@ def squeeze_dim(self, dim):
 squeeze_dim.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", node="SqueezeBackward2", inplace=True, inplace_node="SqueezeBackward5")
+@view(
+    "squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)",
+    node="SqueezeBackward2",
+    inplace=True,
+    inplace_node="SqueezeBackward5",
+)
 def squeeze_dims(self, dim):
     wrapped = {wrap_dim(d, self.ndim) for d in dim}
     return self.squeeze(tuple([d for d in wrapped if self.shape[d] == 1])) if self.ndim else self[...]
@@ -201,13 +221,19 @@ def unsqueeze(self, dim):
     dim = wrap_dim(dim, self.ndim + 1)
     # torch gives the new dimension the stride of a row of what follows it; NumPy would give 0.
     step = self.shape[dim] * self.strides[dim] if dim < self.ndim else self.itemsize
-    return restride(self, (*self.shape[:dim], 1, *self.shape[dim:]), (*self.strides[:dim], step, *self.strides[dim:]))
+    return restride(
+        self, (*self.shape[:dim], 1, *self.shape[dim:]), (*self.strides[:dim], step, *self.strides[dim:])
+    )
 
 
 unsqueeze.vjp(self=lambda grad, dim: grad.squeeze(dim))
 
 
-@op("select_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index) -> Tensor", function=False, method=False)
+@op(
+    "select_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt index) -> Tensor",
+    function=False,
+    method=False,
+)
 def select_backward(grad_output, input_sizes, dim, index):
     out = np.zeros(input_sizes, grad_output.dtype)
     out[(slice(None),) * (dim % len(input_sizes)) + (index,)] = grad_output
@@ -224,7 +250,9 @@ def select(self, dim, index):
     dim = wrap_dim(dim, self.ndim)
     size = self.shape[dim]
     if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(self.shape)} at dimension {dim}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(self.shape)} at dimension {dim}"
+        )
     return self[(slice(None),) * dim + (index,) + (Ellipsis,)]
 
 
@@ -232,7 +260,9 @@ select.vjp(self=lambda grad, self_shape, dim, index: select_backward(grad, self_
 
 
 @op(
-    "slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor", function=False, method=False
+    "slice_backward(Tensor grad_output, SymInt[] input_sizes, int dim, SymInt start, SymInt end, SymInt step) -> Tensor",
+    function=False,
+    method=False,
 )
 def slice_backward(grad_output, input_sizes, dim, start, end, step):
     out = np.zeros(input_sizes, grad_output.dtype)
@@ -243,7 +273,11 @@ def slice_backward(grad_output, input_sizes, dim, start, end, step):
 slice_backward.vjp(grad_output=lambda grad, dim, start, end, step: slice_tensor(grad, dim, start, end, step))
 
 
-@view("slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)", function=False, method=False)
+@view(
+    "slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)",
+    function=False,
+    method=False,
+)
 def slice_tensor(self, dim, start, end, step):
     if not self.ndim:
         raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
@@ -253,7 +287,11 @@ def slice_tensor(self, dim, start, end, step):
     return self[(slice(None),) * dim + (slice(start, end, step),)]
 
 
-slice_tensor.vjp(self=lambda grad, self_shape, dim, start, end, step: slice_backward(grad, self_shape, dim, start, end, step))
+slice_tensor.vjp(
+    self=lambda grad, self_shape, dim, start, end, step: slice_backward(
+        grad, self_shape, dim, start, end, step
+    )
+)
 
 
 @view("unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]", wrap=("dim",))
@@ -273,7 +311,12 @@ def _stacked(grads, dim):
 unbind.vjp(self=lambda grads, dim: _stacked(grads, dim))
 
 
-@view("split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]", function=False, method=False, wrap=("dim",))
+@view(
+    "split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]",
+    function=False,
+    method=False,
+    wrap=("dim",),
+)
 def split(self, split_size, dim):
     if not self.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -304,7 +347,9 @@ def split_with_sizes(self, split_sizes, dim):
     if not self.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if any(size < 0 for size in split_sizes):
-        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}"
+        )
     if sum(split_sizes) != self.shape[dim]:
         raise RuntimeError(
             f"split_with_sizes expects split_sizes to sum exactly to {self.shape[dim]} (input tensor's size at dimension {dim}), but got "
@@ -335,7 +380,11 @@ def diagonal(self, offset, dim1, dim2):
     return restride(self, shape, strides, start if length else 0)
 
 
-@op("diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor", function=False, method=False)
+@op(
+    "diagonal_backward(Tensor grad_output, SymInt[] input_sizes, int offset, int dim1, int dim2) -> Tensor",
+    function=False,
+    method=False,
+)
 def diagonal_backward(grad_output, input_sizes, offset, dim1, dim2):
     out = np.zeros(input_sizes, grad_output.dtype)
     diagonal.kernel(out, offset, dim1, dim2)[...] = grad_output
@@ -343,16 +392,24 @@ def diagonal_backward(grad_output, input_sizes, offset, dim1, dim2):
 
 
 diagonal_backward.vjp(grad_output=lambda grad, offset, dim1, dim2: grad.diagonal(offset, dim1, dim2))
-diagonal.vjp(self=lambda grad, self_shape, offset, dim1, dim2: diagonal_backward(grad, self_shape, offset, dim1, dim2))
+diagonal.vjp(
+    self=lambda grad, self_shape, offset, dim1, dim2: diagonal_backward(grad, self_shape, offset, dim1, dim2)
+)
 
 
-@op("unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step) -> Tensor", function=False, method=False)
+@op(
+    "unfold_backward(Tensor grad_in, SymInt[] input_sizes, int dim, int size, int step) -> Tensor",
+    function=False,
+    method=False,
+)
 def unfold_backward(grad_in, input_sizes, dim, size, step):
     out = np.zeros(input_sizes, grad_in.dtype)
     if not input_sizes:
         return out + grad_in.reshape(())
     moved = np.moveaxis(out, dim, 0)
-    cotangent = np.moveaxis(np.moveaxis(grad_in, -1, 0), (dim % len(input_sizes)) + 1, 1)  # (size, windows, *rest)
+    cotangent = np.moveaxis(
+        np.moveaxis(grad_in, -1, 0), (dim % len(input_sizes)) + 1, 1
+    )  # (size, windows, *rest)
     for offset in range(size):
         stop = offset + step * cotangent.shape[1]
         moved[offset:stop:step] += cotangent[offset]
@@ -381,10 +438,18 @@ def unfold(self, dimension, size, step):
     return restride(self, shape, strides)
 
 
-unfold.vjp(self=lambda grad, self_shape, dimension, size, step: unfold_backward(grad, self_shape, dimension, size, step))
+unfold.vjp(
+    self=lambda grad, self_shape, dimension, size, step: unfold_backward(
+        grad, self_shape, dimension, size, step
+    )
+)
 
 
-@view("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)", inplace=True, inplace_node="AsStridedBackward1")
+@view(
+    "as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)",
+    inplace=True,
+    inplace_node="AsStridedBackward1",
+)
 def as_strided(self, size, stride, storage_offset):
     root = root_of(self)
     start = _address(root)
@@ -393,7 +458,9 @@ def as_strided(self, size, stride, storage_offset):
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     if any(s < 0 for s in stride):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     held = root.nbytes
     if span and (offset + span) * self.itemsize > held:
@@ -401,7 +468,9 @@ def as_strided(self, size, stride, storage_offset):
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {self.itemsize} requiring a "
             f"storage size of {(offset + span) * self.itemsize} are out of bounds for storage of size {held}"
         )
-    return restride(self, tuple(size), tuple([s * self.itemsize for s in stride]), (offset - own) * self.itemsize)
+    return restride(
+        self, tuple(size), tuple([s * self.itemsize for s in stride]), (offset - own) * self.itemsize
+    )
 
 
 def _address(array):
@@ -458,7 +527,10 @@ view_as_real.vjp(self=lambda grad: view_as_complex(grad.contiguous()))
 def view_as_complex(self):
     kinds = {"float32": np.complex64, "float64": np.complex128}
     if self.dtype.name not in kinds:
-        raise RuntimeError("view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: " + _legacy(self))
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
+            + _legacy(self)
+        )
     if not self.ndim:
         raise RuntimeError("Input tensor must have one or more dimensions")
     if self.shape[-1] != 2:
@@ -498,12 +570,17 @@ def alias(self):
 
 alias.vjp(self=lambda grad: grad)
 
+
 def _resize_(self, *size, memory_format=None):
     """Another size over the same storage, which grows if needed."""
     if len(size) == 1 and not isinstance(size[0], int):
         size = tuple(size[0])
     shape = tuple([int(length) for length in size])
-    strides = layout.channels_last_strides(shape) if memory_format is not None and str(memory_format).startswith("torch.channels_last") else None
+    strides = (
+        layout.channels_last_strides(shape)
+        if memory_format is not None and str(memory_format).startswith("torch.channels_last")
+        else None
+    )
     return restructure.resize(self, shape, strides)
 
 
@@ -520,9 +597,24 @@ def _set_(self, source=None, storage_offset=0, size=None, stride=None):
 FUNCTIONS = {"resize_as_": _resize_as_}
 METHODS = {"resize_": _resize_, "resize_as_": _resize_as_, "set_": _set_}
 
-composite("view_as(Tensor(a) self, Tensor other) -> Tensor(a)", lambda self, other: self.view(other.shape), function=False, out=False)
-composite("reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)", lambda self, other: self.reshape(other.shape), function=False, out=False)
-composite("expand_as(Tensor(a) self, Tensor other) -> Tensor(a)", lambda self, other: self.expand(other.shape), function=False, out=False)
+composite(
+    "view_as(Tensor(a) self, Tensor other) -> Tensor(a)",
+    lambda self, other: self.view(other.shape),
+    function=False,
+    out=False,
+)
+composite(
+    "reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)",
+    lambda self, other: self.reshape(other.shape),
+    function=False,
+    out=False,
+)
+composite(
+    "expand_as(Tensor(a) self, Tensor other) -> Tensor(a)",
+    lambda self, other: self.expand(other.shape),
+    function=False,
+    out=False,
+)
 
 
 @composite("narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)", out=False)
@@ -534,7 +626,9 @@ def narrow(self, dim, start, length):
         raise RuntimeError("narrow(): length must be non-negative.")
     size = self.size(dim)
     if not -size <= start <= size:
-        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
+        )
     if start < 0:
         start += size
     if start + length > size:

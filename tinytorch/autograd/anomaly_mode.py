@@ -14,17 +14,17 @@ from .._core.modes import modes as _modes
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
 
-def is_anomaly_enabled() -> bool:
+def _is_anomaly_enabled() -> bool:
     """Whether anomaly detection is on."""
     return _modes.anomaly
 
 
-def is_anomaly_check_nan_enabled() -> bool:
+def _is_anomaly_check_nan_enabled() -> bool:
     """Whether anomaly detection looks for nan."""
     return _modes.anomaly_nan
 
 
-def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+def _set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
     """Switch anomaly detection."""
     if enabled and not _modes.anomaly:
         _saving.listen()
@@ -49,10 +49,10 @@ class detect_anomaly:
         )
 
     def __enter__(self) -> None:
-        set_anomaly_enabled(True, self.check_nan)
+        _set_anomaly_enabled(True, self.check_nan)
 
     def __exit__(self, *exception: object) -> None:
-        set_anomaly_enabled(self.prev, self.prev_check_nan)
+        _set_anomaly_enabled(self.prev, self.prev_check_nan)
 
 
 class set_detect_anomaly:
@@ -63,10 +63,10 @@ class set_detect_anomaly:
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self.prev = _modes.anomaly
         self.prev_check_nan = _modes.anomaly_nan
-        set_anomaly_enabled(mode, check_nan)
+        _set_anomaly_enabled(mode, check_nan)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception: Any) -> None:
-        set_anomaly_enabled(self.prev, self.prev_check_nan)
+        _set_anomaly_enabled(self.prev, self.prev_check_nan)

@@ -562,7 +562,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not modes.grad or not any(isinstance(item, Tensor) and item.requires_grad for item in args):
             return outputs
         items = outputs if isinstance(outputs, tuple) else (outputs,)
-        node = DelayedError(
+        node = _DelayedError(
             "trying to differentiate twice a function that was marked with @once_differentiable", items
         )
         results = tuple(
@@ -573,7 +573,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-class DelayedError(Node):
+class _DelayedError(Node):
     """A node that raises when a gradient reaches it."""
 
     def __init__(self, message: str, items: tuple[Any, ...]) -> None:
@@ -603,7 +603,7 @@ class DelayedError(Node):
         raise RuntimeError(self._message)
 
 
-DelayedError.__name__ = "Error"
+_DelayedError.__name__ = "Error"
 
 
 class InplaceFunction(Function):

@@ -9,8 +9,8 @@ from typing import Any
 from .._core import forward
 from .._core.levels import Layer, at, layer, zeros_like
 from .._core.modes import modes
+from .._core.pytree import tree_flatten, tree_map, tree_unflatten
 from .._core.tensor import Tensor
-from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 from ._arguments import replace_arguments, slice_arguments
 from ._reverse import check_tensors, jacrev, refuse_complex, standard_basis
 

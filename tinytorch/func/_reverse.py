@@ -15,8 +15,8 @@ from .._core import backward as engine
 from .._core.declare import find
 from .._core.levels import Layer, layer, lift, requires, requires_anywhere, stripped, with_below, zeros_like
 from .._core.modes import modes
+from .._core.pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten, treespec_pprint
 from .._core.tensor import Tensor, counter_of, make
-from ..utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten, treespec_pprint
 from ._arguments import replace_arguments, slice_arguments
 
 _UNDIFFERENTIABLE = "Thing passed to transform API must be Tensor, got "

@@ -10,8 +10,8 @@ from typing import Any
 from .._core.batching import batched, front, inner_of
 from .._core.declare import find
 from .._core.levels import Layer, at, layer
+from .._core.pytree import TreeSpec, _broadcast_to_and_flatten, tree_flatten, tree_map, tree_unflatten
 from .._core.tensor import Tensor
-from ..utils._pytree import TreeSpec, _broadcast_to_and_flatten, tree_flatten, tree_map, tree_unflatten
 
 
 def name_of(function: Any) -> str:

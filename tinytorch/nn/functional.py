@@ -20,7 +20,36 @@ from ._functional.vision import *  # noqa: F403
 _OPERATORS = {
     **{
         name: name
-        for name in ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv_tbc", "linear", "bilinear", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "gelu", "softplus", "softshrink", "hardshrink", "prelu", "cosine_similarity", "pairwise_distance", "pdist", "one_hot", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "pad", "scaled_dot_product_attention"]
+        for name in [
+            "conv1d",
+            "conv2d",
+            "conv3d",
+            "conv_transpose1d",
+            "conv_transpose2d",
+            "conv_transpose3d",
+            "conv_tbc",
+            "linear",
+            "bilinear",
+            "avg_pool1d",
+            "avg_pool2d",
+            "avg_pool3d",
+            "adaptive_avg_pool1d",
+            "gelu",
+            "softplus",
+            "softshrink",
+            "hardshrink",
+            "prelu",
+            "cosine_similarity",
+            "pairwise_distance",
+            "pdist",
+            "one_hot",
+            "pixel_shuffle",
+            "pixel_unshuffle",
+            "channel_shuffle",
+            "native_channel_shuffle",
+            "pad",
+            "scaled_dot_product_attention",
+        ]
     },
     "logsigmoid": "log_sigmoid",
 }

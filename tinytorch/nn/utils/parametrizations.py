@@ -1,0 +1,131 @@
+"""Weight normalisation and spectral normalisation as parametrizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tinytorch as torch
+
+from ...autograd.grad_mode import no_grad
+from .. import functional as F
+from ..modules.module import Module
+from . import parametrize
+
+__all__ = ["spectral_norm", "weight_norm"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "orthogonal":
+        raise AttributeError(
+            "module 'torch.nn.utils.parametrizations' has no attribute 'orthogonal' (tinytorch lacks it)"
+        )
+    raise AttributeError(f"module 'torch.nn.utils.parametrizations' has no attribute '{name}'")
+
+
+def _norm_except_dim(v: Any, dim: int | None) -> Any:
+    """The norms of the slices along `dim`, of a shape that broadcasts over v."""
+    if dim is None or dim == -1:
+        return torch.norm(v)
+    axes = [axis for axis in range(v.dim()) if axis != dim % v.dim()]
+    return v.pow(2).sum(axes, keepdim=True).sqrt() if axes else v.abs()
+
+
+class _WeightNorm(Module):
+    """weight = g v / |v|."""
+
+    def __init__(self, dim: int | None = 0) -> None:
+        super().__init__()
+        self.dim = -1 if dim is None else dim
+
+    def forward(self, weight_g: Any, weight_v: Any) -> Any:
+        return weight_v * (weight_g / _norm_except_dim(weight_v, self.dim))
+
+    def right_inverse(self, weight: Any) -> tuple[Any, Any]:
+        return _norm_except_dim(weight, self.dim), weight
+
+
+def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+    """Split a parameter into its length and its direction. Source: Salimans and Kingma 2016, "Weight Normalization"."""
+    parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+
+    def from_old_layout(
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing: Any,
+        unexpected: Any,
+        errors: Any,
+    ) -> None:
+        g_key, v_key = f"{prefix}{name}_g", f"{prefix}{name}_v"
+        if g_key in state_dict and v_key in state_dict:
+            state_dict[f"{prefix}parametrizations.{name}.original0"] = state_dict.pop(g_key)
+            state_dict[f"{prefix}parametrizations.{name}.original1"] = state_dict.pop(v_key)
+
+    module._register_load_state_dict_pre_hook(from_old_layout)
+    return module
+
+
+class _SpectralNorm(Module):
+    """weight over an estimate of its largest singular value, improved at each use in training."""
+
+    def __init__(self, weight: Any, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
+        super().__init__()
+        rank = weight.ndim
+        if dim >= rank or dim < -rank:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [-{rank}, {rank - 1}] but got {dim})"
+            )
+        if n_power_iterations <= 0:
+            raise ValueError(
+                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
+            )
+        self.dim = dim if dim >= 0 else dim + rank
+        self.eps = eps
+        if rank > 1:
+            self.n_power_iterations = n_power_iterations
+            matrix = self._reshape_weight_to_matrix(weight)
+            rows, columns = matrix.size()
+            u = matrix.new_empty(rows).normal_(0, 1)
+            v = matrix.new_empty(columns).normal_(0, 1)
+            self.register_buffer("_u", F.normalize(u, dim=0, eps=self.eps))
+            self.register_buffer("_v", F.normalize(v, dim=0, eps=self.eps))
+            self._power_method(matrix, 15)
+
+    def _reshape_weight_to_matrix(self, weight: Any) -> Any:
+        if self.dim != 0:
+            weight = weight.permute(self.dim, *(d for d in range(weight.dim()) if d != self.dim))
+        return weight.flatten(1)
+
+    @no_grad()
+    def _power_method(self, weight_mat: Any, n_power_iterations: int) -> None:
+        for _ in range(n_power_iterations):
+            self._u.copy_(F.normalize(torch.mv(weight_mat, self._v), dim=0, eps=self.eps))
+            self._v.copy_(F.normalize(torch.mv(weight_mat.t(), self._u), dim=0, eps=self.eps))
+
+    def forward(self, weight: Any) -> Any:
+        if weight.ndim == 1:
+            return F.normalize(weight, dim=0, eps=self.eps)
+        matrix = self._reshape_weight_to_matrix(weight)
+        if self.training:
+            self._power_method(matrix, self.n_power_iterations)
+        u = self._u.clone(memory_format=torch.contiguous_format)
+        v = self._v.clone(memory_format=torch.contiguous_format)
+        return weight / torch.vdot(u, torch.mv(matrix, v))
+
+    def right_inverse(self, value: Any) -> Any:
+        return value
+
+
+def spectral_norm(
+    module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> Any:
+    """Divide a parameter by its largest singular value. Source: Miyato et al. 2018, "Spectral Normalization"."""
+    weight = getattr(module, name, None)
+    if not isinstance(weight, torch.Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if dim is None:
+        turned = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
+        dim = 1 if isinstance(module, turned) else 0
+    parametrize.register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
+    return module
