@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).parents[2]
 FOLDERS = ("tinytorch", "conformance", "tests", "benchmarks", "examples", "docs", ".ci")
 SUFFIXES = {".py", ".md", ".toml", ".csv", ".txt", ".cfg", ""}
 # About 400 lines are the aim; no file may grow beyond the longest there is, so this number only falls.
-LONGEST = 720
+LONGEST = 650
 
 FILES = sorted(
     [path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*") if path.is_file()]

@@ -59,7 +59,7 @@ def graph(T, log):
 
     def badp():
         with G.saved_tensors_hooks(lambda t: t.add_(1), lambda t: t):
-            z = (x * 1) * y
+            (x * 1) * y
 
     tr(badp)
 
@@ -80,7 +80,7 @@ def graph(T, log):
         o = []
         with G.saved_tensors_hooks(lambda t: (o.append("a"), t)[1], lambda t: t):
             with G.saved_tensors_hooks(lambda t: (o.append("b"), t)[1], lambda t: t):
-                z = x * y
+                x * y
             x.exp()
         return str(o)
 

@@ -90,7 +90,7 @@ OUTP = [
 
 def gen(rng, n):
     prog = []
-    for i in range(n):
+    for _i in range(n):
         k = rng.random()
         op = rng.choice(VIEWS if k < 0.4 else INPL if k < 0.8 else OUTP)
         mode = rng.choice(["", "", "", "", "ng"])

@@ -6,17 +6,16 @@ shapes alone for meta tensors, and the transformations (forward mode, batching) 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from . import dtypes, layout
-from .declare import Operator, find, registry
+from .declare import Operator, registry
 from .dtypes import defaults
 from .modes import modes
-from .promotion import SCALAR_TYPE_NAMES, Standing, can_cast, result_type_of
+from .promotion import Standing, result_type_of
 from .quiet import hush, unhush
 from .schema import REQUIRED
 from .tensor import Tensor, key_of, make, wrap
@@ -413,7 +412,7 @@ def _kernel_arguments(operator: Operator, args: tuple[Any, ...], upcast: bool) -
         elif argument.kind == "ScalarType":
             values.append(value._numpy)
         elif argument.name in operator.wrapped_dims:
-            several = argument.is_list or (operator.family == "reduction" and not argument.kind == "int")
+            several = argument.is_list or (operator.family == "reduction" and argument.kind != "int")
             values.append(wrap_dims(value, rank) if several else wrap_dim(value, rank))
         else:
             values.append(value)
@@ -498,296 +497,20 @@ def _run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
     return run_meta(operator, args)
 
 
-# In place -----------------------------------------------------------------------------------------------------------------------
-
-
-def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
-    """Overwrite `args[0]` with `operator`'s result; nothing changes if anything is wrong."""
-    from . import mutation
-
-    self = args[0]
-    if _overwritten(operator, args):
-        return self
-    args = complete(operator, args)
-    if modes.layers and draws(operator):
-        transforms["guard_inplace"](operator, args)
-    for tensor in tensors_of(operator, args):
-        special = tensor._key._special
-        if special not in (None, "strided", "meta"):
-            return transforms[special + "_inplace"](operator, args)
-    if self._key._special != "meta" and any(t._key._special == "meta" for t in tensors_of(operator, args)):
-        if operator.name == "copy":
-            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-        raise RuntimeError("Tensor on device meta is not on the expected device cpu!")
-    mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
-    if "inplace_check" in operator.options:
-        operator.options["inplace_check"](*args)
-    if self._key._special == "strided" and not operator.options.get("overlaps"):
-        check_overlap(self._array)
-    if operator.family == "pointwise" or operator.options.get("separate"):
-        for tensor in tensors_of(operator, args[1:], 1):
-            if tensor is not self and tensor._counter is self._counter and self._counter is not None:
-                check_separate(self._array, tensor._array)
-    if operator.family == "pointwise":
-        args = _wrap_numbers(operator, args)
-        _check_promotion(operator, self, args)
-    if self._key._special == "meta":
-        shape = _run_meta(operator, args)._array.shape if operator.family != "update" else self._array.shape
-        _check_target_shape(self, shape)
-        out = None
-    elif operator.family == "update" and (not modes.grad or operator.options.get("direct")):
-        out = None
-        token = hush()
-        try:
-            operator.kernel(*_kernel_arguments(operator, args, False))
-        finally:
-            unhush(token)
-    else:
-        out = compute(operator, args)
-        _check_target_shape(self, out.shape)
-    before = None
-    if (
-        modes.grad
-        and operator.compiled.node is not None
-        and any(t._requires_grad for t in tensors_of(operator, args))
-    ):
-        names = {name for formula in operator.formulas.values() for name in formula.__code__.co_varnames}
-        first = operator.arguments[0].name
-        before = mutation.stand_in(self, first in names)
-        args = tuple([mutation.as_was(value, self) for value in args])
-    if out is not None:
-        token = hush()
-        try:
-            np.copyto(self._array, out, casting="unsafe")
-        finally:
-            unhush(token)
-    mutation.bump(self)
-    if before is not None:
-        others = tuple([mutation.self_as_was(self, before) if value is self else value for value in args])
-        mutation.write_history(operator, self, before, others)
-    return self
-
-
-def check_overlap(array: np.ndarray) -> None:
-    """Raises RuntimeError with torch's text if an expanded tensor is to be overwritten element by element."""
-    if (
-        array.size
-        and 0 in array.strides
-        and any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True))
-    ):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
-            "tensor before performing the operation."
-        )
-
-
-def check_separate(written: np.ndarray, read: np.ndarray, wholly: bool = False) -> None:
-    """Raises RuntimeError with torch's text if an operand lies partly (or, if `wholly`, at all) in the memory to be overwritten."""
-    if not written.size or not read.size:
-        return
-    if not all(layout.is_dense(a.shape, layout.element_strides(a)) for a in (written, read)):
-        return
-    first, second = (a.__array_interface__["data"][0] for a in (written, read))
-    if (
-        first < second + read.nbytes
-        and second < first + written.nbytes
-        and (wholly or not (first == second and written.strides == read.strides))
-    ):
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
-            "the tensor before performing the operation."
-        )
-
-
-def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:
-    """Write a ufunc's result over `args[0]` at once, if the operands are of one type, in whatever layout, and nothing is recorded."""
-    from .mutation import wants
-
-    if (
-        operator.family != "pointwise"
-        or not uses_ufunc(operator)
-        or operator.options.get("result") == "bool"
-        or modes.inference
-    ):
-        return False
-    self = args[0]
-    key = getattr(self, "_key", None)
-    if key is None or self._extra is not None or 0 in self._array.strides:
-        return False
-    element_type = key._dtype
-    if element_type not in operator.compiled.fast_keys:
-        return False
-    arrays = []
-    for position in operator.tensor_positions:
-        tensor = args[position]
-        key = getattr(tensor, "_key", None)
-        if key is not element_type and key is not element_type._strided:
-            return False
-        if modes.grad and wants(tensor):
-            return False
-        if tensor is not self and tensor._counter is self._counter and self._counter is not None:
-            return False  # they may overlap
-        arrays.append(tensor._array)
-    if any(
-        len(args) > position and args[position] != default for position, default in operator.other_defaults
-    ):
-        return False
-    token = hush()
-    try:
-        operator.options["ufunc"](*arrays, out=self._array)
-    except ValueError:
-        return False
-    finally:
-        unhush(token)
-    counter = self._counter
-    if counter is None:
-        self._counter = [1]
-    else:
-        counter[0] += 1
-    return True
-
-
-def inplace_composite(operator: Operator, *args: Any, **kwargs: Any) -> Any:
-    """The in-place form of an operator made of others: its own rule if it has one, else compute and copy."""
-    rule = operator.options.get("inplace_rule")
-    if rule is not None:
-        return rule(*args, **kwargs)
-    result = operator.kernel(*args, **kwargs)
-    check_result_cast(result._key._dtype, args[0]._key._dtype)
-    return find("copy").inplace(args[0], result)
-
-
-def _check_promotion(operator: Operator, self: Any, args: tuple[Any, ...]) -> None:
-    common, _ = promotion_of(operator, args)
-    rule = operator.options.get("result", "same")
-    if rule == "bool":
-        return
-    common = apply_rule(rule, common, args)
-    check_result_cast(common, self._key._dtype)
-
-
-def legacy_name(element_type: dtypes.dtype) -> str:
-    """The name torch's error texts give a dtype ("Float", "Long")."""
-    return SCALAR_TYPE_NAMES[element_type]
-
-
-def check_result_cast(common: dtypes.dtype, target: dtypes.dtype) -> None:
-    """Raises RuntimeError unless results of type `common` may be stored as `target`."""
-    if not can_cast(common, target):
-        raise RuntimeError(
-            f"result type {legacy_name(common)} can't be cast to the desired output type {legacy_name(target)}"
-        )
-
-
-def _check_target_shape(self: Any, shape: tuple[int, ...]) -> None:
-    if self._array.shape != shape:
-        raise RuntimeError(
-            f"output with shape {list(self._array.shape)} doesn't match the broadcast shape {list(shape)}"
-        )
-
-
-# Dimensions and saved tensors ------------------------------------------------------------------------------------------------------
-
-
-def wrap_dim(dim: int, rank: int) -> int:
-    """`dim` counted from the front. Raises IndexError with torch's text when out of range."""
-    limit = rank or 1
-    if not -limit <= dim < limit:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})"
-        )
-    return dim + limit if dim < 0 else dim
-
-
-def wrap_dims(dims: Any, rank: int) -> tuple[int, ...]:
-    """Dimensions counted from the front; None or an empty list means all of them."""
-    if dims is None:
-        return tuple(range(rank))
-    if isinstance(dims, int):
-        dims = (dims,)
-    if not dims:
-        return tuple(range(rank))
-    wrapped = tuple([wrap_dim(dim, rank) for dim in dims])
-    if len(set(wrapped)) != len(wrapped):
-        twice = next(dim for i, dim in enumerate(wrapped) if dim in wrapped[:i])
-        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
-    return wrapped if rank else ()
-
-
-def stale(node: Any, tensor: Any, version: Any) -> None:
-    """A saved tensor was overwritten: raises torch's RuntimeError."""
-    if isinstance(tensor, list):
-        tensor, version = next(
-            (t, v)
-            for t, v in zip(tensor, version, strict=True)
-            if t is not None and t._counter is not None and t._counter[0] != v
-        )
-    tensor._current()
-    raise_stale(tensor._array, tensor._key._dtype, tensor._edge, tensor._counter[0], version)
-
-
-def operation_name(function: Any) -> str:
-    """A node's name without the suffix that says it is one ("ExpBackward0" -> "Exp"), as torch's error texts give it."""
-    return re.sub(r"Backward\d*$", "", function.name())
-
-
-def raise_stale(
-    array: np.ndarray, element_type: dtypes.dtype, edge: Any, current: int, expected: int
-) -> None:
-    origin = ""
-    if edge is not None:
-        function, output = edge if edge.__class__ is tuple else (edge, 0)
-        origin = f", which is output {output} of {operation_name(function)},"
-    type_name = f"torch.{legacy_name(element_type)}Tensor"
-    raise RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{type_name} {list(array.shape)}]{origin} is at version {current}; expected version {expected} instead. "
-        + (
-            "Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
-            "there or anywhere later. Good luck!"
-            if modes.anomaly
-            else "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
-        )
-    )
-
-
-def revive(array: np.ndarray, key: Any, counter: list[int], edge: Any) -> Tensor:
-    """A saved output as a tensor again, with its history; saving the tensor itself would make a cycle."""
-    tensor: Tensor = object.__new__(Tensor)
-    tensor._array = array
-    tensor._key = key
-    tensor._grad = None
-    tensor._counter = counter
-    tensor._base = None
-    tensor._extra = None
-    inexact = key._dtype._category in ("float", "complex")
-    tensor._requires_grad = inexact
-    tensor._edge = edge if inexact else None
-    return tensor
-
-
-def plain(array: np.ndarray, key: Any) -> Tensor:
-    """A tensor over a fresh contiguous array whose key is known."""
-    tensor: Tensor = object.__new__(Tensor)
-    tensor._array = array
-    tensor._key = key
-    tensor._requires_grad = False
-    tensor._edge = None
-    tensor._grad = None
-    tensor._counter = None
-    tensor._base = None
-    tensor._extra = None
-    return tensor
-
-
-def zeros_for(node: Any, position: int) -> Tensor | None:
-    """The cotangent of an output nobody used."""
-    shape, element_type = node._output(position)
-    if element_type is None:  # an output that was not there
-        return None
-    return wrap(np.zeros(shape, element_type._numpy))
-
-
-def missing_formula(operator: Operator, name: str) -> None:
-    raise RuntimeError(f"the derivative for '{name}' is not implemented.")
+# Parts of this module in files of their own; they use what is defined above.
+from .dimensions import wrap_dim as wrap_dim  # noqa: E402
+from .dimensions import wrap_dims as wrap_dims  # noqa: E402
+from .inplace import _check_promotion as _check_promotion  # noqa: E402
+from .inplace import check_overlap as check_overlap  # noqa: E402
+from .inplace import check_separate as check_separate  # noqa: E402
+from .inplace import inplace as inplace  # noqa: E402
+from .inplace import inplace_composite as inplace_composite  # noqa: E402
+from .promotion import check_result_cast as check_result_cast  # noqa: E402
+from .promotion import legacy_name as legacy_name  # noqa: E402
+from .saved import missing_formula as missing_formula  # noqa: E402
+from .saved import operation_name as operation_name  # noqa: E402
+from .saved import plain as plain  # noqa: E402
+from .saved import raise_stale as raise_stale  # noqa: E402
+from .saved import revive as revive  # noqa: E402
+from .saved import stale as stale  # noqa: E402
+from .saved import zeros_for as zeros_for  # noqa: E402

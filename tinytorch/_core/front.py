@@ -152,7 +152,7 @@ def _value(argument: Any, values: dict[str, Any]) -> Any:
 
 def _undecided(value: Any, parameter: Parameter) -> bool:
     """Whether the value, not only its type, decided that it fits."""
-    return isinstance(value, Tensor) and not (parameter.kind == "Tensor")
+    return isinstance(value, Tensor) and parameter.kind != "Tensor"
 
 
 def _after(operator: Operator, result: Any) -> Any:
@@ -372,7 +372,18 @@ def front_of(name: str, mode: str) -> Front | None:
 
 #: Operators that torch keeps to itself as methods, or as functions: they exist in place, below, or in another namespace only.
 _NOT_METHODS = frozenset(
-    ["combinations", "copy", "fill", "huber_loss_backward", "nonzero_numpy", "rsub", "smooth_l1_loss_backward", "view_as_complex", "view_as_real", "zero"]
+    [
+        "combinations",
+        "copy",
+        "fill",
+        "huber_loss_backward",
+        "nonzero_numpy",
+        "rsub",
+        "smooth_l1_loss_backward",
+        "view_as_complex",
+        "view_as_real",
+        "zero",
+    ]
 )
 _NOT_FUNCTIONS = frozenset(
     ["expand", "huber_loss_backward", "smooth_l1_loss_backward", "threshold_backward", "unfold", "view"]

@@ -199,3 +199,16 @@ def _to_complex(kind: dtype) -> _Intermediate:
         return _TO_COMPLEX[kind]
     except KeyError:
         raise RuntimeError(f"Unknown Complex ScalarType for {SCALAR_TYPE_NAMES[kind]}") from None
+
+
+def legacy_name(element_type: dtype) -> str:
+    """The name torch's error texts give a dtype ("Float", "Long")."""
+    return SCALAR_TYPE_NAMES[element_type]
+
+
+def check_result_cast(common: dtype, target: dtype) -> None:
+    """Raises RuntimeError unless results of type `common` may be stored as `target`."""
+    if not can_cast(common, target):
+        raise RuntimeError(
+            f"result type {legacy_name(common)} can't be cast to the desired output type {legacy_name(target)}"
+        )

@@ -231,6 +231,9 @@ class TreeSpec:
 
     __slots__ = ("_children", "context", "num_children", "num_leaves", "num_nodes", "type")
 
+    num_nodes: int
+    num_leaves: int
+
     def __init__(self, type: Any, context: Context, children_specs: Iterable[TreeSpec] = ()) -> None:
         self.type = type
         self.context = context

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class Node(ABC):
+class Node(ABC):  # noqa: B024  (torch has it abstract, too)
     """What every `grad_fn` is an instance of: name, next_functions, metadata, hooks."""
 
     __module__ = "torch.autograd.graph"

@@ -222,7 +222,7 @@ def _why_no_nested_tensor(layer: Any) -> str:
         return "encoder_layer.self_attn was passed bias=False"
     if not layer.activation_relu_or_gelu:
         return "encoder_layer.activation_relu_or_gelu was not True"
-    if not layer.norm1.eps == layer.norm2.eps:
+    if layer.norm1.eps != layer.norm2.eps:
         return "encoder_layer.norm1.eps was not equal to encoder_layer.norm2.eps"
     if attention.num_heads % 2 == 1:
         return "encoder_layer.self_attn.num_heads is odd"
