@@ -52,4 +52,4 @@ def __dir__() -> list[str]:
 
 
 from ._operators import FUNCTIONS as _FUNCTIONS  # noqa: E402  (declares every operator; needs the names above)
-from .autograd import _functions as _autograd_functions  # noqa: E402, F401  (gives Tensor its `backward`)
+from .autograd import _functions as _autograd_functions  # noqa: E402  (gives Tensor its `backward`)

@@ -14,7 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402 - after the skip above
+import tinytorch
 
 
 def public_modules() -> list[str]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-import tinytorch  # noqa: E402
+import tinytorch
 
-from .journal import same_journals  # noqa: E402
+from .journal import same_journals
 
 
 def leaf(T: Any, *values: float) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-import tinytorch  # noqa: E402
+import tinytorch
 
-from .journal import same_journals  # noqa: E402
+from .journal import same_journals
 
 
 def graph(T, log):
@@ -133,7 +133,7 @@ def graph(T, log):
         b = y * 1
         c = a * 2
         h = G.register_multi_grad_hook(
-            [a, b, c, x] if mode == "all" else [a, b, c, x],
+            [a, b, c, x],
             (lambda gs: o.append([None if g is None else g.tolist() for g in gs]))
             if mode == "all"
             else lambda g: o.append(g.tolist()),

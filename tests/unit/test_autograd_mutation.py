@@ -8,9 +8,9 @@ import re
 import pytest
 
 torch = pytest.importorskip("torch")
-import tinytorch  # noqa: E402
+import tinytorch
 
-from .journal import agrees  # noqa: E402
+from .journal import agrees
 
 warnings_ignored = pytest.mark.filterwarnings("ignore")
 

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tinytorch._kernels import convolution, pooling, windows  # noqa: E402
+from tinytorch._kernels import convolution, pooling, windows
 
 F = torch.nn.functional
 GEOMETRIES = list(itertools.product((1, 2), (0, 1), (1, 2), (1, 2), (False, True)))

@@ -13,10 +13,10 @@ import tinytorch
 
 torch = pytest.importorskip("torch")
 
-import torch.utils.data  # noqa: E402, F811
+import torch.utils.data  # noqa: F811
 
-import tinytorch.utils.checkpoint  # noqa: E402
-import tinytorch.utils.data  # noqa: E402
+import tinytorch.utils.checkpoint
+import tinytorch.utils.data
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-7
 

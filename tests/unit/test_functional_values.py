@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
-import tinytorch.nn.functional  # noqa: E402
+import tinytorch
+import tinytorch.nn.functional
 
 CASES: dict[str, tuple[list[tuple[int, ...]], Callable[..., Any]]] = {
     "matmul 3x2": ([(5, 2, 3), (3, 4)], lambda t, a, b: t.matmul(a, b)),

@@ -13,8 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tinytorch._core import integers, multinomial, normals, precise, rejection, sampling  # noqa: E402
-from tinytorch._core.generator import Generator, default_generator  # noqa: E402
+from tinytorch._core import integers, multinomial, normals, precise, rejection, sampling
+from tinytorch._core.generator import Generator, default_generator
 
 NUMPY = {
     torch.bool: np.bool_,

@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
-import tinytorch.nn.init  # noqa: E402
+import tinytorch
+import tinytorch.nn.init
 
 
 def outcome(t: Any, call: Any) -> Any:

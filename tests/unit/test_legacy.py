@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
+import tinytorch
 
 
 def described(t: Any, value: Any, values: bool) -> Any:

@@ -12,9 +12,9 @@ import tinytorch
 
 torch = pytest.importorskip("torch")
 
-import torch.optim.swa_utils  # noqa: E402, F811
+import torch.optim.swa_utils  # noqa: F811
 
-import tinytorch.optim.swa_utils  # noqa: E402
+import tinytorch.optim.swa_utils
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-7
 

@@ -12,7 +12,7 @@ import tinytorch
 
 torch = pytest.importorskip("torch")
 
-import torch.nn.utils.parametrize  # noqa: E402, F811
+import torch.nn.utils.parametrize  # noqa: F811
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
 

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
+import tinytorch
 
 BOTH = (torch, tinytorch)
 

@@ -14,8 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
-import tinytorch.nn.parameter  # noqa: E402
+import tinytorch
+import tinytorch.nn.parameter
 
 PAIRS = [(torch, tinytorch), (tinytorch, torch), (tinytorch, tinytorch)]
 DTYPES = [

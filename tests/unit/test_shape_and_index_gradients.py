@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch")
-import tinytorch  # noqa: E402
+import tinytorch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from programs import gradients  # noqa: E402
+from programs import gradients
 
 PROGRAMS = """
 x[I]

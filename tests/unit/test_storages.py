@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
+import tinytorch
 
-from .test_bridges import outcome  # noqa: E402
+from .test_bridges import outcome
 
 PROGRAMS = """
 t = torch.arange(4.); s = t.untyped_storage(); (s.nbytes(), s.size(), len(s), s.element_size(), s.data_ptr() == t.data_ptr())

@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
-import tinytorch.overrides  # noqa: E402
+import tinytorch
+import tinytorch.overrides
 
 PROGRAMS = {
     "results keep the subclass": """

@@ -10,9 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tinytorch  # noqa: E402
+import tinytorch
 
-from .test_bridges import outcome  # noqa: E402
+from .test_bridges import outcome
 
 DATA = (
     """

@@ -161,6 +161,13 @@ def lerp(start: np.ndarray, end: np.ndarray, weight: Any) -> np.ndarray:
     if not isinstance(weight, np.ndarray):
         weight = like(weight, start)
     difference = end - start
+    if not weight.ndim and difference.ndim:  # one formula for all elements, and no more temporaries
+        if np.abs(weight) < 0.5:
+            difference *= weight
+            difference += start
+            return difference
+        difference *= 1 - weight
+        return np.subtract(end, difference, difference)
     return np.where(np.abs(weight) < 0.5, start + weight * difference, end - difference * (1 - weight))
 
 
