@@ -55,14 +55,14 @@ def ours(theirs: Any, cls: type[Tensor] = Tensor) -> Tensor:
     kind = dtypes.BY_NAME[str(theirs.dtype).removeprefix("torch.")]
     if theirs.device.type == "meta":
         return cls(None, kind, tuple(theirs.shape))
-    array = np.zeros(tuple(theirs.shape), kind.numpy)
+    array = np.zeros(tuple(theirs.shape), kind._numpy)
     if array.size:
         raw = theirs.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8).numpy()
-        array = raw.view(kind.numpy).reshape(array.shape)
+        array = raw.view(kind._numpy).reshape(array.shape)
     return cls(array, kind, array.shape)
 
 
-KINDS = [kind.name for kind in dtypes.ALL]
+KINDS = [kind._name for kind in dtypes.ALL]
 HARD = [
     0.0,
     -0.0,

@@ -14,7 +14,7 @@ import numpy as np
 from . import dtypes, layout
 from .declare import Operator, registry
 from .dtypes import defaults
-from .modes import modes
+from .modes import modes, register_plain
 from .promotion import Standing, result_type_of
 from .quiet import hush, unhush
 from .schema import REQUIRED
@@ -272,6 +272,9 @@ class WrappedNumber(Tensor):
 
     __slots__ = ()
     __module__ = "torch"
+
+
+register_plain(WrappedNumber)
 
 
 def number_type(value: Any) -> dtypes.dtype:

@@ -1,4 +1,4 @@
-"""The arguments of Module.to."""
+"""Casting and moving modules: the short methods, and the arguments of Module.to."""
 
 from __future__ import annotations
 
@@ -47,3 +47,50 @@ def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, b
     if place is not None and not isinstance(place, _device):
         place = _device(place)
     return place, kind, bool(values.get("non_blocking", False)), values.get("memory_format")
+
+
+class CastMembers:
+    """Methods that replace the data of all parameters and buffers."""
+
+    _apply: Any
+
+    def type(self, dst_type: Any) -> Any:
+        """All parameters and buffers cast to `dst_type`."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def float(self) -> Any:
+        """Floating-point parameters and buffers as float32."""
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
+
+    def double(self) -> Any:
+        """Floating-point parameters and buffers as float64."""
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
+
+    def half(self) -> Any:
+        """Floating-point parameters and buffers as float16."""
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
+
+    def bfloat16(self) -> Any:
+        """Floating-point parameters and buffers as bfloat16."""
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
+
+    def cpu(self) -> Any:
+        return self._apply(lambda t: t.cpu())
+
+    def cuda(self, device: Any = None) -> Any:
+        return self._apply(lambda t: t.cuda(device))
+
+    def ipu(self, device: Any = None) -> Any:
+        return self._apply(lambda t: t.ipu(device))
+
+    def xpu(self, device: Any = None) -> Any:
+        return self._apply(lambda t: t.xpu(device))
+
+    def mtia(self, device: Any = None) -> Any:
+        return self._apply(lambda t: t.mtia(device))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
+        """On another device, without copying anything."""
+        import tinytorch
+
+        return self._apply(lambda t: tinytorch.empty_like(t, device=device), recurse=recurse)

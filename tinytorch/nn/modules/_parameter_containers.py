@@ -165,7 +165,7 @@ class ParameterDict(Module):
         return key, value
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self.get(key, default)
+        return getattr(self, self._key_to_attr(key)) if key in self._keys else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new dictionary with these keys and one value."""

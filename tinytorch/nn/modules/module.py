@@ -27,6 +27,7 @@ from ._hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
+from ._moving import CastMembers, parse_to
 from ._state import _EXTRA_STATE_KEY_SUFFIX, StateMembers, _IncompatibleKeys  # noqa: F401
 from ._tree import TreeMembers, _addindent  # noqa: F401
 
@@ -57,7 +58,7 @@ def _forward_unimplemented(self: Any, *input: Any) -> None:
 _set = object.__setattr__
 
 
-class Module(TreeMembers, StateMembers, HookMembers):
+class Module(CastMembers, TreeMembers, StateMembers, HookMembers):
     """Base class of all layers and models. Source: torch's documentation, torch.nn.Module."""
 
     dump_patches: bool = False
@@ -357,51 +358,8 @@ class Module(TreeMembers, StateMembers, HookMembers):
             else:
                 target.grad = changed_grad.requires_grad_(grad.requires_grad)
 
-    def type(self, dst_type: Any) -> Any:
-        """All parameters and buffers cast to `dst_type`."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def float(self) -> Any:
-        """Floating-point parameters and buffers as float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self) -> Any:
-        """Floating-point parameters and buffers as float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self) -> Any:
-        """Floating-point parameters and buffers as float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def bfloat16(self) -> Any:
-        """Floating-point parameters and buffers as bfloat16."""
-        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
-
-    def cpu(self) -> Any:
-        return self._apply(lambda t: t.cpu())
-
-    def cuda(self, device: Any = None) -> Any:
-        return self._apply(lambda t: t.cuda(device))
-
-    def ipu(self, device: Any = None) -> Any:
-        return self._apply(lambda t: t.ipu(device))
-
-    def xpu(self, device: Any = None) -> Any:
-        return self._apply(lambda t: t.xpu(device))
-
-    def mtia(self, device: Any = None) -> Any:
-        return self._apply(lambda t: t.mtia(device))
-
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
-        """On another device, without copying anything."""
-        import tinytorch
-
-        return self._apply(lambda t: tinytorch.empty_like(t, device=device), recurse=recurse)
-
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """Cast floating-point and complex parameters and buffers, or move all of them; returns the module itself."""
-        from ._moving import parse_to
-
         device, kind, non_blocking, memory_format = parse_to(args, kwargs)
         if kind is not None:
             if not (kind.is_floating_point or kind.is_complex):

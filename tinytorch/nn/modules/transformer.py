@@ -394,9 +394,7 @@ class TransformerDecoderLayer(Module):
         self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
 
     def __setstate__(self, state: Any) -> None:
-        if "activation" not in state:
-            state["activation"] = F.relu
-        super().__setstate__(state)
+        super().__setstate__({"activation": F.relu, **state})
 
     def forward(
         self,
