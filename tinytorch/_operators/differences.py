@@ -123,7 +123,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
         raise RuntimeError("N must be non-negative.")
     if x.dtype._category in ("bool", "int"):
         x = x.long()
-    powers = x.new_full((x.shape[0], columns), 1)
+    powers = x.new_empty((x.shape[0], columns)).fill_(1)
     if columns > 1:
         rest = _slice(powers, 1, 1, None)
         rest.copy_(x.unsqueeze(-1))

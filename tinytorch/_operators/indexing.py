@@ -136,10 +136,21 @@ masked_fill_tensor.vjp(
     value=lambda grad, mask: where(mask, grad, 0).sum(),
 )
 
+
+def _mask_fits(self: Any, mask: Any, source: Any) -> None:
+    """In place the mask is expanded to the target, never the other way round."""
+    if mask.dim() > self.dim():
+        raise RuntimeError(
+            f"expand(CPUBoolType{{{list(mask.shape)}}}, size={list(self.shape)}): the number of sizes provided ({self.dim()}) must be greater "
+            f"or equal to the number of dimensions in the tensor ({mask.dim()})"
+        )
+
+
 masked_scatter = op(
     "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor",
     kernels.masked_scatter,
     inplace=True,
+    inplace_check=_mask_fits,
     out=False,
 )
 masked_scatter.vjp(
