@@ -7,6 +7,7 @@ This is the only place that executes generated text.
 from __future__ import annotations
 
 import linecache
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -43,6 +44,7 @@ _GLOBALS: dict[str, Any] = {
     "released_message": released_message,
     "NATIVE_KEYS": frozenset((dtypes.float32, dtypes.float64)),
     "plain": dispatch.plain,
+    "prod": math.prod,
     "raise_stale": dispatch.raise_stale,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,
@@ -437,6 +439,8 @@ def _native_lines(plan: Plan) -> list[str]:
         for n in outputs
         if n in named
     ]
+    if "native_small" in plan.operator.options:  # beyond that size the tensor rule's view costs less
+        tests.append(f"prod(node.saved_self_shape) <= {plan.operator.options['native_small']}")
     parts = []
     for argument in plan.active:
         rule = rules[argument.name]

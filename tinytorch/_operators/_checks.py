@@ -232,3 +232,6 @@ def check_relu(common, self):
         raise NotImplementedError("clamp is not supported for complex types")
     if common is dtypes.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
+
+
+check_relu.refuses = ("bool", "complex")

@@ -51,8 +51,10 @@ sum_all = reduction(
     "sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
     lambda self, dtype: kernels.sum(self, None, False, dtype),
     upcast=False,
+    native_small=4096,
 )
 sum_all.vjp(self=lambda grad, self_shape: grad.expand(self_shape))
+sum_all.native(self=lambda grad, self_shape: np.full(self_shape, grad))
 
 sum_dim = reduction(
     "sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
