@@ -78,25 +78,27 @@ class Task:
 
     def will_run(self, target: Any) -> bool:
         """Whether this pass computes a cotangent for `target`, a node or a leaf."""
-        return target in self.needed if self.needed is not None else target in self.reached
+        if self.needed is not None:
+            return target in self.needed
+        return target in self.waiting or target in self.roots
 
     def _count(self, roots: list[Any]) -> None:
         """How many edges lead to each target within the graph below `roots`."""
         waiting = self.waiting
-        seen = set(roots)
+        self.roots = seen = set(roots)
         stack = [root for root in seen if root._arity]
         while stack:
-            node = stack.pop()
-            for edge in node._edges:
+            for edge in stack.pop()._edges:
                 if edge is None:
                     continue
                 target = edge[0] if edge.__class__ is tuple else edge
-                waiting[target] = waiting.get(target, 0) + 1
-                if target not in seen:
-                    seen.add(target)
-                    if target._arity:
+                count = waiting.get(target)
+                if count is not None:
+                    waiting[target] = count + 1
+                else:
+                    waiting[target] = 1
+                    if target._arity and target not in seen:
                         stack.append(target)
-        self.reached = seen
 
     def _restrict(self, roots: list[Any], wanted: set[Any]) -> None:
         """Find the targets that lie between `roots` and those wanted: only they run."""
