@@ -2,12 +2,7 @@
 
 ``install()`` puts a finder in front of ``sys.meta_path``. From then on ``torch.x.y`` is the module ``tinytorch.x.y``
 itself: the same object under both names, executed once. ``python -m tinytorch script.py`` is built on it, and a notebook
-or a test can use it directly::
-
-    from tinytorch._swap import install
-
-    install()
-    import torch  # tinytorch
+or a test can call ``install()`` before its first ``import torch``.
 
 While a module is reachable as ``torch.x`` its ``__name__`` says so, which is what a program would print and what Python
 itself quotes in ``module 'torch.x' has no attribute 'y'``. ``__package__`` and ``__spec__`` stay tinytorch's, so relative

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -202,19 +203,19 @@ def test_probes_for_an_installed_torch(tmp_path: Path) -> None:
     assert out == "True None\ntorch.version\n2.13.0+cpu torch\nTrue\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="forkserver and fork exist on POSIX only")
 def test_multiprocessing_children_are_served_too(tmp_path: Path) -> None:
+    methods = multiprocessing.get_all_start_methods()
     source = (
         "import torch.version\n"
         "import multiprocessing, sys\n"
         "def work(x):\n"
         "    return x + 1, torch.version.__file__.split('/')[-2], torch.version is sys.modules['tinytorch.version']\n"
         "if __name__ == '__main__':\n"
-        "    for method in ('spawn', 'forkserver', 'fork'):\n"
+        "    for method in multiprocessing.get_all_start_methods():\n"
         "        with multiprocessing.get_context(method).Pool(1) as pool:\n"
         "            print(method, pool.map(work, [1]))\n"
     )
-    expected = "".join(f"{method} [(2, 'tinytorch', True)]\n" for method in ("spawn", "forkserver", "fork"))
+    expected = "".join(f"{method} [(2, 'tinytorch', True)]\n" for method in methods)
     assert served(source, folder=tmp_path) == expected
     status, out, error = run("-m", "program", folder=tmp_path, swap=True)
     assert (status, out) == (0, expected), error
