@@ -93,7 +93,7 @@ def test_attributes_that_cannot_be_set(name: str) -> None:
 
 def test_identity_and_hash() -> None:
     tensor = tinytorch.zeros(2)
-    assert hash(tensor) == hash(tensor) and hash(tensor) != hash(tensor.clone())
+    assert hash(tensor) == id(tensor)
     assert {tensor: 1}[tensor] == 1
 
 

@@ -53,9 +53,10 @@ class Task:
         self.keep = keep
         self.create = create
         self.captures = None if captures is None or accumulate else frozenset(captures)
-        self.buffers: dict[Any, Any] = {}
+        # Both by identity: targets live as long as their graph, and a tensor's own hash is a Python function.
+        self.buffers: dict[int, Any] = {}
         self.captured: dict[tuple[Any, int], Any] = {}
-        self.waiting: dict[Any, int] = {}
+        self.waiting: dict[int, int] = {}
         #: Targets that are wanted or lead to one that is (None: everything).
         self.needed: set[Any] | None = None
         #: Wanted targets that must run as well.
@@ -73,14 +74,14 @@ class Task:
         for index, (edge, cotangent) in enumerate(roots):
             self._deliver(edge, cotangent, None, index)
         for target in dict.fromkeys(targets):
-            if not waiting.get(target) and (self.needed is None or target in self.needed):
+            if not waiting.get(id(target)) and (self.needed is None or target in self.needed):
                 self._ready(target)
 
     def will_run(self, target: Any) -> bool:
         """Whether this pass computes a cotangent for `target`, a node or a leaf."""
         if self.needed is not None:
             return target in self.needed
-        return target in self.waiting or target in self.roots
+        return id(target) in self.waiting or target in self.roots
 
     def _count(self, roots: list[Any]) -> None:
         """How many edges lead to each target within the graph below `roots`."""
@@ -92,11 +93,12 @@ class Task:
                 if edge is None:
                     continue
                 target = edge[0] if edge.__class__ is tuple else edge
-                count = waiting.get(target)
+                place = id(target)
+                count = waiting.get(place)
                 if count is not None:
-                    waiting[target] = count + 1
+                    waiting[place] = count + 1
                 else:
-                    waiting[target] = 1
+                    waiting[place] = 1
                     if target._arity and target not in seen:
                         stack.append(target)
 
@@ -147,12 +149,12 @@ class Task:
         if cotangent._array.shape != shape or cotangent._key._dtype is not element_type:
             cotangent = conform(cotangent, shape, element_type, source, index)
         buffers = self.buffers
-        held = buffers.get(target)
+        held = buffers.get(id(target))
         if edge is target or not arity:
-            buffers[target] = cotangent if held is None else held + cotangent
+            buffers[id(target)] = cotangent if held is None else held + cotangent
         else:
             if held is None:
-                held = buffers[target] = {}
+                held = buffers[id(target)] = {}
             held[number] = cotangent if number not in held else held[number] + cotangent
 
     def run(self) -> None:
@@ -176,15 +178,15 @@ class Task:
             leaves = queue_order(leaves)
         self.leaves = []
         for leaf in leaves:
-            self._leaf(leaf, self.buffers.pop(leaf, None))
+            self._leaf(leaf, self.buffers.pop(id(leaf), None))
 
     def _run_plain(self) -> None:
         """The same for passes that capture nothing: nodes with one output and no hooks run in a straight line, the rest by `_step`."""
         heap, waiting, buffers, keep = self.heap, self.waiting, self.buffers, self.keep
-        summed: set[Any] = set()
+        summed: set[int] = set()  # sums of our own making: the next contribution is added in place
         while heap:
             node = heapq.heappop(heap)[1]
-            received = buffers.get(node)
+            received = buffers.get(id(node))
             while node is not None:
                 if (
                     node._arity != 1
@@ -193,12 +195,12 @@ class Task:
                     or received.__class__ is dict
                 ):
                     if received is not None:
-                        buffers[node] = received
+                        buffers[id(node)] = received
                     received = None
                     self._step(node)
                     self._drain()
                     break
-                buffers.pop(node, None)
+                buffers.pop(id(node), None)
                 cotangents = node._backward(received)
                 if not keep:
                     node._release()
@@ -206,49 +208,43 @@ class Task:
                 for edge, cotangent in zip(node._edges, cotangents):
                     if edge is None:
                         continue
-                    left = waiting.get(edge)
+                    place = id(edge)
+                    left = waiting.get(place)
                     if left is None:  # a pair (node, output number)
                         self._deliver(edge, cotangent, node, 0)
                         edge = edge[0]
-                        left = waiting[edge]
+                        place = id(edge)
+                        left = waiting[place]
                     elif cotangent is not None:
                         if edge._arity:
-                            if (
-                                cotangent._array.shape != edge._shape
-                                or cotangent._key._dtype is not edge._dtype
-                            ):
-                                cotangent = conform(cotangent, edge._shape, edge._dtype, node, 0)
-                        elif (
-                            cotangent._array.shape != edge._array.shape
-                            or cotangent._key._dtype is not edge._key._dtype
-                        ):
-                            cotangent = conform(cotangent, edge._array.shape, edge._key._dtype, node, 0)
+                            shape, element_type = edge._shape, edge._dtype
+                        else:
+                            shape, element_type = edge._array.shape, edge._key._dtype
+                        if cotangent._array.shape != shape or cotangent._key._dtype is not element_type:
+                            cotangent = conform(cotangent, shape, element_type, node, 0)
+                        held = buffers.get(place)
                         if left == 1 and following is None and edge._arity:
-                            held = buffers.get(edge)
                             following = edge  # its last contribution: passed on without being stored
                             received = cotangent if held is None else held + cotangent
                             continue
-                        held = buffers.get(edge)
                         if held is None:
-                            buffers[edge] = cotangent
-                        elif edge in summed and held._key is cotangent._key and held._key._special is None:
+                            buffers[place] = cotangent
+                        elif place in summed and held._key is cotangent._key and held._key._special is None:
                             np.add(held._array, cotangent._array, held._array)
                         else:
-                            buffers[edge] = held + cotangent
+                            buffers[place] = held + cotangent
                             if not modes.grad:
-                                summed.add(
-                                    edge
-                                )  # a sum of our own making: the next contribution is added in place
+                                summed.add(place)
                     if left == 1:
                         self._ready(edge)
                     else:
-                        waiting[edge] = left - 1
+                        waiting[place] = left - 1
                 # What is still held here would make the gradients look shared.
                 cotangents = cotangent = held = None
                 if self.leaves:
                     self._drain()
                 if following is not None and heap and heap[0][0] < -following._number:
-                    buffers[following] = received  # something else comes first
+                    buffers[id(following)] = received  # something else comes first
                     self._ready(following)
                     following = received = None
                 node = following
@@ -270,7 +266,7 @@ class Task:
     def _step(self, node: Any) -> None:
         """Run one node."""
         waiting, needed = self.waiting, self.needed
-        received = self.buffers.pop(node, None)
+        received = self.buffers.pop(id(node), None)
         extra = node._extra
         multiple = received.__class__ is dict
         runs = needed is None or self._runs(node)
@@ -313,8 +309,8 @@ class Task:
             target = edge[0] if edge.__class__ is tuple else edge
             if needed is None or target in needed:
                 self._deliver(edge, cotangent, node, index)
-            left = waiting[target] - 1
-            waiting[target] = left
+            left = waiting[id(target)] - 1
+            waiting[id(target)] = left
             if not left and (needed is None or target in needed):
                 self._ready(target)
 

@@ -140,8 +140,7 @@ class Tensor(PropertyMembers, AutogradMembers, BridgeMembers, TensorBase, metacl
     __module__ = "torch"
     __slots__ = ()
 
-    # By identity. torch says hash(t) == id(t); a Python function to that end would slow every graph, whose edges are looked up in dicts.
-    __hash__ = object.__hash__
+    __hash__ = PropertyMembers.__hash__
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
