@@ -13,7 +13,7 @@ LONGEST = 650
 
 FILES = sorted(
     [path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*") if path.is_file()]
-    + [path for path in REPOSITORY.glob("*") if path.is_file()]
+    + [path for path in REPOSITORY.glob("*") if path.is_file() and path.name != ".git"]
 )
 TEXTS = [path for path in FILES if path.suffix in SUFFIXES and "__pycache__" not in path.parts]
 PYTHON = [path for path in TEXTS if path.suffix == ".py"]

@@ -45,6 +45,53 @@ def order_of_hooks(T, log):
     z.sum().backward(inputs=[x])
 
 
+def when_leaves_receive(T, log):
+    """A leaf has its gradient as soon as its last consumer ran, whoever looks: a hook, a Function, or nobody before an error."""
+
+    class Look(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            log.note(["inside", [leaf_.grad for leaf_ in leaves]])
+            if fails:
+                raise ValueError("on purpose")
+            return grad
+
+    for fails in (False, True):  # noqa: B007 - Look.backward reads it
+        leaves = [leaf(T, 1.0, 2.0) for _ in range(4)]
+        a, b, c, d = leaves
+        x = Look.apply(a * b) * c + c * c
+        y = (Look.apply(x) * d).sin() * b
+        log.tries(lambda: (y * b).sum().backward())
+        log.note([leaf_.grad for leaf_ in leaves])
+    for watched in range(4):
+        leaves = [leaf(T, 1.0, 2.0) for _ in range(4)]
+        a, b, c, d = leaves
+        log.note(["hook on", watched])
+        leaves[watched].register_post_accumulate_grad_hook(
+            lambda p: log.note([leaf_.grad for leaf_ in leaves])
+        )
+        leaves[watched].register_hook(lambda g: log.note([leaf_.grad for leaf_ in leaves]))
+        (((a * b).exp() * c) * d * b).sum().backward()
+    first, second = leaf(T, 1.0), leaf(T, 2.0)
+    first.grad = T.ones(1)
+    product = first * 3 * second
+    product.register_hook(lambda g: log.note([first.grad, second.grad]))
+    (product * second).sum().backward()
+    log.note([first.grad, second.grad])
+
+
+def only_what_is_wanted(T, log):
+    """Formulas of inputs that nobody asked for are not computed: one of them would raise."""
+    x, y = leaf(T, 1.0, 2.0), leaf(T, 0.5, 0.25)
+    value = T.special.zeta(y + 1, x + 2)
+    log.tries(lambda: log.note(T.autograd.grad(value.sum(), x, retain_graph=True)))
+    log.tries(lambda: log.note(T.autograd.grad(value.sum(), y, retain_graph=True)))
+
+
 def what_hooks_return(T, log):
     def run(register):
         x = leaf(T, 1.0, 2.0)
@@ -275,6 +322,8 @@ def nodes(T, log):
 
 PROGRAMS = [
     order_of_hooks,
+    when_leaves_receive,
+    only_what_is_wanted,
     what_hooks_return,
     removed_and_moved_hooks,
     order_of_leaves,

@@ -3,29 +3,33 @@
 Nodes run when every consumer that can reach them has run, the most recently created first; a leaf receives its gradient when all
 contributions have arrived. This is torch's order, so hooks fire in the same sequence. No recursion: the depth of a graph is limited
 by memory alone.
+
+Cotangents travel as tensors. While no graph of the gradient is wanted, those that are contiguous float32 or float64 travel as bare
+arrays instead: nodes whose operator has rules on arrays (`.native`) take and give them, for all others they are wrapped again.
 """
 
 from __future__ import annotations
 
-import heapq
 import threading
 import weakref
 from collections.abc import Iterable
-from sys import getrefcount
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from . import layout
-from .dispatch import legacy_name
+from . import dtypes
+from .backward_hooks import check_nan, run_hooks, run_posthooks, run_prehooks
+from .gradients import conform, contiguous_copy, receive
 from .modes import modes
 from .node import Node
-from .tensor import Tensor, extra_of, make, wrap
+from .saved import plain
+from .tensor import Tensor, extra_of
 
-#: Tensor operations the engine itself needs, filled in when the operators are declared: cast(tensor, dtype), sum_to(tensor, shape),
-#: real(tensor), add(a, b).
-primitives: dict[str, Any] = {}
+ndarray = np.ndarray
 
+#: Element types whose contiguous cotangents travel as arrays.
+_NATIVE = frozenset((dtypes.float32, dtypes.float64))
 
 #: The backward pass that runs in this thread.
 current = threading.local()
@@ -36,9 +40,51 @@ def port_of(edge: Any) -> tuple[Any, int]:
     return edge if edge.__class__ is tuple else (edge, 0)
 
 
-class Task:
-    """One backward pass: its buffers, the number of consumers still to come, and what to capture instead of accumulate.
+def as_tensor(cotangent: Any) -> Any:
+    """A cotangent as formulas and hooks see it."""
+    if cotangent.__class__ is ndarray:
+        return plain(cotangent, dtypes._BY_NUMBER[cotangent.dtype.num])
+    return cotangent
 
+
+def as_array(cotangent: Any) -> Any:
+    """A cotangent as an array where it may travel as one."""
+    if (
+        cotangent.__class__ is Tensor
+        and cotangent._key in _NATIVE
+        and cotangent._extra is None
+        and not cotangent._requires_grad
+    ):
+        return cotangent._array
+    return cotangent
+
+
+def total(held: Any, cotangent: Any) -> Any:
+    """The sum of two contributions, in memory of its own."""
+    if held.__class__ is ndarray and cotangent.__class__ is ndarray:
+        return np.add(held, cotangent, out=...)
+    return as_tensor(held) + as_tensor(cotangent)
+
+
+#: A target's state in a pass is a list, because the loop below reads little else. What stands where:
+LEFT = 0  # consumers that have not run yet, once they are counted
+HELD = 1  # what has arrived: a cotangent, or for targets with several outputs a dict of them by output number
+OURS = 2  # whether that is a sum of our own making, to which more may be added in place
+TARGET = 3  # the node or leaf
+SHAPE = 4  # of its (first) output
+DTYPE = 5
+EDGES = 6  # the node's edges, None where nothing is wanted; None as a whole for leaves
+SIMPLE = 7  # nothing hangs on the target; a node has one output; a leaf has no gradient yet
+
+
+class Task:
+    """One backward pass: the state of every target in it, and what to capture instead of accumulate.
+
+    Nodes need no counting to run in the right order: their numbers give it. Leaves do: a leaf receives its gradient when its last
+    consumer has run. But counting means to walk over the whole graph, so it is put off until somebody could notice: then `_settle`
+    counts what is left and hands out what should have been handed out before.
+
+    `states`: by the id of the target; targets live as long as their graph, and a tensor's own hash is slow.
     `captures`: ports whose cotangent is wanted; with `accumulate` they are the leaves (or retained tensors) that may receive one.
     """
 
@@ -52,61 +98,98 @@ class Task:
     ) -> None:
         self.keep = keep
         self.create = create
+        self.arrays = not create and not modes.layers
         self.captures = None if captures is None or accumulate else frozenset(captures)
-        # Both by identity: targets live as long as their graph, and a tensor's own hash is a Python function.
-        self.buffers: dict[int, Any] = {}
         self.captured: dict[tuple[Any, int], Any] = {}
-        self.waiting: dict[int, int] = {}
-        #: Targets that are wanted or lead to one that is (None: everything).
-        self.needed: set[Any] | None = None
-        #: Wanted targets that must run as well.
-        self.forced: frozenset[Any] = frozenset()
+        self.states: dict[int, list[Any]] = {}
+        self.heap: list[tuple[int, list[Any]]] = []
+        self.leaves: list[list[Any]] = []
+        #: Whether only part of the graph runs.
+        self.restricted = captures is not None
+        #: Whether consumers are counted.
+        self.counted = False
+        #: Whether somebody was met who could notice that they are not.
+        self.watched = modes.anomaly
+        #: Ids of targets that are wanted themselves; and those of them that must run as well.
+        self.wanted: frozenset[int] = frozenset()
+        self.forced: frozenset[int] = frozenset()
+        needed: set[int] | None = None
         targets = [edge[0] if edge.__class__ is tuple else edge for edge, _ in roots]
-        self._count(targets)
         if captures is not None:
-            wanted = {target for target, _ in captures}
+            self.wanted = frozenset([id(target) for target, _ in captures])
             if accumulate:
-                self.forced = frozenset(wanted)
-            self._restrict(targets, wanted)
-        self.heap: list[tuple[int, Any]] = []
-        self.leaves: list[Any] = []
-        waiting = self.waiting
+                self.forced = self.wanted
+            needed = self._between(targets, self.wanted)
+            self._count([target._begin() for target in targets if id(target) in needed], needed)
         for index, (edge, cotangent) in enumerate(roots):
-            self._deliver(edge, cotangent, None, index)
-        for target in dict.fromkeys(targets):
-            if not waiting.get(id(target)) and (self.needed is None or target in self.needed):
-                self._ready(target)
+            if needed is None or id(port_of(edge)[0]) in needed:
+                self._deliver(edge, as_array(cotangent) if self.arrays else cotangent, None, index)
+        if self.counted:
+            for place in dict.fromkeys(map(id, targets)):
+                if place in self.states and not self.states[place][LEFT]:
+                    self._ready(self.states[place])
+        elif self.watched:
+            self._settle()
 
     def will_run(self, target: Any) -> bool:
-        """Whether this pass computes a cotangent for `target`, a node or a leaf."""
-        if self.needed is not None:
-            return target in self.needed
-        return id(target) in self.waiting or target in self.roots
+        """Whether this pass computes a cotangent for `target`, a node or a leaf. For user code: consumers are counted by then."""
+        return id(target) in self.states
 
-    def _count(self, roots: list[Any]) -> None:
-        """How many edges lead to each target within the graph below `roots`."""
-        waiting = self.waiting
-        self.roots = seen = set(roots)
-        stack = [root for root in seen if root._arity]
+    def _count(self, stack: list[list[Any]], needed: set[int] | None) -> None:
+        """Count the consumers of all targets below those whose states are given, of those needed (None: all)."""
+        self.counted = True
+        states = self.states
+        seen = {}
+        for state in stack:
+            seen[id(state[TARGET])] = states.setdefault(id(state[TARGET]), state)
+        stack = list(seen.values())
         while stack:
-            for edge in stack.pop()._edges:
+            state = stack.pop()
+            if state[EDGES] is None:
+                continue
+            if needed is not None:
+                state[EDGES] = tuple(
+                    [
+                        edge if edge is not None and id(port_of(edge)[0]) in needed else None
+                        for edge in state[EDGES]
+                    ]
+                )
+            for edge in state[EDGES]:
                 if edge is None:
                     continue
                 target = edge[0] if edge.__class__ is tuple else edge
                 place = id(target)
-                count = waiting.get(place)
-                if count is not None:
-                    waiting[place] = count + 1
-                else:
-                    waiting[place] = 1
-                    if target._arity and target not in seen:
-                        stack.append(target)
+                link = seen.get(place)
+                if link is None:
+                    link = seen[place] = states.get(place) or states.setdefault(place, target._begin())
+                    stack.append(link)
+                link[LEFT] += 1
 
-    def _restrict(self, roots: list[Any], wanted: set[Any]) -> None:
-        """Find the targets that lie between `roots` and those wanted: only they run."""
-        seen = set(roots)
-        stack = list(seen)
-        consumers: dict[Any, list[Any]] = {}
+    def _settle(self, running: list[Any] | None = None, followed: tuple[Any, ...] = ()) -> None:
+        """Count consumers from here on, and hand their gradients to the leaves that have none left.
+
+        running: the state of a node that began and failed, whose edges were not followed.
+        followed: the edges of the node that ran last; what they completed comes after what was complete before.
+        """
+        pending = [state for _, state in self.heap]
+        if running is not None:
+            pending.append(running)
+        self._count([*pending, *self.leaves], None)
+        self.heap = [entry for entry in self.heap if not entry[1][LEFT]]
+        heapify(self.heap)
+        complete = {id(state[TARGET]): state for state in self.leaves if not state[LEFT]}
+        last = [complete.pop(place) for edge in followed if (place := id(port_of(edge)[0])) in complete]
+        self.leaves = list(complete.values())
+        self._drain()
+        self.leaves = last
+        self._drain()
+
+    @staticmethod
+    def _between(roots: list[Any], wanted: frozenset[int]) -> set[int]:
+        """Ids of the targets that lie between `roots` and those wanted: only they run."""
+        seen = {id(root) for root in roots}
+        stack = list({id(root): root for root in roots}.values())
+        consumers: dict[int, list[int]] = {}
         while stack:
             node = stack.pop()
             if not node._arity:
@@ -115,61 +198,95 @@ class Task:
                 if edge is None:
                     continue
                 target = edge[0] if edge.__class__ is tuple else edge
-                consumers.setdefault(target, []).append(node)
-                if target not in seen:
-                    seen.add(target)
+                place = id(target)
+                consumers.setdefault(place, []).append(id(node))
+                if place not in seen:
+                    seen.add(place)
                     stack.append(target)
-        needed = {target for target in wanted if target in seen}
+        needed = set(wanted & seen)
         frontier = list(needed)
         while frontier:
             for consumer in consumers.get(frontier.pop(), ()):
                 if consumer not in needed:
                     needed.add(consumer)
                     frontier.append(consumer)
-        self.needed = needed
+        return needed
 
-    def _ready(self, target: Any) -> None:
-        if target._arity:
-            heapq.heappush(self.heap, (-target._number, target))
+    def _ready(self, state: list[Any]) -> None:
+        if state[EDGES] is None:
+            self.leaves.append(state)
         else:
-            self.leaves.append(target)
+            heappush(self.heap, (-state[TARGET]._number, state))
 
-    def _deliver(self, edge: Any, cotangent: Any, source: Any, index: int) -> None:
-        """Add `cotangent` to what `edge`'s target has received."""
-        if cotangent is None:
-            return
+    def _meet(self, target: Any) -> list[Any]:
+        """The state of a target to which something is about to be delivered."""
+        state = self.states.get(id(target))
+        if state is None:
+            state = self.states[id(target)] = target._begin()
+            self._ready(state)
+            if not state[SIMPLE]:
+                self._look_at(target)
+        return state
+
+    def _look_at(self, target: Any) -> None:
+        """Could somebody notice when `target` runs, or when a leaf received its gradient?"""
+        if target._extra is not None or (
+            target._runs_user_code if target._arity else target._grad is not None
+        ):
+            self.watched = True
+
+    def _deliver(self, edge: Any, cotangent: Any, source: Any, index: int) -> list[Any]:
+        """Add `cotangent` to what `edge`'s target has received; returns the target's state."""
         target, number = edge if edge.__class__ is tuple else (edge, 0)
-        arity = target._arity
-        if arity == 0:
-            shape, element_type = target._array.shape, target._key._dtype
-        elif edge is target:
-            shape, element_type = target._shape, target._dtype
+        state = self._meet(target)
+        if cotangent is None:
+            return state
+        if edge is target or not target._arity:
+            self._add(state, self._fitting(cotangent, state[SHAPE], state[DTYPE], source, index))
+            return state
+        shape, element_type = target._output(number)
+        cotangent = self._fitting(cotangent, shape, element_type, source, index)
+        held = state[HELD]
+        if held is None:
+            state[HELD] = {number: cotangent}
         else:
-            shape, element_type = target._output(number)
+            held[number] = cotangent if number not in held else total(held[number], cotangent)
+        return state
+
+    @staticmethod
+    def _add(state: list[Any], cotangent: Any) -> None:
+        """One more contribution for a target with one output."""
+        held = state[HELD]
+        if held is None:
+            state[HELD] = cotangent
+        elif state[OURS] and cotangent.__class__ is ndarray:
+            np.add(held, cotangent, held)
+        else:
+            state[HELD] = held = total(held, cotangent)
+            state[OURS] = held.__class__ is ndarray
+
+    def _fitting(
+        self, cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int
+    ) -> Any:
+        """`cotangent` in the target's shape and element type."""
+        if cotangent.__class__ is ndarray:
+            if cotangent.shape == shape and cotangent.dtype == element_type._numpy:
+                return cotangent
+            cotangent = as_tensor(cotangent)
         if cotangent._array.shape != shape or cotangent._key._dtype is not element_type:
             cotangent = conform(cotangent, shape, element_type, source, index)
-        buffers = self.buffers
-        held = buffers.get(id(target))
-        if edge is target or not arity:
-            buffers[id(target)] = cotangent if held is None else held + cotangent
-        else:
-            if held is None:
-                held = buffers[id(target)] = {}
-            held[number] = cotangent if number not in held else held[number] + cotangent
+        return as_array(cotangent) if self.arrays else cotangent
 
     def run(self) -> None:
         """Run to the end. Hooks and formulas may raise; then the graph may be partly released, as in torch."""
-        heap = self.heap
-        self._drain()
-        if self.needed is None and not modes.anomaly:
-            self._run_plain()
-        while heap:
-            node = heapq.heappop(heap)[1]
-            if modes.anomaly:
-                self._watched_step(node)
-            else:
-                self._step(node)
+        if self.counted:
             self._drain()
+        if modes.anomaly:
+            while self.heap:
+                self._watched_step(heappop(self.heap)[1])
+        while self.heap:
+            self._run_from(heappop(self.heap)[1])
+        self._drain()
 
     def _drain(self) -> None:
         """Hand their gradients to the leaves that are ready; no node runs before that."""
@@ -177,150 +294,175 @@ class Task:
         if len(leaves) > 3:
             leaves = queue_order(leaves)
         self.leaves = []
-        for leaf in leaves:
-            self._leaf(leaf, self.buffers.pop(id(leaf), None))
+        for state in leaves:
+            leaf = state[TARGET]
+            if leaf._extra is None and not self.restricted and leaf._requires_grad is True:
+                receive(leaf, state, HELD, self.create)
+            else:
+                cotangent, state[HELD] = state[HELD], None
+                self._leaf(leaf, cotangent)
 
-    def _run_plain(self) -> None:
-        """The same for passes that capture nothing: nodes with one output and no hooks run in a straight line, the rest by `_step`."""
-        heap, waiting, buffers, keep = self.heap, self.waiting, self.buffers, self.keep
-        summed: set[int] = set()  # sums of our own making: the next contribution is added in place
-        while heap:
-            node = heapq.heappop(heap)[1]
-            received = buffers.get(id(node))
-            while node is not None:
-                if (
-                    node._arity != 1
-                    or node._extra is not None
-                    or received is None
-                    or received.__class__ is dict
-                ):
-                    if received is not None:
-                        buffers[id(node)] = received
-                    received = None
-                    self._step(node)
-                    self._drain()
-                    break
-                buffers.pop(id(node), None)
-                cotangents = node._backward(received)
-                if not keep:
-                    node._release()
-                following = received = None
-                for edge, cotangent in zip(node._edges, cotangents):
-                    if edge is None:
-                        continue
-                    place = id(edge)
-                    left = waiting.get(place)
-                    if left is None:  # a pair (node, output number)
-                        self._deliver(edge, cotangent, node, 0)
-                        edge = edge[0]
-                        place = id(edge)
-                        left = waiting[place]
-                    elif cotangent is not None:
-                        if edge._arity:
-                            shape, element_type = edge._shape, edge._dtype
-                        else:
-                            shape, element_type = edge._array.shape, edge._key._dtype
-                        if cotangent._array.shape != shape or cotangent._key._dtype is not element_type:
-                            cotangent = conform(cotangent, shape, element_type, node, 0)
-                        held = buffers.get(place)
-                        if left == 1 and following is None and edge._arity:
-                            following = edge  # its last contribution: passed on without being stored
-                            received = cotangent if held is None else held + cotangent
-                            continue
-                        if held is None:
-                            buffers[place] = cotangent
-                        elif place in summed and held._key is cotangent._key and held._key._special is None:
-                            np.add(held._array, cotangent._array, held._array)
-                        else:
-                            buffers[place] = held + cotangent
-                            if not modes.grad:
-                                summed.add(place)
-                    if left == 1:
-                        self._ready(edge)
+    def _run_from(self, state: list[Any]) -> None:
+        """Run a node, and as long as what it leads to is next, that: a chain never goes through the heap.
+
+        Nodes with one output and without hooks run here in a straight line, the rest by `_step`.
+        """
+        heap, states, keep, counted, wanted = self.heap, self.states, self.keep, self.counted, self.wanted
+        while True:
+            _, received, _, node, shape, element_type, edges, simple = state
+            if (
+                not simple
+                or received is None
+                or (counted and (node._extra is not None or id(node) in wanted))
+            ):
+                received = None
+                self._step(state)
+                return
+            state[HELD] = None
+            native = None
+            try:
+                if received.__class__ is ndarray:
+                    cotangents = native = node._native(edges, received, keep)
+                    if native is None:
+                        cotangents = node._backward(edges, plain(received, element_type))
+                else:
+                    cotangents = node._backward(edges, received)
+            except BaseException:
+                if not counted:
+                    self._settle(state)
+                raise
+            if native is None and not keep:
+                node._release()
+            following = received = None
+            for edge, cotangent in zip(edges, cotangents):
+                if edge is None:
+                    continue
+                link = states.get(id(edge))
+                if link is None:
+                    if edge.__class__ is tuple:
+                        link = self._deliver(edge, cotangent, node, 0)
+                        cotangent = None
                     else:
-                        waiting[place] = left - 1
-                # What is still held here would make the gradients look shared.
-                cotangents = cotangent = held = None
+                        link = states[id(edge)] = edge._begin()
+                        if not link[SIMPLE]:
+                            self._look_at(edge)
+                        if following is None and link[EDGES] is not None:
+                            following = link
+                        else:
+                            self._ready(link)
+                if cotangent is not None:
+                    # Rules on arrays give cotangents of the node's own shape and type, or else of the target's.
+                    if native is None or link[SHAPE] != shape or link[DTYPE] is not element_type:
+                        cotangent = self._fitting(cotangent, link[SHAPE], link[DTYPE], node, 0)
+                    held = link[HELD]
+                    if held is None:
+                        link[HELD] = cotangent
+                    elif link[OURS] and cotangent.__class__ is ndarray:
+                        np.add(held, cotangent, held)
+                    else:
+                        self._add(link, cotangent)
+                if counted:
+                    link[LEFT] = left = link[LEFT] - 1
+                    if not left:
+                        if following is None and link[EDGES] is not None:
+                            following = link
+                        else:
+                            self._ready(link)
+            # What is still held here would make the gradients look shared.
+            native = cotangents = cotangent = held = None
+            if counted:
                 if self.leaves:
                     self._drain()
-                if following is not None and heap and heap[0][0] < -following._number:
-                    buffers[id(following)] = received  # something else comes first
+            elif self.watched:
+                if following is not None:
                     self._ready(following)
-                    following = received = None
-                node = following
+                self._settle(followed=edges)
+                return
+            if following is None:
+                return
+            state = following
+            if heap and heap[0][0] < -state[TARGET]._number:  # something else comes first
+                self._ready(state)
+                return
 
-    def _watched_step(self, node: Any) -> None:
+    def _watched_step(self, state: list[Any]) -> None:
         """One node under anomaly detection: a warning says where the call was made whose derivative fails."""
         from . import saving
 
         before = getattr(saving.running, "node", None)
-        saving.running.node = node
+        saving.running.node = state[TARGET]
         try:
-            self._step(node)
+            self._step(state)
         except Exception:
-            saving.warn_of(node)
+            saving.warn_of(state[TARGET])
             raise
         finally:
             saving.running.node = before
 
-    def _step(self, node: Any) -> None:
-        """Run one node."""
-        waiting, needed = self.waiting, self.needed
-        received = self.buffers.pop(id(node), None)
+    def _step(self, state: list[Any]) -> None:
+        """Run one node, whatever hangs on it."""
+        node, edges = state[TARGET], state[EDGES]
+        received, state[HELD] = state[HELD], None
+        if received.__class__ is dict:
+            received = {number: as_tensor(value) for number, value in received.items()}
+        else:
+            received = as_tensor(received)
         extra = node._extra
-        multiple = received.__class__ is dict
-        runs = needed is None or self._runs(node)
-        if needed is not None and runs:
+        runs = not self.restricted or id(node) in self.forced or any(edge is not None for edge in edges)
+        if self.restricted and runs:
             self._capture(node, received)  # what runs anyway is captured before its hooks
         if extra is not None:
             received = self._before(extra, received)
-            multiple = received.__class__ is dict
         if not runs:
             self._capture(node, received)
             return
+        try:
+            cotangents = self._cotangents(node, edges, received)
+        except BaseException:
+            if not self.counted:
+                self._settle(state)
+            raise
+        if not self.keep:
+            node._release()
+        if modes.anomaly:
+            check_nan(node, cotangents)
+        for index, (edge, cotangent) in enumerate(zip(edges, cotangents, strict=False)):
+            if edge is None:
+                continue
+            link = self._deliver(edge, cotangent, node, index)
+            if self.counted:
+                link[LEFT] -= 1
+                if not link[LEFT]:
+                    self._ready(link)
+        if self.counted:
+            self._drain()
+        elif self.watched:
+            self._settle(followed=edges)
+
+    def _cotangents(self, node: Any, edges: tuple[Any, ...], received: Any) -> Any:
+        """What flows along `edges`: the node's own function between its hooks."""
+        extra = node._extra
         arity = node._arity
         if extra is not None and extra.pre:
-            outputs = _prehooks(extra.pre, _outputs_of(node, received))
+            outputs = run_prehooks(extra.pre, _outputs_of(node, received))
             received = {number: value for number, value in enumerate(outputs) if value is not None} or None
-            multiple = received is not None
         if received is None and not node._accepts_nothing:
-            cotangents: Any = (None,) * len(node._edges)
-        elif multiple:
-            cotangents = node._backward(*[received.get(i) for i in range(arity)])
+            cotangents: Any = (None,) * len(edges)
+        elif received.__class__ is dict:
+            cotangents = node._backward(edges, *[received.get(i) for i in range(arity)])
         elif received is None:
-            cotangents = node._backward(*[None] * arity)
+            cotangents = node._backward(edges, *[None] * arity)
         else:
-            cotangents = node._backward(received)
+            cotangents = node._backward(edges, received)
         if extra is not None and extra.post:
             cotangents = [
                 None
                 if edge is None or cotangent is None
                 else conform(cotangent, *facts_of(edge), node, index)
-                for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False))
+                for index, (edge, cotangent) in enumerate(zip(edges, cotangents, strict=False))
             ]
-            cotangents = _posthooks(extra.post, tuple(cotangents), _outputs_of(node, received))
-        if not self.keep:
-            node._release()
-        if modes.anomaly:
-            _check_nan(node, cotangents)
-        for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False)):
-            if edge is None:
-                continue
-            target = edge[0] if edge.__class__ is tuple else edge
-            if needed is None or target in needed:
-                self._deliver(edge, cotangent, node, index)
-            left = waiting[id(target)] - 1
-            waiting[id(target)] = left
-            if not left and (needed is None or target in needed):
-                self._ready(target)
-
-    def _runs(self, node: Any) -> bool:
-        """Whether anything below `node` is wanted, or its own run is."""
-        needed = self.needed
-        assert needed is not None
-        return node in self.forced or any(
-            edge is not None and port_of(edge)[0] in needed for edge in node._edges
-        )
+            cotangents = run_posthooks(extra.post, tuple(cotangents), _outputs_of(node, received))
+        return cotangents
 
     def _capture(self, node: Any, received: Any) -> None:
         if self.captures is None or received is None:
@@ -358,35 +500,29 @@ class Task:
         node_hooks = None
         if extra is not None:
             if extra.hooks:
-                cotangent = run_hooks(extra.hooks, cotangent)
+                cotangent = run_hooks(extra.hooks, as_tensor(cotangent))
             node_hooks = extra.node_hooks
-        if self.needed is not None:
+        if self.restricted:
             if self.captures is not None:
                 if (leaf, 0) in self.captures:
-                    self.captured[(leaf, 0)] = cotangent
+                    self.captured[(leaf, 0)] = as_tensor(cotangent)
                 return
-            if leaf not in self.forced:
+            if id(leaf) not in self.forced:
                 return
         if node_hooks is not None and node_hooks.pre:
-            (cotangent,) = _prehooks(node_hooks.pre, (cotangent,))
+            (cotangent,) = run_prehooks(node_hooks.pre, (as_tensor(cotangent),))
         if cotangent is not None and leaf._requires_grad:
-            with _accumulating:
-                if (
-                    leaf._grad is None
-                    and not self.create
-                    and getrefcount(cotangent) <= _UNSHARED
-                    and _owns(cotangent, leaf)
-                ):
-                    leaf._grad = cotangent
-                else:
-                    accumulate(leaf, cotangent, self.create)
+            holder = [cotangent]
+            if node_hooks is None or not node_hooks.post:
+                cotangent = None
+            receive(leaf, holder, 0, self.create)
             if extra is not None and extra.post_accumulate:
                 for hook in list(extra.post_accumulate.values()):
                     changed = hook(leaf)
                     if changed is not None:
                         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
         if node_hooks is not None and node_hooks.post:
-            _posthooks(node_hooks.post, (), (cotangent,))
+            run_posthooks(node_hooks.post, (), (as_tensor(cotangent),))
 
 
 def _outputs_of(node: Any, received: Any) -> tuple[Any, ...]:
@@ -434,168 +570,6 @@ def facts_of(edge: Any) -> tuple[tuple[int, ...], Any]:
     return target._output(number)  # type: ignore[no-any-return]
 
 
-def _hook_name(hook: Any) -> str:
-    return getattr(hook, "__name__", None) or "<unknown>"
-
-
-def _check_replacement(before: Any, changed: Any, hook: Any) -> None:
-    """What a hook returns must fit what it was given. Raises TypeError, RuntimeError with torch's texts."""
-    if changed is None:
-        return
-    if before is None:
-        raise RuntimeError("can't replace a None gradient with a non-None value")
-    if not isinstance(changed, Tensor):
-        raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
-    if changed._key._dtype is not before._key._dtype:
-        raise RuntimeError(
-            f"hook '{_hook_name(hook)}' has changed the type of value (was torch.{legacy_name(before._key._dtype)}Tensor got "
-            f"torch.{legacy_name(changed._key._dtype)}Tensor)"
-        )
-    if changed._array.shape != before._array.shape:
-        raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
-
-
-def run_hooks(hooks: dict[int, Any], cotangent: Any) -> Any:
-    """Pass a cotangent through tensor hooks. Raises RuntimeError if one returns something of another shape or type."""
-    for hook in list(hooks.values()):
-        changed = hook(cotangent)
-        if changed is None:
-            continue
-        _check_replacement(cotangent, changed, hook)
-        cotangent = changed
-    return cotangent
-
-
-def _replace(values: tuple[Any, ...], changed: Any, hook: Any) -> tuple[Any, ...]:
-    if changed is None:
-        return values
-    if not isinstance(changed, tuple):
-        raise TypeError(f"expected tuple, but hook returned '{type(changed).__name__}'")
-    if len(changed) != len(values):
-        raise RuntimeError(
-            f"hook '{_hook_name(hook)}' has returned an incorrect number of values (got {len(changed)}, but expected {len(values)})"
-        )
-    for before, value in zip(values, changed, strict=True):
-        _check_replacement(before, value, hook)
-    return changed
-
-
-def _prehooks(hooks: dict[int, Any], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    for hook in list(hooks.values()):
-        outputs = _replace(outputs, hook(outputs), hook)
-    return outputs
-
-
-def _posthooks(hooks: dict[int, Any], inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    for hook in list(hooks.values()):
-        inputs = _replace(inputs, hook(inputs, outputs), hook)
-    return inputs
-
-
-def _check_nan(node: Any, cotangents: Any) -> None:
-    if not modes.anomaly_nan:
-        return
-    for index, cotangent in enumerate(cotangents):
-        if isinstance(cotangent, Tensor) and cotangent._key._dtype._category in ("float", "complex"):
-            if np.isnan(cotangent._array).any():
-                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {index}th output.")
-
-
-def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int) -> Any:
-    """Undo broadcasting and promotion: `cotangent` summed to `shape` and cast. Raises RuntimeError if that is impossible."""
-    own_shape = cotangent._array.shape
-    if own_shape != shape:
-        lead = len(own_shape) - len(shape)
-        if lead < 0 or any(size not in (1, own_shape[lead + i]) for i, size in enumerate(shape)):
-            if lead < 0 and all(size == 1 for size in shape) and all(size == 1 for size in own_shape):
-                return conform(cotangent.reshape(shape), shape, element_type, source, index)
-            name = source.name() if source is not None else "GraphRoot"
-            raise RuntimeError(
-                f"Function {name} returned an invalid gradient at index {index} - got {list(own_shape)} but expected shape compatible with {list(shape)}"
-            )
-        cotangent = primitives["sum_to"](cotangent, shape)
-    if cotangent._key._dtype is not element_type:
-        if cotangent._key._dtype._category == "complex" and element_type._category != "complex":
-            cotangent = primitives["real"](cotangent)
-        if cotangent._key._dtype is not element_type:
-            cotangent = primitives["cast"](cotangent, element_type)
-    return cotangent
-
-
-def contiguous_copy(cotangent: Any) -> Any:
-    """`cotangent` without history, in row-major memory of its own."""
-    if cotangent._key._special == "meta":
-        return make(Tensor, cotangent._array, cotangent._key)
-    return wrap(np.array(cotangent._array, order="C", copy=True))
-
-
-#: Held while a gradient is added to a leaf: other threads may be doing the same.
-_accumulating = threading.RLock()
-
-
-def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
-    """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
-    held = leaf._grad
-    if cotangent._key._special not in (
-        None,
-        "strided",
-        "meta",
-    ):  # under a transformation: no memory of its own to copy or to add to
-        leaf._grad = cotangent if held is None else held + cotangent
-    elif held is None:
-        if create and cotangent._requires_grad:
-            leaf._grad = cotangent.clone()
-        else:
-            leaf._grad = _like_leaf(leaf, cotangent)
-    elif create:
-        leaf._grad = held + cotangent
-    else:
-        held += cotangent
-
-
-def _references(task: Any, leaf: Any, cotangent: Any) -> int:
-    """What `getrefcount` says of a cotangent that only `Task._leaf` holds."""
-    return getrefcount(cotangent)
-
-
-def _owns(cotangent: Any, leaf: Any) -> bool:
-    """Whether nobody else can see the cotangent's memory, so that it may become the leaf's gradient itself."""
-    array = cotangent._array
-    return (
-        cotangent._base is None
-        and not cotangent._requires_grad
-        and cotangent.__class__ is Tensor
-        and array.base is None
-        and array.flags.owndata
-        and getrefcount(array) <= _UNSHARED_ARRAY
-        and array.strides == leaf._array.strides
-    )
-
-
-def _array_references(tensor: Any) -> int:
-    array = tensor._array
-    return getrefcount(array)
-
-
-_UNSHARED = _references(None, None, [wrap(np.zeros(1))].pop())
-_UNSHARED_ARRAY = _array_references(wrap(np.zeros(1)))
-
-
-def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
-    """A copy laid out like the leaf where the leaf is dense, as torch lays gradients out."""
-    array = leaf._array
-    if cotangent._key._special == "meta":
-        twin: Tensor = make(
-            Tensor, array if leaf._key._special == "meta" else cotangent._array, cotangent._key
-        )
-        return twin
-    if layout.is_dense(array.shape, layout.element_strides(array)):
-        out = layout.empty(array.shape, layout.element_strides(array), cotangent._array.dtype)
-        out[...] = cotangent._array
-        return wrap(out)
-    return wrap(np.ascontiguousarray(cotangent._array))
-
-
 def run(
     roots: list[tuple[Any, Any]],
     keep: bool,
@@ -634,4 +608,4 @@ def retain(tensor: Any) -> None:
     extra_of(tensor).retains_grad = True
 
 
-__all__ = ["Node", "Task", "accumulate", "edge_of", "make", "primitives", "retain", "run"]
+__all__ = ["Node", "Task", "conform", "edge_of", "facts_of", "port_of", "retain", "run"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backward, dispatch, layout, mutation
+from . import dispatch, gradients, layout, mutation
 from .declare import Operator, find
 from .levels import (
     NO_BRANCH,
@@ -232,7 +232,7 @@ def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     physical, positions = dispatch.promotion_of(operator, inner)
     if physical is not logical:
         # A batch of numbers promotes as a number does, but what is below has a dimension more.
-        cast = backward.primitives["cast"]
+        cast = gradients.primitives["cast"]
         inner = tuple(
             [
                 cast(value, logical)

@@ -42,8 +42,6 @@ _GLOBALS: dict[str, Any] = {
     "next_number": next_number,
     "refresh": mutation.refresh,
     "released_message": released_message,
-    "NATIVE_KEYS": frozenset((dtypes.float32, dtypes.float64)),
-    "plain": dispatch.plain,
     "prod": math.prod,
     "raise_stale": dispatch.raise_stale,
     "revive": dispatch.revive,
@@ -361,7 +359,7 @@ def node_source(plan: Plan) -> str:
     lines += [f"    _saved_results = {results!r}", ""]
     grads = ["grad"] if not multiple else [] if plan.many else [f"grad_{n}" for n in plan.outputs]
     signature = "*grads" if plan.many else ", ".join(grads)
-    lines.append(f"    def _backward(node, {signature}):")
+    lines.append(f"    def _backward(node, edges, {signature}):")
     body: list[str] = []
     holds = plan.saved_tensors() or plan.saved_outputs()
     if holds:
@@ -382,7 +380,6 @@ def node_source(plan: Plan) -> str:
             )
         body.append(f"    stale(node, {n}, node.version_{n})")
     body += [f"{name} = node.saved_{name}" for name in plan.saved_values()]
-    body += _native_lines(plan)
     body += [f"{name} = node.saved_{name}" for name, _, _ in plan.saved_facts()]
     for position, name in plan.saved_outputs():
         number = position if multiple else None
@@ -410,6 +407,8 @@ def node_source(plan: Plan) -> str:
         body.append(f"needs = frozenset(name for name, wanted in {{{wants}}}.items() if wanted)")
     body += _return_lines(plan)
     lines.append(_indent(body, 2))
+    lines += _native_source(plan)
+    lines += _begin_source(multiple)
     lines.append("    def _release(node):")
     if holds:
         cleared = [f"saved_{a.name}" for a in plan.saved_tensors()] + [
@@ -424,36 +423,63 @@ def node_source(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _native_lines(plan: Plan) -> list[str]:
-    """Lines that compute all cotangents on arrays, if there are rules for that and everything is plain."""
+def _operands(rule: Any) -> tuple[str, ...]:
+    """What a rule on arrays names: its parameters, or for (ufunc, *names) the names."""
+    return rule[1:] if isinstance(rule, tuple) else parameters_of(rule)
+
+
+def _native_source(plan: Plan) -> list[str]:
+    """Lines of `_native`, which computes all cotangents on arrays, if there are rules for that; saved tensors must be plain, too."""
     rules = plan.operator.native_rules
     if not rules or set(rules) != set(plan.operator.formulas):
         return []
-    named = {name for rule in rules.values() for name in parameters_of(rule)}
+    named = {name for rule in rules.values() for name in _operands(rule)}
     tensors = [argument.name for argument in plan.saved_tensors()]
     outputs = [name for _, name in plan.saved_outputs()]
-    tests = ["grad._key in NATIVE_KEYS", "not modes.grad"]
-    tests += [f"({n} is None or {n}._key is grad._key)" for n in tensors if n in named]
-    tests += [
-        f"(node.saved_{n} is None or node.key_{n} is grad._key and node.counter_{n}[0] == node.version_{n})"
-        for n in outputs
-        if n in named
-    ]
+    body = ["if node._released:", "    raise RuntimeError(released_message())"] if tensors or outputs else []
+    body += _unpack_edges(plan)
+    values: dict[str, str] = {}
+    for n in tensors:
+        values[n] = f"{n}._array"
+        body += [
+            f"{n} = node.saved_{n}",
+            f"if {n} is not None:",
+            f"    if {n}._counter is not None and {n}._counter[0] != node.version_{n}:",
+            f"        stale(node, {n}, node.version_{n})",
+        ]
+        if n in named:
+            body.append(f"    if {n}._key is not node._dtype:")
+            body.append("        return None")
+    for n in outputs:
+        fits = f"node.key_{n} is node._dtype and node.counter_{n}[0] == node.version_{n}"
+        body += [f"{n} = node.saved_{n}", f"if {n} is not None and not ({fits}):", "    return None"]
     if "native_small" in plan.operator.options:  # beyond that size the tensor rule's view costs less
-        tests.append(f"prod(node.saved_self_shape) <= {plan.operator.options['native_small']}")
+        body += [
+            f"if prod(node.saved_self_shape) > {plan.operator.options['native_small']}:",
+            "    return None",
+        ]
+    if tensors or outputs:
+        body += ["if not keep:", "    node._released = True"]
+        body += [f"    node.saved_{n} = None" for n in [*tensors, *outputs]]
+    for name in named - {"grad", *tensors, *outputs}:
+        values[name] = f"node.saved_{name}"
     parts = []
     for argument in plan.active:
-        rule = rules[argument.name]
-        values = []
-        for name in parameters_of(rule):
-            if name == "grad" or name in tensors:
-                values.append(f"{name}._array")
-            else:
-                values.append(f"node.saved_{name}")
-        parts.append(
-            f"plain(native_{argument.name}({', '.join(values)}), grad._key) if e_{argument.name} is not None else None"
-        )
-    return [f"if {' and '.join(tests)}:", f"    return ({', '.join(parts)},)"]
+        n = argument.name
+        arguments = ", ".join(values.get(name, name) for name in _operands(rules[n]))
+        if isinstance(rules[n], tuple):
+            arguments += ", out=..."
+        parts.append(f"native_{n}({arguments}) if e_{n} is not None else None")
+    return ["    def _native(node, edges, grad, keep):", _indent([*body, f"return ({', '.join(parts)},)"], 2)]
+
+
+def _begin_source(multiple: bool) -> list[str]:
+    """`_begin`, as in Node: attributes are looked up faster in code that sees one class only."""
+    simple = "False" if multiple else "node._extra is None"
+    return [
+        "    def _begin(node):",
+        f"        return [0, None, False, node, node._shape, node._dtype, node._edges, {simple}]\n",
+    ]
 
 
 def _wants(argument: Argument) -> str:
@@ -463,15 +489,15 @@ def _wants(argument: Argument) -> str:
 def _unpack_edges(plan: Plan) -> list[str]:
     if not any(argument.is_list for argument in plan.active):
         names = ", ".join(f"e_{argument.name}" for argument in plan.active)
-        return [f"{names}, = node._edges"]
+        return [f"{names}, = edges"]
     lines = ["position = 0"]
     for argument in plan.active:
         n = argument.name
         if argument.is_list:
-            lines.append(f"e_{n} = node._edges[position:position + node.count_{n}]")
+            lines.append(f"e_{n} = edges[position:position + node.count_{n}]")
             lines.append(f"position += node.count_{n}")
         else:
-            lines.append(f"e_{n} = node._edges[position]")
+            lines.append(f"e_{n} = edges[position]")
             lines.append("position += 1")
     return lines
 
@@ -582,7 +608,7 @@ def compile_operator(operator: Operator) -> Compiled:
     for name, formula in operator.formulas.items():
         namespace[f"vjp_{name}"] = formula
     for name, rule in operator.native_rules.items():
-        namespace[f"native_{name}"] = rule
+        namespace[f"native_{name}"] = rule[0] if isinstance(rule, tuple) else rule
     if operator.joint is not None:
         namespace["vjp_joint"] = operator.joint
     source = node_source(plan) + "\n" if plan.active else ""

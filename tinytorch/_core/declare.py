@@ -30,7 +30,7 @@ class Operator:
         self.kernel = kernel
         self.options = options
         self.formulas: dict[str, Callable[..., Any]] = {}
-        self.native_rules: dict[str, Callable[..., Any]] = {}
+        self.native_rules: dict[str, Callable[..., Any] | tuple[Any, ...]] = {}
         self.joint: Callable[..., Any] | None = None
         self.forward_rule: Callable[..., Any] | None = None
         self.batch_rule: Callable[..., Any] | None = None
@@ -52,10 +52,11 @@ class Operator:
         self.formulas.update(dict.fromkeys(names or self.tensor_names, formula))
         return self
 
-    def native(self, /, **rules: Callable[..., Any]) -> Operator:
+    def native(self, /, **rules: Callable[..., Any] | tuple[Any, ...]) -> Operator:
         """Vector-Jacobian products on arrays, for speed: what `vjp` says, where no graph of the gradient is wanted.
 
-        A rule gets the cotangent and what it names as contiguous float32 or float64 arrays, and returns a fresh contiguous array.
+        A rule gets the cotangent and what it names as contiguous float32 or float64 arrays, and returns a contiguous array of the
+        cotangent's or the input's shape, which may be the cotangent itself. (ufunc, *names) stands for the ufunc of what is named.
         """
         self.native_rules.update(rules)
         return self

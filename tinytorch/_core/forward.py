@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backward, dispatch, layout, mutation
+from . import backward, dispatch, gradients, layout, mutation
 from .compiler import output_names, parameters_of
 from .declare import Operator, find
 from .levels import (
@@ -170,9 +170,9 @@ def _fit(value: Any, result: Any) -> Any:
     shape = result._array.shape
     if value._key._dtype is not result._key._dtype:
         if value._key._dtype._category == "complex" and result._key._dtype._category != "complex":
-            value = backward.primitives["real"](value)
+            value = gradients.primitives["real"](value)
         if value._key._dtype is not result._key._dtype:
-            value = backward.primitives["cast"](value, result._key._dtype)
+            value = gradients.primitives["cast"](value, result._key._dtype)
     if value._array.shape != shape:
         value = find("expand").call(value, shape)
     return value
@@ -235,7 +235,7 @@ def _transposed(
             for cotangent, push, primal in pairs if pulled is not None else ():
                 if cotangent is None or push is None:
                     continue
-                cotangent = backward.conform(cotangent, primal._array.shape, primal._key._dtype, None, 0)
+                cotangent = gradients.conform(cotangent, primal._array.shape, primal._key._dtype, None, 0)
                 edge = backward.edge_of(cotangent)
                 if edge is not None:
                     roots.append((edge, push))

@@ -164,7 +164,7 @@ class AsStridedBackward0(Node):
         self.strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
         (grad,) = cotangents
         if grad is None:
             return (None,)
@@ -258,15 +258,15 @@ class CopySlices(Node):
         self.inner = inner
         self.shown: Any = None
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
         (grad,) = cotangents
         if grad is None:
-            return (None,) * len(self._edges)
+            return (None,) * len(edges)
         whole = strided_zeros(self.base_shape, self.base_strides, grad._key._dtype, grad)
         find("copy").inplace(whole, grad)
         window = window_of(whole, self.view_dtype, self.view_shape, self.view_strides, self.offset)
-        inner = self._inner_cotangents(find("clone").call(window))
-        if self._edges[0] is None:
+        inner = self._inner_cotangents(edges, find("clone").call(window))
+        if edges[0] is None:
             return (None, *inner[1:])
         if inner[0] is None:
             find("zero").inplace(window)
@@ -274,9 +274,10 @@ class CopySlices(Node):
             find("copy").inplace(window, conform(inner[0], self.view_shape, self.view_dtype, self.inner, 0))
         return (whole, *inner[1:])
 
-    def _inner_cotangents(self, grad: Any) -> tuple[Any, ...]:
+    def _inner_cotangents(self, edges: tuple[Any, ...], grad: Any) -> tuple[Any, ...]:
         """The operator's own derivative. Where it is to be differentiated again, a saved result is a window on what this node made."""
         inner = self.inner
+        edges = (None if edges[0] is None else inner._edges[0], *edges[1:])
         for name, _ in inner._saved_results:
             counter, version = (
                 getattr(inner, "counter_" + name, None),
@@ -290,9 +291,9 @@ class CopySlices(Node):
                 ):  # torch names the view it was saved from, while that history lives
                     dispatch.raise_stale(saved, self.view_dtype, window or inner, counter[-1], version or 0)
         if not modes.grad or not inner._saved_results:
-            return tuple(inner._backward(grad))
+            return tuple(inner._backward(edges, grad))
         stand_in_node = _copy_of(inner)
-        cotangents = stand_in_node._backward(grad)
+        cotangents = stand_in_node._backward(edges, grad)
         window = AsStridedBackward0.__new__(AsStridedBackward0)
         Node.__init__(window, (self,), self.view_shape, self.view_dtype)
         window.base_dtype, window.base_shape, window.base_strides = (
@@ -330,7 +331,8 @@ def _passing(cls: Any) -> Any:
     if found is None:
         members = {
             "__slots__": (),
-            "_backward": lambda node, grad: (grad,),
+            "_backward": lambda node, edges, grad: (grad,),
+            "_native": Node._native,
             "_release": lambda node: None,
             "__module__": cls.__module__,
         }
@@ -453,8 +455,8 @@ def _date_back(node: Any, counter: Any, first: str) -> None:
 
 
 def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int) -> Any:
-    """See backward.conform."""
-    from .backward import conform as undo
+    """See gradients.conform."""
+    from .gradients import conform as undo
 
     if cotangent._array.shape == shape and cotangent._key._dtype is element_type:
         return cotangent
@@ -542,7 +544,7 @@ class NotImplementedNode(Node):
     __slots__ = ("_operator",)
     _operator: str
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
         raise NotImplementedError(f"derivative for aten::{self._operator} is not implemented")
 
 

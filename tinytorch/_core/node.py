@@ -80,6 +80,8 @@ class Node(metaclass=NodeMeta):
     _arity = 1
     #: Whether `_backward` is to be called even if no output received a cotangent.
     _accepts_nothing = False
+    #: Whether going back through the node runs code that is not the engine's.
+    _runs_user_code = False
     #: The names under which saved values show as `_saved_<name>`; filled by the compiler.
     _saved_names: tuple[str, ...] = ()
     #: Saved tensors among the inputs, and (name, output number) of saved outputs.
@@ -94,9 +96,18 @@ class Node(metaclass=NodeMeta):
         self._number = next_number()
         self._released = False
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
-        """Cotangents of the inputs, in the order of `edges`, from those of the outputs."""
+    def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
+        """Cotangents of the inputs from those of the outputs, in the order of `edges`: the node's own, None where none is wanted."""
         raise NotImplementedError(f"derivative for {type(self).__name__} is not implemented")
+
+    def _native(self, edges: tuple[Any, ...], cotangent: Any, keep: bool) -> tuple[Any, ...] | None:
+        """`_backward`, and `_release` unless `keep`, on arrays for operators that have rules for that; None where there are none."""
+        return None
+
+    def _begin(self) -> list[Any]:
+        """The node's state when a backward pass first meets it; see backward.py."""
+        simple = self._extra is None and self._arity == 1 and not self._runs_user_code
+        return [0, None, False, self, self._shape, self._dtype, self._edges, simple]
 
     def _release(self) -> None:
         """Drop what was saved for the backward pass."""
@@ -145,7 +156,7 @@ class Node(metaclass=NodeMeta):
         return _register(extra.pre, hook)
 
     def __call__(self, *cotangents: Any) -> Any:
-        results = self._backward(*cotangents)
+        results = self._backward(self._edges, *cotangents)
         return results[0] if len(results) == 1 else results
 
     def __repr__(self) -> str:

@@ -191,14 +191,21 @@ def _packed_class(cls: Any) -> Any:
     """The same node class, whose backward unpacks first."""
     found = _packed_classes.get(cls)
     if found is None:
-        members = {"__slots__": (), "_backward": _unpacking(cls), "__module__": cls.__module__}
+        members = {
+            "__slots__": (),
+            "_backward": _unpacking(cls),
+            "_native": Node._native,
+            "_begin": Node._begin,
+            "_runs_user_code": True,
+            "__module__": cls.__module__,
+        }
         found = _packed_classes[cls] = type(cls)(cls.__name__, (cls,), members)
         _packed_classes[found] = found
     return found
 
 
 def _unpacking(cls: Any) -> Callable[..., Any]:
-    def _backward(node: Any, *cotangents: Any) -> Any:
+    def _backward(node: Any, edges: tuple[Any, ...], *cotangents: Any) -> Any:
         if node._released:
             raise RuntimeError(released_message())
         held: dict[str, Any] = {}
@@ -227,7 +234,7 @@ def _unpacking(cls: Any) -> Callable[..., Any]:
                     ):
                         held[part + name] = getattr(node, part + name)
                         setattr(node, part + name, content)
-            return cls._backward(node, *cotangents)
+            return cls._backward(node, edges, *cotangents)
         finally:
             for slot, value in held.items():
                 setattr(node, slot, value)

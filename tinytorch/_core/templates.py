@@ -251,8 +251,6 @@ _RESULT = [
     "result = new(Tensor)",
     "result._array = array",
     "result._key = {key}",
-    "result._requires_grad = False",
-    "result._edge = None",
     "result._grad = None",
     "result._counter = None",
     "result._base = None",
@@ -278,17 +276,23 @@ def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> l
             "    array = asarray(array)",
         ]
     inner += [line.format(key=key) for line in _RESULT]
-    if not operator.nondifferentiable and key == "key":
-        if plan.active:
-            flags = flag_lines(plan)
-            requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
-            inner.append(f"if ({requires}) and modes.grad:")
-            inner += ["    " + line for line in flags]
-            inner.append(f"    if {' or '.join(f'r_{a.name}' for a in plan.tensors)}:")
-            inner += ["        " + line for line in record_lines(plan, "array.shape", "key")]
-            inner += ["        result._edge = node", "        result._requires_grad = True"]
-        else:
-            inner += [f"if {_wants_record(plan)}:", f"    record(result, {_names(plan)})"]
+    unrecorded = ["result._requires_grad = False", "result._edge = None"]
+    if operator.nondifferentiable or key != "key":
+        inner += unrecorded
+    elif plan.active:
+        requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
+        inner.append(f"if ({requires}) and modes.grad:")
+        inner += ["    " + line for line in flag_lines(plan)]
+        inner.append(f"    if {' or '.join(f'r_{a.name}' for a in plan.tensors)}:")
+        inner += ["        " + line for line in record_lines(plan, "array.shape", "key")]
+        inner += [
+            "        result._edge = node",
+            "        result._requires_grad = True",
+            "        return result",
+        ]
+        inner += unrecorded
+    else:
+        inner += [*unrecorded, f"if {_wants_record(plan)}:", f"    record(result, {_names(plan)})"]
     inner.append("return result")
     return body + ["    " + line for line in inner]
 

@@ -26,6 +26,11 @@ class AutogradMembers:
     _grad: Any
     _requires_grad: Any
 
+    def _begin(self) -> list[Any]:
+        """A leaf's state when a backward pass first meets it; see backward.py."""
+        simple = self._extra is None and self._grad is None
+        return [0, None, False, self, self._array.shape, self._key._dtype, None, simple]
+
     def _current(self) -> bool:
         """Whether a gradient is wanted; a view's history is up to date afterwards."""
         flag = self._requires_grad

@@ -43,6 +43,13 @@ def precise_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool = False)
     return np.add.reduce(table, axis=0).reshape(_reduced_shape(array, axes, keepdim))
 
 
+def filled(shape: tuple[int, ...], value: np.ndarray) -> np.ndarray:
+    """An array of `shape` and of value's type that holds `value` (0-d) throughout."""
+    out = np.empty(shape, value.dtype)
+    out.fill(value)
+    return out
+
+
 def sum(
     self: np.ndarray, dim: Dims = None, keepdim: bool = False, dtype: np.dtype | None = None
 ) -> np.ndarray:

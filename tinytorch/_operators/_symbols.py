@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import backward, dispatch
+from .._core import dispatch, gradients
 from .._core.construct import from_numpy
 from .._core.declare import find, registry
 from .._core.front import function_of, install_symbols
@@ -309,6 +309,6 @@ from . import subscript  # noqa: E402
 _install()
 type.__setattr__(Tensor, "real", property(_real, _set_part(_real)))
 type.__setattr__(Tensor, "imag", property(_imag, _set_part(_imag)))
-backward.primitives.update(
+gradients.primitives.update(
     sum_to=_sum_to, cast=cast, real=lambda tensor: find("real").call(tensor), back_to=_back_to
 )

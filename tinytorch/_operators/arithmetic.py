@@ -19,6 +19,10 @@ add = pointwise(
     check=_checks.check_alpha,
 )
 add.vjp(self=lambda grad: grad, other=lambda grad, alpha: grad if alpha == 1 else grad * conj(alpha))
+add.native(
+    self=lambda grad: grad,
+    other=lambda grad, alpha: grad if alpha == 1 else np.multiply(grad, grad.dtype.type(alpha), out=...),
+)
 
 sub = pointwise(
     "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
@@ -29,6 +33,12 @@ sub = pointwise(
     fast_keys=_checks.no_bool_keys,
 )
 sub.vjp(self=lambda grad: grad, other=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
+sub.native(
+    self=lambda grad: grad,
+    other=lambda grad, alpha: (
+        np.negative(grad, out=...) if alpha == 1 else np.multiply(grad, grad.dtype.type(-alpha), out=...)
+    ),
+)
 
 rsub = pointwise(
     "rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
@@ -49,8 +59,8 @@ rsub_scalar.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-a
 mul = pointwise("mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, infix="__mul__")
 mul.vjp(self=lambda grad, other: grad * conj(other), other=lambda grad, self: grad * conj(self))
 mul.native(
-    self=lambda grad, other: np.multiply(grad, other, out=...),
-    other=lambda grad, self: np.multiply(grad, self, out=...),
+    self=(np.multiply, "grad", "other"),
+    other=(np.multiply, "grad", "self"),
 )
 
 div = pointwise(

@@ -54,7 +54,7 @@ sum_all = reduction(
     native_small=4096,
 )
 sum_all.vjp(self=lambda grad, self_shape: grad.expand(self_shape))
-sum_all.native(self=lambda grad, self_shape: np.full(self_shape, grad))
+sum_all.native(self=lambda grad, self_shape: kernels.filled(self_shape, grad))
 
 sum_dim = reduction(
     "sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .._core import backward as engine
-from .._core import tensor_autograd
+from .._core import dtypes, tensor_autograd
 from .._core.dispatch import meta_tensor
-from .._core.modes import modes
+from .._core.modes import PLAIN, modes
 from .._core.node import Node
+from .._core.saved import plain
 from .._core.size import Size
 from .._core.tensor import Tensor, wrap
 
@@ -36,7 +37,7 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 def _edge(source: Any) -> Any:
     """What a graph refers to a tensor or a `GradientEdge` by; None if it wants no gradient."""
-    if not _is_edge(source):
+    if source.__class__ in PLAIN or not _is_edge(source):
         return engine.edge_of(source)
     node, number = source.node, source.output_nr
     leaf = getattr(node, "variable", None)
@@ -59,10 +60,24 @@ class _Described:
         return self.shape.numel()
 
 
+#: Contiguous real element types, for which the implicit cotangent is made without further questions.
+_REAL = frozenset((dtypes.float32, dtypes.float64))
+
+
+def _one(output: Tensor) -> Tensor:
+    """The cotangent of a scalar that is wanted itself."""
+    array = np.empty(output._array.shape, output._array.dtype)
+    array.fill(1)
+    return plain(array, output._key)
+
+
 def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: bool) -> list[Any]:
     """The cotangents to start from: ones for scalars where none are given. Raises RuntimeError, TypeError with torch's texts."""
     starts: list[Any] = []
     for index, (output, grad) in enumerate(zip(outputs, grads, strict=False)):
+        if grad is None and output.__class__ in PLAIN and output._key in _REAL and output._array.size == 1:
+            starts.append(_one(output) if output.requires_grad else None)
+            continue
         if _is_edge(output):
             output = _Described(output)
         if isinstance(grad, Tensor):

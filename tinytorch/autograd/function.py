@@ -129,6 +129,7 @@ class _FunctionBase(Node):
 
     __module__ = "torch._C"
     _accepts_nothing = True
+    _runs_user_code = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Plain objects until `apply` records them; user code sets any attribute it likes.
@@ -192,7 +193,7 @@ class _FunctionBase(Node):
         self._released = True
         self._saved = None
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: Any, *cotangents: Any) -> tuple[Any, ...]:
         if self.materialize_grads:
             cotangents = tuple(
                 [
@@ -599,7 +600,7 @@ class _DelayedError(Node):
         result._requires_grad = True
         return result
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: Any, *cotangents: Any) -> tuple[Any, ...]:
         raise RuntimeError(self._message)
 
 

@@ -274,7 +274,7 @@ def _compare_forward(function: Any, inputs: tuple[Any, ...], options: dict[str, 
 class _UndefinedGrad(_Node):
     """Passes on no gradient at all."""
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: Any, *cotangents: Any) -> tuple[Any, ...]:
         return (None,)
 
 

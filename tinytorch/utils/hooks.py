@@ -44,7 +44,7 @@ class _BackwardHookFunctionBackward(Node):
     def _output(self, number: int) -> tuple[tuple[int, ...], Any]:
         return self._outputs[number]
 
-    def _backward(self, *cotangents: Any) -> tuple[Any, ...]:
+    def _backward(self, edges: Any, *cotangents: Any) -> tuple[Any, ...]:
         return cotangents
 
 

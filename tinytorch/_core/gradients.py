@@ -1,0 +1,136 @@
+"""Cotangents on their way into `.grad`: summed and cast to what a target takes, then added to a leaf's gradient."""
+
+from __future__ import annotations
+
+import threading
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from . import layout
+from .tensor import Tensor, counter_of, make, wrap
+
+#: Tensor operations the engine itself needs, filled in when the operators are declared: cast(tensor, dtype), sum_to(tensor, shape),
+#: real(tensor), add(a, b).
+primitives: dict[str, Any] = {}
+
+
+def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int) -> Any:
+    """Undo broadcasting and promotion: `cotangent` summed to `shape` and cast. Raises RuntimeError if that is impossible."""
+    own_shape = cotangent._array.shape
+    if own_shape != shape:
+        lead = len(own_shape) - len(shape)
+        if lead < 0 or any(size not in (1, own_shape[lead + i]) for i, size in enumerate(shape)):
+            if lead < 0 and all(size == 1 for size in shape) and all(size == 1 for size in own_shape):
+                return conform(cotangent.reshape(shape), shape, element_type, source, index)
+            name = source.name() if source is not None else "GraphRoot"
+            raise RuntimeError(
+                f"Function {name} returned an invalid gradient at index {index} - got {list(own_shape)} but expected shape compatible with {list(shape)}"
+            )
+        cotangent = primitives["sum_to"](cotangent, shape)
+    if cotangent._key._dtype is not element_type:
+        if cotangent._key._dtype._category == "complex" and element_type._category != "complex":
+            cotangent = primitives["real"](cotangent)
+        if cotangent._key._dtype is not element_type:
+            cotangent = primitives["cast"](cotangent, element_type)
+    return cotangent
+
+
+def contiguous_copy(cotangent: Any) -> Any:
+    """`cotangent` without history, in row-major memory of its own."""
+    if cotangent._key._special == "meta":
+        return make(Tensor, cotangent._array, cotangent._key)
+    return wrap(np.array(cotangent._array, order="C", copy=True))
+
+
+#: Held while a gradient is added to a leaf: other threads may be doing the same.
+_accumulating = threading.RLock()
+
+
+def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
+    """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
+    held = leaf._grad
+    if cotangent._key._special not in (
+        None,
+        "strided",
+        "meta",
+    ):  # under a transformation: no memory of its own to copy or to add to
+        leaf._grad = cotangent if held is None else held + cotangent
+    elif held is None:
+        if create and cotangent._requires_grad:
+            leaf._grad = cotangent.clone()
+        else:
+            leaf._grad = _like_leaf(leaf, cotangent)
+    elif create:
+        leaf._grad = held + cotangent
+    else:
+        held += cotangent
+
+
+def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
+    """Hand a leaf what has arrived for it: a tensor, or an array (see backward.py). What nobody else sees is not copied.
+
+    It comes as `holder[place]`, and is taken out, so that nobody else is seen to hold it.
+    """
+    cotangent, holder[place] = holder[place], None
+    if cotangent is None:
+        return
+    with _accumulating:
+        held = leaf._grad
+        if cotangent.__class__ is np.ndarray:
+            array = cotangent
+            unshared = not create and getrefcount(cotangent) <= _HELD_HERE + 1
+        else:
+            array = cotangent._array
+            unshared = (
+                not create
+                and cotangent.__class__ is Tensor
+                and not cotangent._requires_grad
+                and cotangent._base is None
+                and getrefcount(cotangent) <= _HELD_HERE
+                and getrefcount(array) <= _HELD_HERE + 1
+            )
+        if held is None:
+            if (
+                unshared
+                and array.base is None
+                and array.flags.owndata
+                and array.strides == leaf._array.strides
+            ):
+                leaf._grad = cotangent if array is not cotangent else wrap(array)
+                return
+        elif array is cotangent and held._key is leaf._key and _is_plain(held) and not create:
+            np.add(held._array, array, held._array)
+            counter_of(held)[0] += 1
+            return
+        accumulate(leaf, cotangent if array is not cotangent else wrap(array), create)
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Whether writing into `tensor` needs no more than its elements and its version."""
+    return tensor.__class__ is Tensor and tensor._requires_grad is False and tensor._extra is None
+
+
+def _references() -> int:
+    """What `getrefcount` says of an object that one local variable holds."""
+    thing = np.zeros(1)
+    return getrefcount(thing)
+
+
+_HELD_HERE = _references()
+
+
+def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:
+    """A copy laid out like the leaf where the leaf is dense, as torch lays gradients out."""
+    array = leaf._array
+    if cotangent._key._special == "meta":
+        twin: Tensor = make(
+            Tensor, array if leaf._key._special == "meta" else cotangent._array, cotangent._key
+        )
+        return twin
+    if layout.is_dense(array.shape, layout.element_strides(array)):
+        out = layout.empty(array.shape, layout.element_strides(array), cotangent._array.dtype)
+        out[...] = cotangent._array
+        return wrap(out)
+    return wrap(np.ascontiguousarray(cotangent._array))
