@@ -280,9 +280,10 @@ def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> l
     if operator.nondifferentiable or key != "key":
         inner += unrecorded
     elif plan.active:
-        requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
-        inner.append(f"if ({requires}) and modes.grad:")
-        inner += ["    " + line for line in flag_lines(plan)]
+        flags = flag_lines(plan)
+        asked = [line for line in flags if line.endswith("._requires_grad")]
+        inner += [*asked, f"if ({' or '.join(f'r_{a.name}' for a in plan.tensors)}) and modes.grad:"]
+        inner += ["    " + line for line in flags if line not in asked]
         inner.append(f"    if {' or '.join(f'r_{a.name}' for a in plan.tensors)}:")
         inner += ["        " + line for line in record_lines(plan, "array.shape", "key")]
         inner += [

@@ -57,7 +57,7 @@ def tanh_gradient(grad: np.ndarray, result: np.ndarray) -> np.ndarray:
     """grad * (1 - result ** 2), for arrays of one shape."""
     out = np.multiply(result, result, out=...)
     np.subtract(_ONE[out.dtype.char], out, out)
-    return np.multiply(grad, out, out=...)
+    return np.multiply(grad, out, out)
 
 
 def sigmoid_gradient(grad: np.ndarray, result: np.ndarray) -> np.ndarray:
