@@ -311,22 +311,6 @@ def get_autocast_dtype(device_type: str) -> dtype:
     return dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
 
 
-def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
-    """A complex tensor of two real ones."""
-    from ._core.declare import find
-
-    result = find("complex").call(real, imag)
-    return result if out is None else out.copy_(result)
-
-
-def polar(abs: Tensor, angle: Tensor, *, out: Any = None) -> Tensor:
-    """A complex tensor of absolute values and angles."""
-    from ._core.declare import find
-
-    result = find("polar").call(abs, angle)
-    return result if out is None else out.copy_(result)
-
-
 def einsum(*args: Any) -> Tensor:
     """Sums of products in Einstein's notation. Source: torch's documentation, torch.einsum."""
     from ._operators.einsum import einsum as run

@@ -80,7 +80,7 @@ _WHERE = {
         get_deterministic_debug_mode set_deterministic_debug_mode is_warn_always_enabled set_warn_always get_float32_matmul_precision
         set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled
         get_autocast_gpu_dtype get_autocast_cpu_dtype is_autocast_cache_enabled clear_autocast_cache
-        sym_int sym_float sym_max sym_min sym_not complex polar sparse_coo_tensor set_flush_denormal get_file_path is_vulkan_available
+        sym_int sym_float sym_max sym_min sym_not sparse_coo_tensor set_flush_denormal get_file_path is_vulkan_available
         __config__ autocast_increment_nesting autocast_decrement_nesting cudnn_is_acceptable is_anomaly_enabled is_anomaly_check_nan_enabled is_distributed
         get_device_module Event Stream set_vital""",
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",

@@ -91,6 +91,10 @@ class Operator:
         return self.schema.arguments
 
     @cached_property
+    def argument_names(self) -> frozenset[str]:
+        return frozenset(self.schema.names) | {"requires_grad"}
+
+    @cached_property
     def tensor_positions(self) -> tuple[int, ...]:
         """Where in the schema the tensor arguments stand."""
         return tuple(i for i, argument in enumerate(self.schema.arguments) if argument.is_tensor)
@@ -145,6 +149,11 @@ class Operator:
         return bool(
             self.options.get("out", self.family in ("pointwise", "reduction", "op", "composite", "factory"))
         )
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether the results are a tuple: several of them, or one list."""
+        return len(self.schema.returns) > 1 or self.schema.returns[0].is_list
 
     @cached_property
     def has_method(self) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import dispatch, dtypes, returns
+from . import deprecated, dispatch, dtypes, returns
+from .argument_texts import report
 from .compiler import execute
 from .declare import Operator, registry
 from .modes import PLAIN, modes, plain_classes
 from .mutation import mark_results
 from .overload_order import ordered
-from .signature import Mismatch, Parameter, PythonSignature, report
+from .signature import Mismatch, Parameter, PythonSignature
 from .tensor import Tensor
 
 _FUNCTION, _METHOD, _INPLACE = "function", "method", "inplace"
@@ -31,12 +32,18 @@ class Front:
         method = mode != _FUNCTION
         shown = name + "_" if mode == _INPLACE and not name.endswith("_") else name
         self.shown = operators[0].options.get("published", shown) if mode == _FUNCTION else shown
-        self.signatures = ordered(
-            [
-                PythonSignature(operator, self.shown, method, out=mode == _FUNCTION and operator.has_out)
-                for operator in operators
-            ]
-        )
+        signatures = []
+        for operator in operators:
+            out = mode == _FUNCTION and operator.has_out
+            signatures.append(PythonSignature(operator, self.shown, method, out))
+            for text in operator.options.get("also", ()):  # overloads that torch lists beside this one
+                if mode == _FUNCTION or "out=" not in text:
+                    signatures.append(PythonSignature(operator, self.shown, method, False, text))
+        self.signatures = ordered(signatures)
+        for old in deprecated.FORMS.get(name, ()):
+            text = f"{name}({old}) -> Tensor"
+            out = mode == _FUNCTION
+            self.signatures.append(PythonSignature(operators[0], self.shown, method, out, text, True))
         self.plans: dict[Any, Callable[..., Any]] = {}
         self.function = _make_function(self)
 
@@ -72,8 +79,13 @@ class Front:
         signature, bound = self.parse(args, kwargs)
         operator = signature.operator
         offset = 0 if self.mode == _FUNCTION else 1
-        if key is not None and not any(
-            _undecided(value, parameter) for value, _, parameter in bound.values()
+        if signature.deprecated:
+            deprecated.warn(signature, self.signatures)
+            bound = {deprecated.RENAMED.get(target, target): value for target, value in bound.items()}
+        elif (
+            key is not None
+            and bound.keys() - {"out"} <= operator.argument_names
+            and not any(_undecided(value, parameter) for value, _, parameter in bound.values())
         ):
             if all(not isinstance(v, Tensor) or type(v) in plain_classes for v in (*args, *kwargs.values())):
                 self.plans[key] = _make_plan(self, signature, bound, offset)
@@ -81,6 +93,10 @@ class Front:
             target: parameter.convert(value, self.shown) for target, (value, _, parameter) in bound.items()
         }
         out = values.pop("out", None)
+        if not values.keys() <= operator.argument_names:
+            raise NotImplementedError(
+                f"Could not run 'aten::{self.name}.dtype' with arguments from the 'CPU' backend."
+            )
         if offset:
             values["self"] = args[0]
         result = self.execute(operator, values, out)

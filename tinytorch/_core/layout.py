@@ -188,14 +188,13 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
         if len(shape) > len(result):
             result = [1] * (len(shape) - len(result)) + result
     for shape in shapes:
-        lead = len(result) - len(shape)
-        for i, size in enumerate(shape):
-            held = result[lead + i]
+        for i in range(-1, -len(shape) - 1, -1):
+            size, held = shape[i], result[i]
             if size != held:
                 if held == 1:
-                    result[lead + i] = size
+                    result[i] = size
                 elif size != 1:
                     raise RuntimeError(
-                        f"The size of tensor a ({held}) must match the size of tensor b ({size}) at non-singleton dimension {lead + i}"
+                        f"The size of tensor a ({held}) must match the size of tensor b ({size}) at non-singleton dimension {len(result) + i}"
                     )
     return tuple(result)

@@ -14,11 +14,11 @@ from .storage import TypedStorage, UntypedStorage
 from .tensor import Tensor, make, wrap
 
 _LEGACY_FORMS = (
-    ("(*, torch.device device = None)", 2, ("device",)),
-    ("(torch.Storage storage)", 1, ("storage",)),
-    ("(Tensor other)", 1, ("other",)),
-    ("(tuple of ints size, *, torch.device device = None)", 3, ("size", "device")),
-    ("(object data, *, torch.device device = None)", 3, ("data", "device")),
+    "(*, torch.device device = None)",
+    "(torch.Storage storage)",
+    "(Tensor other)",
+    "(tuple of ints size, *, torch.device device = None)",
+    "(object data, *, torch.device device = None)",
 )
 
 
@@ -174,27 +174,9 @@ def _options_text(kind: dtype) -> str:
 
 def _no_legacy_form(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError:
     """torch's TypeError for arguments that fit none of the forms."""
-    from .signature import _describe, _typed
+    from .argument_texts import mismatch
 
-    lines = [
-        f"new() received an invalid combination of arguments - got {_describe(args, kwargs)}, but expected one of:"
-    ]
-    for text, count, names in _LEGACY_FORMS:
-        lines.append(f" * {text}")
-        if len(args) + len(kwargs) == count:
-            unknown = [key for key in kwargs if key not in names]
-            if unknown:
-                lines.append(
-                    f"      didn't match because some of the keywords were incorrect: {', '.join(unknown)}"
-                )
-            else:
-                marked = [f"!{_typed(value)}!" for value in args] + [
-                    f"{key}={_typed(value)}" for key, value in kwargs.items()
-                ]
-                lines.append(
-                    f"      didn't match because some of the arguments have invalid types: ({', '.join(marked)})"
-                )
-    return TypeError("\n".join(lines) + "\n")
+    return mismatch("new", list(_LEGACY_FORMS), args, kwargs)
 
 
 def _is_size(value: Any) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import dispatch, layout
-from .declare import Operator
+from .declare import Operator, find
 from .modes import modes
-from .mutation import bump
+from .mutation import bump, unimplemented
 from .restructure import window
 from .returns import named
 from .sampling import NATIVE_NAMES
@@ -22,7 +22,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
 
     Raises RuntimeError if a gradient is wanted, or if the result's type does not fit; warns when a non-empty `out` is resized.
     """
-    several = len(operator.schema.returns) > 1
+    several = operator.several
     targets = list(out) if several else [out]
     check = operator.options.get("out_check")
     if check is not None:  # what is asked before anything is computed, or drawn
@@ -30,17 +30,20 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     for tensor in (*dispatch.tensors_of(operator, tuple(args)), *targets):
         if tensor._key._special not in (None, "strided", "meta"):
             raise tensor._key.refuse_out(operator)
-    if modes.grad:
+    name = operator.options.get("out_writer", operator.name)
+    history = operator.options.get("out_history")
+    if modes.grad and not history and not operator.nondifferentiable:
         if any(tensor.requires_grad for tensor in dispatch.tensors_of(operator, tuple(args))) or any(
             t.requires_grad for t in targets
         ):
             raise RuntimeError(
-                f"{operator.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+                f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
                 "requires grad."
             )
+    _check_devices(operator, targets, args)
     _check_memory(operator, targets, args)
     before = modes.grad
-    modes.grad = False
+    modes.grad = before and history == "copied"
     try:
         arguments = tuple(args)
         if operator.family == "composite":
@@ -54,6 +57,10 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         _check_type(operator, args, result._key._dtype, target._key._dtype)
     for result, target in zip(produced, targets, strict=True):
         store(result, target, quiet=bool(operator.options.get("quiet_out")))
+        if history and before:
+            _record(operator, history, result, target, args)
+    if operator.schema.returns[0].is_list:
+        return None
     return named(operator, tuple(targets), "_out") if several else out
 
 
@@ -89,6 +96,26 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
             target_c=NATIVE_NAMES.get(target._name, target._name),
         )
     )
+
+
+def _record(operator: Operator, history: str, result: Any, target: Any, args: list[Any]) -> None:
+    """Give `target` the history of a copy of `result`, or one that cannot be followed."""
+    inputs = [tensor for tensor in dispatch.tensors_of(operator, tuple(args)) if tensor.requires_grad]
+    if history == "copied" and (result.requires_grad or target.requires_grad):
+        find("copy").inplace(target, result)
+    elif history == "unimplemented" and inputs:
+        unimplemented(operator, (target,), inputs)
+
+
+def _check_devices(operator: Operator, targets: list[Any], args: list[Any]) -> None:
+    """Refuse to write elements where none are held; the option `out_device` is the text of operators that say so in their own way."""
+    if any(tensor._key._special == "meta" for tensor in dispatch.tensors_of(operator, tuple(args))):
+        return
+    if any(target._key._special == "meta" for target in targets):
+        default = (
+            "Attempting to copy from device cpu to device meta, but cross-device copies are not allowed!"
+        )
+        raise RuntimeError(operator.options.get("out_device", default))
 
 
 def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> None:

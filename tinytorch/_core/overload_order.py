@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .schema import Argument
+from .schema import REQUIRED, Argument
 
 _SINGLE = {"int": "int64_t", "float": "double", "str": "c10::string_view"}
 _LISTS = {"int": "IntArrayRef", "SymInt": "SymIntArrayRef", "Tensor": "TensorList", "Scalar": "ScalarList"}
@@ -34,7 +34,8 @@ def _native(argument: Argument, shown: str) -> str:
         kind = _LISTS.get(base, base) + (f"[{argument.length}]" if argument.length is not None else "")
     else:
         kind = _SINGLE.get(base, base)
-    return f"{kind}{'?' if argument.optional else ''} {shown}"
+    default = "" if argument.default is REQUIRED else f"={argument.written_default}"
+    return f"{kind}{'?' if argument.optional else ''} {shown}{default}"
 
 
 def _narrower(one: str, other: str) -> bool:

@@ -46,6 +46,7 @@ class Argument:
         "name",
         "optional",
         "text",
+        "written_default",
     )
 
     def __init__(self, text: str, keyword_only: bool) -> None:
@@ -66,6 +67,7 @@ class Argument:
             f"{given}_" if keyword.iskeyword(given) else given
         )  # `from` cannot name a Python parameter
         self.keyword_only = keyword_only
+        self.written_default: str = found["default"] or ""
         self.default: Any = REQUIRED if found["default"] is None else _default(found["default"], self)
 
     @property

@@ -65,9 +65,6 @@ NUMBERS_AS_TENSORS = frozenset(
     ]
 )
 
-#: Operators that torch once accepted with another order of arguments; the old order still counts as a second signature.
-REORDERED = frozenset(["add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "baddbmm", "sub"])
-
 #: Filled by the namespaces: torch.Generator.
 generator_class: list[type] = [type(None)]
 
@@ -234,21 +231,26 @@ class Parameter:
         text = f"{self.type_name} {self.name}"
         if not self.optional:
             return text
-        return f"{text} = {_default_text(self.default)}"
+        return f"{text} = {_default_text(self)}"
 
 
-def _default_text(default: Any) -> str:
+def _default_text(parameter: Parameter) -> str:
+    """The default as torch prints it."""
+    default = parameter.default
     if isinstance(default, list):
-        return (
-            str(default[0])
-            if len(set(default)) == 1 and len(default)
-            else "None"
-            if not default
-            else str(tuple(default))
-        )
+        if not default:
+            return "None"
+        numbers = [str(number) for number in default]
+        return numbers[0] if len(set(numbers)) == 1 else f"{{{','.join(numbers)}}}"
     if isinstance(default, str):
         return default if default.startswith("torch.") or default.endswith("_format") else f'"{default}"'
-    return str(default)
+    if parameter.kind == "float" and default is not None:
+        return str(default) if "." in parameter.argument.written_default else f"{default:g}"
+    return _REDUCTIONS[default] if parameter.name == "reduction" else str(default)
+
+
+#: torch prints the names that its C++ code has for the numbers of loss reductions.
+_REDUCTIONS = {0: "at::Reduction::None", 1: "at::Reduction::Mean", 2: "at::Reduction::Sum"}
 
 
 def _is_integer(value: Any) -> bool:
@@ -290,16 +292,20 @@ class _Extra:
 class PythonSignature:
     """The parameters of one overload as a function, a method or an in-place method."""
 
-    def __init__(self, operator: Operator, name: str, method: bool, out: bool) -> None:
+    def __init__(
+        self, operator: Operator, name: str, method: bool, out: bool, text: str = "", deprecated: bool = False
+    ) -> None:
         self.operator = operator
+        self.deprecated = deprecated
         self.name = name
         self.method = method
         self.parameters: list[Parameter] = []
         allow_number = name in NUMBERS_AS_TENSORS
         python_names = operator.options.get("rename", {})
         arguments = operator.arguments
-        if operator.options.get("python"):  # where torch's Python signature is not that of the schema
-            arguments = Schema(operator.options["python"]).arguments
+        text = text or operator.options.get("python", "")
+        if text:  # where torch's Python signature is not that of the schema
+            arguments = Schema(text).arguments
         options = {"dtype", "layout", "device", "pin_memory"}
         is_factory = options <= {a.name for a in arguments}
         ordinary = [a for a in arguments if not (is_factory and a.name in options)]
@@ -313,7 +319,7 @@ class PythonSignature:
                 shown = shown[:-1]
             self.parameters.append(Parameter(argument, shown, allow_number))
         if out:
-            self.parameters.append(Parameter(_Out(len(operator.schema.returns) > 1), "out", False))  # type: ignore[arg-type]
+            self.parameters.append(Parameter(_Out(operator.several), "out", False))  # type: ignore[arg-type]
         if is_factory:
             for argument in arguments:
                 if argument.name in options:
@@ -395,13 +401,19 @@ class PythonSignature:
     def _wrong(self, parameter: Parameter, value: Any, by_keyword: bool, position: int) -> None:
         where = "" if by_keyword else f" (position {position + 1})"
         found = f"must be {parameter.type_name}, not {type_name(value)}"
-        if parameter.is_list and isinstance(value, tuple | list) and value and parameter.kind != "Tensor":
+        if (
+            parameter.is_list
+            and not by_keyword
+            and isinstance(value, tuple | list)
+            and value
+            and parameter.kind == "int"
+        ):
             found = f"must be {parameter.type_name}, but found element of type {type_name(value[0])} at pos 0"
         raise TypeError(f"{self.name}(): argument '{parameter.name}'{where} {found}")
 
     def _extra_args(self, given: int) -> None:
         highest = len(self.positional)
-        least = sum(not p.optional for p in self.positional)
+        least = self.min_args
         if least != highest:
             raise TypeError(
                 f"{self.name}() takes from {least} to {highest} positional arguments but {given} were given"
@@ -411,7 +423,7 @@ class PythonSignature:
         )
 
     def _missing(self, index: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        names = [f'"{p.name}"' for p in self.parameters[index:] if not p.optional and p.name not in kwargs]
+        names = [f'"{p.name}"' for p in self.parameters[index:] if not p.optional]
         raise TypeError(
             f"{self.name}() missing {len(names)} required positional argument{'s' if len(names) == 1 else ''}: {', '.join(names)}"
         )
@@ -419,10 +431,9 @@ class PythonSignature:
     def _extra_kwargs(self, kwargs: dict[str, Any], nargs: int) -> None:
         names = [p.name for p in self.parameters]
         for key in kwargs:
-            if key not in names and not any(key in p.aliases for p in self.parameters):
+            if key not in names:
                 raise TypeError(f"{self.name}() got an unexpected keyword argument '{key}'")
-            index = names.index(key) if key in names else -1
-            if 0 <= index < nargs:
+            if names.index(key) < nargs:
                 raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
         raise TypeError("invalid keyword arguments")
 
@@ -436,91 +447,13 @@ class PythonSignature:
             parts.append(str(parameter))
         return f"({', '.join(parts)})"
 
-    def pieces(self) -> list[str]:
-        return str(self)[1:-1].split(", ") if self.parameters else []
 
-
-def report(
-    name: str, signatures: list[PythonSignature], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """Raise torch's TypeError for arguments that fit none of `signatures`."""
-    count = len(args) + len(kwargs)
-    if len(signatures) == 1 and name.rstrip("_") not in REORDERED:
-        signatures[0].parse(args, kwargs, True)
-    plausible = [s for s in signatures if s.min_args <= count <= s.max_args]
-    if len(plausible) == 1:
-        plausible[0].parse(args, kwargs, True)
-    described = _describe(args, kwargs)
-    if len(signatures) == 1:
-        only = signatures[0]
-        unknown = _unknown_keywords(only, kwargs)
-        if unknown:
-            raise TypeError(
-                f"{name}() received an invalid combination of arguments - got unrecognized keyword arguments: {', '.join(unknown)}"
-            )
-        if _count_matches(only, args, kwargs):
-            described = _marked(only, args, kwargs)
-        raise TypeError(
-            f"{name}() received an invalid combination of arguments - got {described}, but expected {only}"
-        )
-    lines = [f"{name}() received an invalid combination of arguments - got {described}, but expected one of:"]
-    for signature in signatures:
-        lines.append(f" * {signature}")
-        if _count_matches(signature, args, kwargs):
-            unmatched = _unknown_keywords(signature, kwargs)
-            if unmatched:
-                lines.append(
-                    f"      didn't match because some of the keywords were incorrect: {', '.join(unmatched)}"
-                )
-            else:
-                lines.append(
-                    f"      didn't match because some of the arguments have invalid types: {_marked(signature, args, kwargs)}"
-                )
-    raise TypeError("\n".join(lines) + "\n")
-
-
-def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    named = [
-        f"{key}={type_name(value)}" for key, value in reversed(kwargs.items())
-    ]  # the order, and the comma, are torch's
-    return f"({', '.join([type_name(value) for value in args] + named)}{', ' if named and not args else ''})"
-
-
-def _typed(value: Any) -> str:
-    name = type_name(value)
-    if isinstance(value, tuple) and type(value) is tuple:
-        inside = ", ".join(_typed(item) for item in value)
-        return f"tuple of ({inside}{',' if len(value) == 1 else ''})"
-    if isinstance(value, list):
-        inside = ", ".join(_typed(item) for item in value)
-        return f"list of [{inside}]"
-    return name
-
-
-def _unknown_keywords(signature: PythonSignature, kwargs: dict[str, Any]) -> list[str]:
-    return [key for key in kwargs if key not in [p.name for p in signature.parameters]]
-
-
-def _count_matches(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether as many arguments are given as the signature's text has pieces; its star counts as one, as in torch."""
-    return len(args) + len(kwargs) == len(signature.pieces())
-
-
-def _marked(signature: PythonSignature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """The argument types, those that are not literally the expected ones between exclamation marks."""
-    pieces = signature.pieces()
-    parts = []
-    for index, value in enumerate(args):
-        beyond = index >= len(pieces) or "*" in pieces[:index]  # what follows the star takes keywords only
-        expected = "" if beyond else pieces[index].rsplit(" = ")[0].rpartition(" ")[0]
-        shown = _typed(value)
-        accepted = (expected, "int") if expected == "float" else (expected,)
-        parts.append(shown if type_name(value) in accepted else f"!{shown}!")
-    for key, value in kwargs.items():
-        expected = next((p.type_name for p in signature.parameters if p.name == key), "")
-        shown = f"{key}={_typed(value)}"
-        parts.append(shown if type_name(value) == expected else f"!{shown}!")
-    return f"({', '.join(parts)})"
+def tensor_list(values: Any) -> list[Any]:
+    """`values`, all of which are to be tensors. Raises TypeError with torch's text for the first list argument of a function."""
+    for position, item in enumerate(values):
+        if not isinstance(item, Tensor):
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type_name(item)}")
+    return list(values)
 
 
 def wrong_type(

@@ -91,6 +91,7 @@ _RULES: dict[str, Any] = {
     "mv": "addmv input tensors must have the same dtype, but got {target}, {result}, and {result}",
     "nan_to_num": "nan_to_num: dtype of out: {target} should be same as input: {result}",
     "nonzero": "nonzero: Expected out tensor to have scalar type {result} but got scalar type{target}",
+    "complex": "Expected object of scalar type {result} but got scalar type {target} for argument 'out'",
     "polar": "Expected object of scalar type {result} but got scalar type {target} for argument 'out'",
     "quantile": "quantile() out tensor must be same dtype as the input tensor",
     "nanquantile": "nanquantile() out tensor must be same dtype as the input tensor",
@@ -117,8 +118,39 @@ _OVERLOADS = {
 }
 
 
+#: The operator that writes into `out=` where it is another one: it is the one that refuses to be differentiated.
+_WRITERS = {
+    "absolute": "abs", "argsort": "sort", "chain_matmul": "mm", "clip": "clamp", "column_stack": "cat", "concat": "cat",
+    "concatenate": "cat", "cross": "linalg_cross", "dstack": "cat", "fix": "trunc", "float_power": "pow", "ger": "mul",
+    "hstack": "cat", "kron": "mul", "linalg_cholesky": "linalg_cholesky_ex", "linalg_det": "_linalg_det",
+    "linalg_eigvalsh": "_linalg_eigh", "linalg_inv": "linalg_inv_ex", "linalg_matrix_power": "matmul", "linalg_multi_dot": "mm",
+    "linalg_solve": "_linalg_solve_ex", "linalg_svdvals": "_linalg_svd", "linalg_vecdot": "vdot", "log_sigmoid": "log_sigmoid_forward",
+    "lu_solve": "linalg_lu_solve", "msort": "sort", "nanmean": "nansum", "negative": "neg", "outer": "mul", "row_stack": "cat",
+    "special_expit": "sigmoid", "special_logsumexp": "logsumexp", "square": "pow", "take_along_dim": "gather", "vstack": "cat",
+    **dict.fromkeys(["fft_hfft", "fft_hfft2", "fft_hfftn", "fft_irfft", "fft_irfft2", "fft_irfftn"], "_fft_c2r"),
+}  # fmt: skip
+
+#: Operators whose results torch copies into `out=`, with history.
+_COPIED = ["diff", "inner", "linalg_cond", "linalg_matrix_norm", "linalg_matrix_rank", "linalg_norm", "linalg_tensorinv",
+           "linalg_tensorsolve", "nanquantile", "quantile", "tensordot"]  # fmt: skip
+
+#: Operators whose `out=` form has no derivative, but does not refuse either: going back through its result does.
+_UNIMPLEMENTED = ["alias_copy", "as_strided_copy", "diag", "diagonal_copy", "expand_copy", "floor_divide", "heaviside", "histc",
+                  "linalg_eigvals", "linalg_ldl_solve", "log_softmax", "permute_copy", "softmax", "squeeze_copy", "t_copy",
+                  "transpose_copy", "unfold_copy", "unsqueeze_copy", "view_copy"]  # fmt: skip
+
+
 def install() -> None:
     """Hand the rules to the declared operators."""
+    for name, writer in _WRITERS.items():
+        for operator in registry.get(name, ()):
+            operator.options.setdefault("out_writer", writer)
+    for name in _COPIED:
+        for operator in registry.get(name, ()):
+            operator.options.setdefault("out_history", "copied")
+    for name in _UNIMPLEMENTED:
+        for operator in registry.get(name, ()):
+            operator.options.setdefault("out_history", "unimplemented")
     for name, rule in _RULES.items():
         for operator in registry.get(name, ()):
             operator.options.setdefault("out_cast", rule)

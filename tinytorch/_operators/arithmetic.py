@@ -45,6 +45,7 @@ rsub = pointwise(
     kernels.rsub,
     inplace=False,
     check=_checks.check_rsub,
+    out=False,
 )
 rsub.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha), other=lambda grad: grad)
 rsub_scalar = pointwise(
@@ -53,6 +54,7 @@ rsub_scalar = pointwise(
     inplace=False,
     node="RsubBackward1",
     check=_checks.check_rsub,
+    out=False,
 )
 rsub_scalar.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
 
@@ -77,6 +79,7 @@ div_mode = pointwise(
     node="DivBackward2",
     result=_checks.mode_result,
     check=_checks.check_mode,
+    also=("div(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",),
 )
 div_mode.vjp(
     self=lambda grad, other, rounding_mode: (
@@ -90,7 +93,7 @@ div_mode.vjp(
 floor_divide = pointwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", node="NotImplemented",
     check=_checks.kernel_refuses("div_floor_cpu", "bool", "complex"),
-)  # fmt: skip
+also=("floor_divide(Tensor self, Scalar other) -> Tensor",))  # fmt: skip
 floor_divide.vjp(
     self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide")
 )
@@ -474,11 +477,41 @@ def _alias(name, target, schema, **options):
     )
 
 
-_alias("subtract.Tensor", sub, "(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor")
-_alias("multiply.Tensor", mul, "(Tensor self, Tensor other) -> Tensor")
-_alias("divide.Tensor", div, "(Tensor self, Tensor other) -> Tensor")
-_alias("true_divide.Tensor", div, "(Tensor self, Tensor other) -> Tensor")
-_alias("divide.Tensor_mode", div_mode, "(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor")
+_alias(
+    "subtract.Tensor",
+    sub,
+    "(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+    also=("subtract(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",),
+    out_writer="sub",
+)
+_alias(
+    "multiply.Tensor",
+    mul,
+    "(Tensor self, Tensor other) -> Tensor",
+    also=("multiply(Tensor self, Scalar other) -> Tensor",),
+    out_writer="mul",
+)
+_alias(
+    "divide.Tensor",
+    div,
+    "(Tensor self, Tensor other) -> Tensor",
+    also=("divide(Tensor self, Scalar other) -> Tensor",),
+    out_writer="div",
+)
+_alias(
+    "true_divide.Tensor",
+    div,
+    "(Tensor self, Tensor other) -> Tensor",
+    also=("true_divide(Tensor self, Scalar other) -> Tensor",),
+    out_writer="div",
+)
+_alias(
+    "divide.Tensor_mode",
+    div_mode,
+    "(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
+    also=("divide(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",),
+    out_writer="div",
+)
 _alias("arctan2", atan2, "(Tensor self, Tensor other) -> Tensor")
 for _long, _short in (
     ("greater", "gt"),

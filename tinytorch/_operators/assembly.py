@@ -99,7 +99,7 @@ def unsafe_chunk(self: Any, chunks: int, dim: int = 0) -> Any:
 # Moving and repeating --------------------------------------------------------------------------------------------------------
 
 
-@op("flip(Tensor self, int[] dims) -> Tensor")
+@op("flip(Tensor self, int[] dims) -> Tensor", out=False)
 def flip(self: Any, dims: Any) -> Any:
     return kernels.flip(self, kernels.distinct_dims(dims, self.ndim))
 
@@ -121,7 +121,7 @@ def flipud(self: Any) -> Any:
     return flip(self, (0,))
 
 
-roll = op("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", kernels.roll)
+roll = op("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", kernels.roll, out=False)
 roll.vjp(self=lambda grad, shifts, dims: roll(grad, [-shift for shift in _several(shifts)], dims))
 
 
@@ -129,7 +129,7 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
 
-rot90 = op("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", kernels.rot90)
+rot90 = op("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", kernels.rot90, out=False)
 rot90.vjp(self=lambda grad, k, dims: rot90(grad, -k, dims))
 
 repeat = op("repeat(Tensor self, SymInt[] repeats) -> Tensor", kernels.repeat, function=False)
@@ -159,6 +159,7 @@ repeat.vjp(self=_repeat_backward)
     "repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor",
     method=False,
     nondifferentiable=True,
+    out=False,
 )
 def repeat_interleave(repeats: Any, output_size: int | None) -> Any:
     return kernels.repeat_interleave_index(repeats, output_size)
@@ -246,7 +247,7 @@ def triu_indices(
     return kernels.triangle_indices(row, col, offset, dtype, False)
 
 
-@op("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor")
+@op("diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", out=False)
 def diag_embed(self: Any, offset: int, dim1: int, dim2: int) -> Any:
     first, second = wrap_dim(dim1, self.ndim + 1), wrap_dim(dim2, self.ndim + 1)
     if first == second:
@@ -290,7 +291,10 @@ def diagflat(self: Any, offset: int = 0) -> Any:
 # Padding and shuffling -------------------------------------------------------------------------------------------------------
 
 constant_pad_nd = op(
-    "constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", kernels.constant_pad, method=False
+    "constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor",
+    kernels.constant_pad,
+    method=False,
+    out=False,
 )
 constant_pad_nd.vjp(self=lambda grad, pad: constant_pad_nd(grad, [-length for length in pad], 0))
 
@@ -343,13 +347,13 @@ replication_pad: dict[int, Callable[..., Any]] = {
 }
 
 
-@op("pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", method=False)
+@op("pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", method=False, out=False)
 def pixel_shuffle(self: Any, upscale_factor: int) -> Any:
     kernels.check_pixel_shuffle(self.shape, upscale_factor)
     return kernels.pixel_shuffle(self, upscale_factor)
 
 
-@op("pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", method=False)
+@op("pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", method=False, out=False)
 def pixel_unshuffle(self: Any, downscale_factor: int) -> Any:
     kernels.check_pixel_unshuffle(self.shape, downscale_factor)
     return kernels.pixel_unshuffle(self, downscale_factor)
@@ -359,7 +363,7 @@ pixel_shuffle.vjp(self=lambda grad, upscale_factor: pixel_unshuffle(grad, upscal
 pixel_unshuffle.vjp(self=lambda grad, downscale_factor: pixel_shuffle(grad, downscale_factor))
 
 
-@op("channel_shuffle(Tensor self, SymInt groups) -> Tensor", method=False)
+@op("channel_shuffle(Tensor self, SymInt groups) -> Tensor", method=False, out=False)
 def channel_shuffle(self: Any, groups: int) -> Any:
     kernels.check_channel_shuffle(self.shape, groups)
     return kernels.channel_shuffle(self, groups)

@@ -316,7 +316,8 @@ op("_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", _chunk_cat
 
 @factory(
     "empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-    "bool? pin_memory=None) -> Tensor"
+    "bool? pin_memory=None) -> Tensor",
+    out=False,
 )
 def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: Any = None) -> np.ndarray:
     """Uninitialised memory, the dimensions stored in the order of physical_layout."""

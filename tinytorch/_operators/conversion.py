@@ -279,10 +279,10 @@ def item(self):
     return self.item()
 
 
-composite("resolve_conj(Tensor(a) self) -> Tensor(a)", lambda self: self)
+composite("resolve_conj(Tensor(a) self) -> Tensor(a)", lambda self: self, out=False)
 
 
-composite("resolve_neg(Tensor(a) self) -> Tensor(a)", lambda self: self)
+composite("resolve_neg(Tensor(a) self) -> Tensor(a)", lambda self: self, out=False)
 
 
 _conj = pointwise(

@@ -114,6 +114,7 @@ def _as_strided_scatter(
 as_strided_scatter = op(
     "as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor",
     _as_strided_scatter,
+    out=False,
 )
 as_strided_scatter.vjp(  # torch keeps the cotangent of self where src was written, and drops it elsewhere
     self=lambda grad, size, stride, storage_offset: as_strided_scatter(

@@ -97,7 +97,12 @@ def trapz_x(y: Any, x: Any, dim: int = -1) -> Any:
     return trapezoid_x(y, x, dim)
 
 
-@composite("trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor", out=False, method=False)
+@composite(
+    "trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor",
+    out=False,
+    method=False,
+    python="trapz(Tensor y, *, float dx=1, int dim=-1) -> Tensor",
+)
 def trapz(y: Any, dx: float = 1.0, dim: int = -1) -> Any:
     return trapezoid(y, dx, dim)
 

@@ -36,9 +36,14 @@ def factory(schema, **options):
             place = device if device is not None else device_in_force()
             if place is not None and place.type not in ("cpu", "meta"):
                 refuse_allocation(place)
+            hollow = place is not None and place.type == "meta"
             if out is not None:
                 dtype = out_dtype(out, dtype)
-            hollow = place is not None and place.type == "meta"
+                if device is not None and hollow is not (out._key._special == "meta"):
+                    raise RuntimeError(
+                        f"device type {place.type} does not match device type of out parameter ({out.device.type})"
+                    )
+                hollow = out._key._special == "meta"
             if hollow and "size" in values and "sized" in options:
                 size = checked(values["size"], name)
                 result = meta_tensor(size, dtype or defaults.dtype)

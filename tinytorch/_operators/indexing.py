@@ -356,7 +356,7 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
 # Writing a view's worth of values ---------------------------------------------------------------------------------------------
 
 
-@op("select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", wrap=("dim",))
+@op("select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", wrap=("dim",), out=False)
 def select_scatter(self: Any, src: Any, dim: int, index: int) -> Any:
     return kernels.select_scatter(self, src, dim, index)
 
@@ -393,6 +393,7 @@ slice_scatter.vjp(
 @op(
     "diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
     wrap=("dim1", "dim2"),
+    out=False,
 )
 def diagonal_scatter(self: Any, src: Any, offset: int, dim1: int, dim2: int) -> Any:
     return kernels.diagonal_scatter(self, src, offset, dim1, dim2)

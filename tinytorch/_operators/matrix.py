@@ -34,7 +34,11 @@ def _right(grad: Any, mat1: Any, shape: Shape, stride: Shape) -> Any:
     return mm(adjoint(mat1), grad)
 
 
-mm = op("mm(Tensor self, Tensor mat2) -> Tensor", kernels.mm)
+mm = op(
+    "mm(Tensor self, Tensor mat2) -> Tensor",
+    kernels.mm,
+    also=("mm(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor? out=None) -> Tensor",),
+)
 mm.vjp(
     self=lambda grad, mat2, self_shape, self_stride: _left(grad, mat2, self_shape, self_stride),
     mat2=lambda grad, self, mat2_shape, mat2_stride: _right(grad, self, mat2_shape, mat2_stride),
@@ -44,6 +48,9 @@ addmm = op(
     "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     kernels.addmm,
     inplace=True,
+    also=(
+        "addmm(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor? out=None) -> Tensor",
+    ),
 )
 addmm.vjp(
     self=lambda grad, beta: scaled(grad, beta),
@@ -55,7 +62,11 @@ addmm.vjp(
     ),
 )
 
-bmm = op("bmm(Tensor self, Tensor mat2) -> Tensor", kernels.bmm)
+bmm = op(
+    "bmm(Tensor self, Tensor mat2) -> Tensor",
+    kernels.bmm,
+    also=("bmm(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor? out=None) -> Tensor",),
+)
 bmm.vjp(
     self=lambda grad, mat2: bmm(grad, batch_adjoint(mat2)),
     mat2=lambda grad, self: bmm(batch_adjoint(self), grad),
@@ -65,6 +76,9 @@ baddbmm = op(
     "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     kernels.baddbmm,
     inplace=True,
+    also=(
+        "baddbmm(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor? out=None) -> Tensor",
+    ),
 )
 baddbmm.vjp(
     self=lambda grad, beta: scaled(grad, beta),

@@ -156,6 +156,7 @@ def norm(
     input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
 ) -> Any:
     """Vector norms over dim (all of them by default), or the Frobenius and nuclear norms of matrices."""
+    input.layout  # noqa: B018  (torch asks what is no tensor for its layout)
     axes = [dim] if isinstance(dim, int) else None if dim is None else list(dim)
     if p == "nuc" or (isinstance(p, str) and p != "fro"):
         from tinytorch._core.front import function_of

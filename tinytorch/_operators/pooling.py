@@ -349,7 +349,7 @@ def _public(name: str) -> Any:
     return find(name).kernel
 
 
-@composite("adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", method=False)
+@composite("adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", method=False, out=False)
 def adaptive_avg_pool1d(self: Any, output_size: Any) -> Any:
     """The mean of equal parts over one dimension."""
     _check_rank(self, "adaptive_avg_pool1d")

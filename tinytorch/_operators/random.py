@@ -313,6 +313,7 @@ def _not_resized(targets: list[Any], arguments: list[Any]) -> None:
 
 @op(
     f"normal.Tensor_float(Tensor mean, float std=1., {_G}) -> Tensor",
+    python=f"normal(Tensor mean, float std=1, {_G}) -> Tensor",
     node="NormalBackward1",
     method=False,
     out_check=_not_resized,

@@ -52,6 +52,7 @@ sum_all = reduction(
     lambda self, dtype: kernels.sum(self, None, False, dtype),
     upcast=False,
     native_small=4096,
+    out=False,
 )
 sum_all.vjp(self=lambda grad, self_shape: grad.expand(self_shape))
 sum_all.native(self=lambda grad, self_shape: kernels.filled(self_shape, grad))
@@ -162,7 +163,7 @@ def _prod_dim_vjp(grad: Any, self: Any, result: Any, dim: int, keepdim: bool) ->
     return grad * conj(result / self)
 
 
-prod_all = op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", kernels.prod_all)
+prod_all = op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", kernels.prod_all, out=False)
 prod_all.vjp(self=_prod_vjp)
 
 prod_dim = op(
@@ -224,7 +225,11 @@ def _extremum(name: str, whole: Any, along: Any) -> tuple[Any, Any, Any]:
         return self.maximum(other) if name == "max" else self.minimum(other)
 
     other.__doc__ = f"Another name of {name}imum."
-    return full, chosen, composite(f"{name}.other(Tensor self, Tensor other) -> Tensor", other)
+    return (
+        full,
+        chosen,
+        composite(f"{name}.other(Tensor self, Tensor other) -> Tensor", other, out_writer=f"{name}imum"),
+    )
 
 
 max_all, max_dim, max_other = _extremum("max", kernels.max_all, kernels.max_dim)
@@ -348,7 +353,7 @@ def _mean_vjp(grad: Any, self: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 var_mean_correction = reduction(
-    f"var_mean.correction{_CORRECTION} -> (Tensor, Tensor)", _moments("var_mean"), method=False
+    f"var_mean.correction{_CORRECTION} -> (Tensor, Tensor)", _moments("var_mean"), method=False, out=False
 )
 var_mean_correction.vjp(
     self=lambda grad_result0, grad_result1, self, dim, correction, keepdim: (
@@ -356,7 +361,7 @@ var_mean_correction.vjp(
     )
 )
 std_mean_correction = reduction(
-    f"std_mean.correction{_CORRECTION} -> (Tensor, Tensor)", _moments("std_mean"), method=False
+    f"std_mean.correction{_CORRECTION} -> (Tensor, Tensor)", _moments("std_mean"), method=False, out=False
 )
 std_mean_correction.vjp(
     self=lambda grad_result0, grad_result1, self, result0, dim, correction, keepdim: (
@@ -381,8 +386,9 @@ def _unbiased_forms(name: str, declared: Any) -> None:
         f"{name}.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> {returns}",
         along,
         method=method,
+        out=method,
     )
-    composite(f"{name}(Tensor self, bool unbiased=True) -> {returns}", whole, method=method)
+    composite(f"{name}(Tensor self, bool unbiased=True) -> {returns}", whole, method=method, out=False)
 
 
 for _name, _declared in (
@@ -394,7 +400,9 @@ for _name, _declared in (
     _unbiased_forms(_name, _declared)
 
 
-@composite("cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor")
+@composite(
+    "cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor", out=False
+)
 def cov(self: Any, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
     """The covariance of rows (variables) over columns (observations)."""
     if self.dim() > 2:
@@ -461,7 +469,7 @@ def _check_weights(name: str, weights: Any, rows: Any, integral: bool) -> None:
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
-@composite("corrcoef(Tensor self) -> Tensor")
+@composite("corrcoef(Tensor self) -> Tensor", out=False)
 def corrcoef(self: Any) -> Any:
     """The covariance scaled to a unit diagonal."""
     if self.dim() > 2:

@@ -10,7 +10,8 @@ import numpy as np
 
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dtypes import defaults
-from tinytorch._core.tensor import wrap
+from tinytorch._core.signature import tensor_list, wrong_type
+from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
 from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name, shape_text
@@ -47,9 +48,11 @@ def _spread(function: Any, name: str) -> Any:
     def at_least(*tensors: Any) -> Any:
         if len(tensors) == 1:
             if isinstance(tensors[0], list | tuple):
-                return tuple(function(tensor) for tensor in tensors[0])
+                return tuple(function(tensor) for tensor in tensor_list(tensors[0]))
+            if not isinstance(tensors[0], Tensor):
+                wrong_type(name, "tensors", 1, "tuple of Tensors", tensors[0])
             return function(tensors[0])
-        return tuple(function(tensor) for tensor in tensors)
+        return tuple(function(tensor) for tensor in tensor_list(tensors))
 
     at_least.__name__ = at_least.__qualname__ = name
     at_least.__doc__ = f"torch.{name}: the tensors with dimensions of size 1 added where they have too few."
@@ -115,6 +118,10 @@ def _split_with_sizes(self: Any, sizes: Any, dim: int) -> Any:
 
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
     """torch.split: views of consecutive pieces of a dimension, all of one length but the last, or of given lengths."""
+    return tensor.split(split_size_or_sections, dim)
+
+
+def _split(tensor: Any, split_size_or_sections: Any, dim: int) -> Any:
     if isinstance(split_size_or_sections, int):
         return find("split", "Tensor").call(tensor, split_size_or_sections, dim)
     return _split_with_sizes(tensor, list(split_size_or_sections), dim)
@@ -122,10 +129,10 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
 
 def split_method(self: Any, split_size: Any, dim: int = 0) -> Any:
     """Tensor.split; see torch.split."""
-    return split(self, split_size, dim)
+    return _split(self, split_size, dim)
 
 
-@composite("chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]")
+@composite("chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]", out=False)
 def chunk(self: Any, chunks: int, dim: int = 0) -> Any:
     if self.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
@@ -145,7 +152,7 @@ def _tensor_splittable(self: Any) -> None:
         )
 
 
-@composite("tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]")
+@composite("tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]", out=False)
 def tensor_split(self: Any, sections: int, dim: int = 0) -> Any:
     _tensor_splittable(self)
     dim = wrap_dim(dim, self.ndim)
@@ -161,7 +168,7 @@ def tensor_split(self: Any, sections: int, dim: int = 0) -> Any:
     return tuple(pieces)
 
 
-@composite("tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]")
+@composite("tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]", out=False)
 def tensor_split_indices(self: Any, indices: Any, dim: int = 0) -> Any:
     _tensor_splittable(self)
     dim = wrap_dim(dim, self.ndim)
@@ -172,7 +179,8 @@ def tensor_split_indices(self: Any, indices: Any, dim: int = 0) -> Any:
 
 @composite(
     "tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> "
-    "Tensor(a)[]"
+    "Tensor(a)[]",
+    out=False,
 )
 def tensor_split_tensor(self: Any, tensor_indices_or_sections: Any, dim: int = 0) -> Any:
     given = tensor_indices_or_sections
@@ -247,7 +255,7 @@ def dsplit_indices(self: Any, indices: Any) -> Any:
 # Rearranging dimensions ------------------------------------------------------------------------------------------------------
 
 
-@composite("movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
+@composite("movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", out=False)
 def movedim(self: Any, source: Any, destination: Any) -> Any:
     if len(source) != len(destination):
         raise RuntimeError(
@@ -269,17 +277,17 @@ def movedim(self: Any, source: Any, destination: Any) -> Any:
     return self.permute([next(rest) if dim < 0 else dim for dim in order])
 
 
-@composite("movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
+@composite("movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)", out=False)
 def movedim_int(self: Any, source: int, destination: int) -> Any:
     return movedim(self, (source,), (destination,))
 
 
-@composite("moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)")
+@composite("moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", out=False)
 def moveaxis(self: Any, source: Any, destination: Any) -> Any:
     return movedim(self, source, destination)
 
 
-@composite("moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)")
+@composite("moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)", out=False)
 def moveaxis_int(self: Any, source: int, destination: int) -> Any:
     return movedim(self, (source,), (destination,))
 
@@ -304,7 +312,7 @@ def swapdims(self: Any, dim0: int, dim1: int) -> Any:
     return self.transpose(dim0, dim1)
 
 
-@composite("flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)")
+@composite("flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)", out=False)
 def flatten(self: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     rank = self.ndim
     start, end = wrap_dim(start_dim, rank), wrap_dim(end_dim, rank)
@@ -321,12 +329,12 @@ def flatten(self: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return self.reshape((*shape[:start], length, *shape[end + 1 :]))
 
 
-@composite("ravel(Tensor(a) self) -> Tensor(a)")
+@composite("ravel(Tensor(a) self) -> Tensor(a)", out=False)
 def ravel(self: Any) -> Any:
     return self.contiguous().view((-1,))
 
 
-@composite("unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)")
+@composite("unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)", out=False)
 def unflatten(self: Any, dim: int, sizes: Any) -> Any:
     dim = wrap_dim(dim, self.ndim)
     sizes = tuple(sizes)
@@ -349,7 +357,7 @@ def unflatten(self: Any, dim: int, sizes: Any) -> Any:
     return self.view((*shape[:dim], *filled, *shape[dim + 1 :]))
 
 
-@composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)")
+@composite("broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)", out=False)
 def broadcast_to(self: Any, size: Any) -> Any:
     return self.expand(size)
 
@@ -365,7 +373,7 @@ def broadcast_tensors(*tensors: Any) -> Any:
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
     shape: tuple[int, ...] = ()
-    for tensor in tensors:
+    for tensor in tensor_list(tensors):
         shape = broadcast_shape(shape, tuple(tensor.shape))
     return tuple(tensor if tuple(tensor.shape) == shape else tensor.expand(shape) for tensor in tensors)
 
@@ -410,14 +418,14 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
             stacklevel=2,
         )
         indexing = "ij"
-    return _grid(list(tensors), indexing)
+    return _grid(tensor_list(tensors), indexing)
 
 
 def cartesian_prod(*tensors: Any) -> Any:
     """torch.cartesian_prod: all combinations of one element of each vector, (count, number of vectors)."""
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
-    for tensor in tensors:
+    for tensor in tensor_list(tensors):
         if tensor.ndim != 1:
             raise RuntimeError(f"Expect a 1D vector, but got shape {shape_text(tensor.shape)}")
     if len(tensors) == 1:
@@ -445,6 +453,7 @@ def combinations(self: Any, r: int = 2, with_replacement: bool = False) -> Any:
 
 def block_diag_function(*tensors: Any) -> Any:
     """torch.block_diag: matrices along the diagonal of one matrix."""
+    tensor_list(tensors)
     if not tensors:
         return wrap(np.empty((1, 0), defaults.dtype._numpy))
     return block_diag(list(tensors))
@@ -454,6 +463,8 @@ def block_diag_function(*tensors: Any) -> Any:
 def one_hot(self: Any, num_classes: int) -> Any:
     return kernels.one_hot(self, num_classes)
 
+
+block_diag_function.__name__ = block_diag_function.__qualname__ = "block_diag"
 
 #: Python functions of torch's own (variadic, or with more than a schema's forms), by the name they are published under.
 FUNCTIONS = {

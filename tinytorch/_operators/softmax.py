@@ -12,6 +12,7 @@ softmax_backward_data = op(
     kernels.softmax_backward,
     wrap=("dim",),
     node="SoftmaxBackwardDataBackward0",
+    out=False,
 )
 softmax_backward_data.vjp(
     grad_output=lambda grad, output, dim, input_dtype: softmax_backward_data(grad, output, dim, input_dtype),

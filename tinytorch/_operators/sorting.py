@@ -97,7 +97,7 @@ def _evenly(grad: Any, self: Any, result: Any) -> Any:
     return mask * (grad / mask.sum())
 
 
-@op("median(Tensor self) -> Tensor")
+@op("median(Tensor self) -> Tensor", out=False)
 def median(self: Any) -> Any:
     return kernels.median(self, False)
 
@@ -121,7 +121,7 @@ median_dim.vjp(
 )
 
 
-@op("nanmedian(Tensor self) -> Tensor")
+@op("nanmedian(Tensor self) -> Tensor", out=False)
 def nanmedian(self: Any) -> Any:
     return kernels.median(self, True)
 

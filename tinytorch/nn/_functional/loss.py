@@ -35,9 +35,9 @@ __all__ = [
 
 
 def _warn_sizes(input: Any, target: Any, stacklevel: int = 3) -> None:
-    if target.shape != input.shape:
+    if target.size() != input.size():
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This will "
             "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=stacklevel,
         )
@@ -93,7 +93,7 @@ def mse_loss(
     first, second = _broadcast(input, target)
     if weight is None:
         return ops.mse_loss(first, second, reduction_number(reduction))
-    if weight.shape != input.shape:
+    if weight.size() != input.size():
         raise ValueError("Weights and input must have the same size.")
     values = (first - second).pow(2) * weight
     if reduction == "none":
@@ -120,7 +120,7 @@ def l1_loss(
     first, second = _broadcast(input, target)
     if weight is None:
         return ops.l1_loss(first, second, reduction_number(reduction))
-    if weight.shape != input.shape:
+    if weight.size() != input.size():
         raise ValueError("Weights and input must have the same size.")
     values = (first - second).abs() * weight
     if reduction == "none":
@@ -161,7 +161,7 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is None:
         return ops.huber_loss(first, second, reduction_number(reduction), delta)
-    if weight.shape != input.shape:
+    if weight.size() != input.size():
         raise ValueError("Weights and input must have the same size.")
     values = ops.huber_loss(first, second, 0, delta) * weight
     if reduction == "none":
@@ -183,9 +183,9 @@ def binary_cross_entropy(
 ) -> Any:
     """-(y log x + (1 - y) log(1 - x))."""
     number = chosen_reduction(size_average, reduce, reduction)
-    if target.shape != input.shape:
+    if target.size() != input.size():
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            f"Using a target size ({target.size()}) that is different to the input size ({input.size()}) is deprecated. "
             "Please ensure they have the same size."
         )
     if weight is not None:
@@ -206,8 +206,8 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """binary_cross_entropy of the sigmoid, computed safely."""
     number = chosen_reduction(size_average, reduce, reduction)
-    if target.shape != input.shape:
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    if target.size() != input.size():
+        raise ValueError(f"Target size ({target.size()}) must be the same as input size ({input.size()})")
     return ops.binary_cross_entropy_with_logits(input, target, weight, pos_weight, number)
 
 

@@ -74,7 +74,8 @@ def _max_pool(rank: int) -> tuple[Any, Any]:
         run = getattr(ops, f"max_pool{rank}d")
         return run(input, kernel_size, () if stride is None else stride, padding, dilation, ceil_mode)
 
-    with_indices.__name__ = f"max_pool{rank}d_with_indices"
+    with_indices.__name__ = with_indices.__qualname__ = f"max_pool{rank}d_with_indices"
+    without.__name__ = without.__qualname__ = f"_max_pool{rank}d"
     return _chooser(with_indices, without, f"max_pool{rank}d", 6), with_indices
 
 
@@ -105,7 +106,8 @@ def _adaptive_max(rank: int) -> tuple[Any, Any]:
         """The maximum of equal parts."""
         return with_indices(input, output_size)[0]
 
-    with_indices.__name__ = f"adaptive_max_pool{rank}d_with_indices"
+    with_indices.__name__ = with_indices.__qualname__ = f"adaptive_max_pool{rank}d_with_indices"
+    without.__name__ = without.__qualname__ = f"_adaptive_max_pool{rank}d"
     return _chooser(with_indices, without, f"adaptive_max_pool{rank}d", 2), with_indices
 
 
@@ -160,7 +162,8 @@ def _fractional(rank: int) -> tuple[Any, Any]:
         """Maxima over windows at pseudo-random places."""
         return with_indices(input, kernel_size, output_size, output_ratio, False, _random_samples)[0]
 
-    with_indices.__name__ = f"{name}_with_indices"
+    with_indices.__name__ = with_indices.__qualname__ = f"{name}_with_indices"
+    without.__name__ = without.__qualname__ = f"_{name}"
     return _chooser(with_indices, without, name, 4), with_indices
 
 
@@ -176,6 +179,7 @@ def _unpool_output_size(
     default = [(sizes[-rank + d] - 1) * stride[d] + kernel_size[d] - 2 * padding[d] for d in range(rank)]
     if output_size is None:
         return default
+    len(output_size)
     wanted = list(output_size)
     if len(wanted) == rank + 2:
         wanted = wanted[2:]
@@ -184,10 +188,11 @@ def _unpool_output_size(
             f"output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length of "
             f"'{len(wanted)}'"
         )
+    shown = tuple(wanted) if isinstance(output_size, tuple) else wanted
     for d in range(rank):
         low, high = default[d] - stride[d], default[d] + stride[d]
         if not low < wanted[d] < high:
-            raise ValueError(f'invalid output_size "{wanted}" (dim {d} must be between {low} and {high})')
+            raise ValueError(f'invalid output_size "{shown}" (dim {d} must be between {low} and {high})')
     return wanted
 
 

@@ -34,7 +34,7 @@ def overwrite(name: str, *args: Any) -> Any:
 
 def reduction_number(reduction: str) -> int:
     """torch's number for a reduction's name. Raises ValueError for others."""
-    number = _REDUCTIONS.get(reduction)
+    number = _REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
     if number is None:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     if reduction == "elementwise_mean":
