@@ -15,6 +15,7 @@ from ._core.device import device
 from ._core.dtypes import dtype
 from ._core.generator import Generator
 from ._core.layouts import layout, memory_format, qscheme
+from ._core.memory import keep_freed_memory as _keep_freed_memory
 from ._core.numeric_limits import finfo, iinfo
 from ._core.size import Size
 from ._core.tensor import Tensor
@@ -23,6 +24,7 @@ from ._namespace import LAZY as _LAZY
 from ._namespace import SUBMODULES as _SUBMODULES
 from .torch_version import __version__
 
+_keep_freed_memory()
 globals().update(_CONSTANTS)
 
 

@@ -53,7 +53,7 @@ def as_array(cotangent: Any) -> Any:
         cotangent.__class__ is Tensor
         and cotangent._key in _NATIVE
         and cotangent._extra is None
-        and not cotangent._requires_grad
+        and not (cotangent._requires_grad and cotangent._current())
     ):
         return cotangent._array
     return cotangent

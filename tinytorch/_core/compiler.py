@@ -18,7 +18,7 @@ from . import dispatch, dtypes, layout, mutation, restructure, saving
 from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
-from .quiet import hush, unhush
+from .quiet import hush, quietly, unhush
 from .schema import REQUIRED, Argument
 from .tensor import VIEW, Tensor, key_of, wrap
 
@@ -40,6 +40,7 @@ _GLOBALS: dict[str, Any] = {
     "asarray": np.asarray,
     "new": object.__new__,
     "next_number": next_number,
+    "quietly": quietly,
     "refresh": mutation.refresh,
     "released_message": released_message,
     "prod": math.prod,

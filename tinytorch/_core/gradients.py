@@ -92,12 +92,7 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
                 and getrefcount(array) <= _HELD_HERE + 1
             )
         if held is None:
-            if (
-                unshared
-                and array.base is None
-                and array.flags.owndata
-                and array.strides == leaf._array.strides
-            ):
+            if unshared and array.strides == leaf._array.strides and _fills_its_memory(array):
                 leaf._grad = cotangent if array is not cotangent else wrap(array)
                 return
         elif array is cotangent and held._key is leaf._key and _is_plain(held) and not create:
@@ -105,6 +100,20 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
             counter_of(held)[0] += 1
             return
         accumulate(leaf, cotangent if array is not cotangent else wrap(array), create)
+
+
+def _fills_its_memory(array: np.ndarray) -> bool:
+    """Whether `array` is all there is to its memory, and nobody else looks into it. A transposed matrix, say, is a view."""
+    owner = array.base
+    if owner is None:
+        return bool(array.flags.owndata)
+    return (
+        owner.__class__ is np.ndarray
+        and owner.flags.owndata
+        and owner.size == array.size
+        and owner.dtype is array.dtype
+        and getrefcount(owner) <= _HELD_HERE + 1
+    )
 
 
 def _is_plain(tensor: Any) -> bool:

@@ -46,3 +46,12 @@ try:
     hush, unhush = _direct()
 except (ImportError, AttributeError):
     hush, unhush = _portable()
+
+
+def quietly(kernel: Callable[..., Any], *arguments: Any) -> np.ndarray:
+    """The array a kernel gives, without warnings."""
+    token = hush()
+    try:
+        return np.asarray(kernel(*arguments))
+    finally:
+        unhush(token)

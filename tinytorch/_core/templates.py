@@ -61,7 +61,7 @@ def inplace_source(plan: Plan) -> str:
     if operator.has_inplace and _straight(plan) and operator.options.get("result") != "bool":
         first = plan.tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in plan.tensors[1:]]
-        body += [f"key = {first}._key", *_overwrite(plan, first, [*tests, *_default_tests(operator)])]
+        body += [f"key = {first}._key", *_overwrite(plan, first, tests)]
     target = "restructure" if operator.family == "view" else "slow_inplace"
     body.append(f"return {target}(operator, ({_names(plan)},))")
     source = "\n".join(lines) + "\n" + _indent(body, 1)
@@ -84,7 +84,7 @@ def _straight(plan: Plan) -> bool:
     )
 
 
-def _overwrite(plan: Plan, first: str, tests: list[str]) -> list[str]:
+def _overwrite(plan: Plan, first: str, tests: list[str], infix: bool = False) -> list[str]:
     """Lines that write into `first` when nothing is recorded; they fall through otherwise."""
     operator = plan.operator
     requires = " or ".join(f"{a.name}._requires_grad" for a in plan.tensors)
@@ -98,20 +98,8 @@ def _overwrite(plan: Plan, first: str, tests: list[str]) -> list[str]:
     if plan.tensors[1:]:  # operands in the same storage may overlap, which the slow path looks into
         apart = " and ".join(f"{a.name}._counter is not {first}._counter" for a in plan.tensors[1:])
         conditions.append(f"({first}._counter is None or {apart})")
-    again = f"return slow_inplace(operator, ({_names(plan)},))"
-    if uses_ufunc(operator):
-        write = [
-            "try:",
-            f"    {_compute(operator).replace('out=...', f'out={first}._array')}",
-            "except ValueError:",
-            f"    {again}",
-        ]
-    else:
-        check = _check_lines(plan)
-        write = [
-            *check, "token = hush()", "try:", f"    array = {_compute(operator)}", "except ValueError:", f"    {again}", "finally:", "    unhush(token)",
-            f"if array.shape != {first}._array.shape:", f"    {again}", f"{first}._array[...] = array",
-        ]  # fmt: skip
+    computed = ["    " + line for line in _compute_lines(plan, infix, first)]
+    write = ["try:", *computed, "except ValueError:", f"    return slow_inplace(operator, ({_names(plan)},))"]
     bump = [
         f"counter = {first}._counter",
         "if counter is None:",
@@ -135,7 +123,7 @@ def _inplace_infix(plan: Plan) -> str:
         *["    " + line for line in _number_lines(first, second, slow)],
         *[f"{a.name} = {a.default!r}" for a in operator.arguments if not a.is_tensor],
         f"key = {first}._key",
-        *_overwrite(plan, first, [f"{second}._key is key"]),
+        *_overwrite(plan, first, [f"{second}._key is key"], infix=True),
         f"return slow_inplace(operator, ({_names(plan)},))",
     ]
     return f"def inplace_infix({first}, {second}):\n" + _indent(body, 1)
@@ -258,23 +246,13 @@ _RESULT = [
 ]
 
 
-def _pointwise_body(plan: Plan, first: str, tests: list[str], compute: str) -> list[str]:
+def _pointwise_body(plan: Plan, first: str, tests: list[str], infix: bool = False) -> list[str]:
     """The straight line: test, compute, wrap, record. `first`: the argument whose key the others share."""
     operator = plan.operator
     key = "bool_" if operator.options.get("result") == "bool" else "key"
     body = [f"key = {first}._key", f"if {' and '.join(['key in UFUNC_KEYS', *tests])}:"]
-    inner = ["try:", f"    array = {compute}", "except ValueError:", f"    {_slow(plan)}"]
-    if not uses_ufunc(operator):
-        check = _check_lines(plan)
-        inner = [
-            *check,
-            "token = hush()",
-            *inner,
-            "finally:",
-            "    unhush(token)",
-            "if array.__class__ is not ndarray:",
-            "    array = asarray(array)",
-        ]
+    computed = ["    " + line for line in _compute_lines(plan, infix)]
+    inner = ["try:", *computed, "except ValueError:", f"    {_slow(plan)}"]
     inner += [line.format(key=key) for line in _RESULT]
     unrecorded = ["result._requires_grad = False", "result._edge = None"]
     if operator.nondifferentiable or key != "key":
@@ -306,9 +284,7 @@ def _pointwise(plan: Plan) -> str:
     if _straight(plan):
         first = tensors[0].name
         tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
-        body += _pointwise_body(
-            plan, first, [*tests, *_default_tests(operator), *_real_numbers(operator)], _compute(operator)
-        )
+        body += _pointwise_body(plan, first, [*tests, *_real_numbers(operator)])
     body.append(_slow(plan).replace("slow(", "relaxed(") if _straight(plan) else _slow(plan))
     source = "\n".join(lines) + "\n" + _indent(body, 1)
     if operator.options.get("infix") and len(tensors) == 2:
@@ -325,18 +301,24 @@ def _real_numbers(operator: Operator) -> list[str]:
     ]
 
 
-def _default_tests(operator: Operator) -> list[str]:
-    """A ufunc is the body only while the remaining arguments keep their defaults."""
+def _compute_lines(plan: Plan, infix: bool = False, into: str | None = None) -> list[str]:
+    """Lines that set `array`, or overwrite the array of argument `into`.
+
+    A ufunc is the body only while the remaining arguments keep their defaults, which with an infix symbol they do.
+    """
+    operator = plan.operator
+    general = [*_check_lines(plan), f"array = quietly(kernel, {kernel_arguments(operator)})"]
+    if into is not None:
+        again = f"    return slow_inplace(operator, ({_names(plan)},))"
+        general += [f"if array.shape != {into}._array.shape:", again, f"{into}._array[...] = array"]
     if not uses_ufunc(operator):
-        return []
-    return [f"{a.name} == {a.default!r}" for a in operator.arguments if not a.is_tensor]
-
-
-def _compute(operator: Operator) -> str:
-    if uses_ufunc(operator):
-        arrays = ", ".join(f"{a.name}._array" for a in operator.arguments if a.is_tensor)
-        return f"ufunc({arrays}, out=...)"
-    return f"kernel({kernel_arguments(operator)})"
+        return general
+    arrays = ", ".join(f"{a.name}._array" for a in operator.arguments if a.is_tensor)
+    usual = f"array = ufunc({arrays}, out=...)" if into is None else f"ufunc({arrays}, out={into}._array)"
+    defaults = [f"{a.name} == {a.default!r}" for a in operator.arguments if not a.is_tensor]
+    if infix or not defaults:
+        return [usual]
+    return [f"if {' and '.join(defaults)}:", f"    {usual}", "else:", *["    " + line for line in general]]
 
 
 def _infix(plan: Plan) -> str:
@@ -352,6 +334,6 @@ def _infix(plan: Plan) -> str:
         *["    " + line for line in number],
         *rest,
     ]
-    body += _pointwise_body(plan, first, [f"{second}._key is key"], _compute(operator))
+    body += _pointwise_body(plan, first, [f"{second}._key is key"], infix=True)
     body.append(_slow(plan).replace("slow(", "relaxed("))
     return f"def infix({first}, {second}):\n" + _indent(body, 1)

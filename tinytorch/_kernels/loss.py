@@ -111,33 +111,49 @@ def _check_classes(self: np.ndarray, target: np.ndarray, weight: np.ndarray | No
         )
 
 
+def _index_of(target: np.ndarray, ignore_index: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The classes as int64, ignored ones as 0, and which are ignored (None: none)."""
+    ignored = target == ignore_index
+    if ignored.any():
+        return np.where(ignored, 0, target), ignored
+    return target.astype(np.int64, copy=False), None
+
+
+def _places(index: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Where class index (M, L) stands in a contiguous array of shape (M, C, L), counted in elements."""
+    rows, classes, columns = shape
+    places = index * columns if columns != 1 else index
+    places = places + np.arange(0, rows * classes * columns, classes * columns)[:, None]
+    return places + np.arange(columns) if columns != 1 else places
+
+
 def _picked(
     self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """self (M, C, L) at target (M, L): the index with ignored ones as 0, the picked values, each one's weight (or None)."""
-    ignored = target == ignore_index
-    some = bool(ignored.any())
-    index = np.where(ignored, 0, target) if some else target.astype(np.int64, copy=False)
-    bad = (index < 0) | (index >= self.shape[1])
-    if bad.any():
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray | None]:
+    """self (M, C, L) at target (M, L): which are ignored (or None), the picked values, each one's weight (or None)."""
+    index, ignored = _index_of(target, ignore_index)
+    if index.size and not (index.min() >= 0 and index.max() < self.shape[1]):
+        bad = (index < 0) | (index >= self.shape[1])
         raise IndexError(f"Target {int(index[bad][0])} is out of bounds.")
-    values = np.take_along_axis(self, index[:, None, :], axis=1)[:, 0, :]  # (M, L)
-    if weight is None and not some:
-        return index, values, None
+    values = self.reshape(-1)[_places(index, self.shape)]  # (M, L)
+    if weight is None and ignored is None:
+        return None, values, None
     scale = np.ones(index.shape, self.dtype) if weight is None else weight[index]
-    if some:
+    if ignored is not None:
         scale = np.where(ignored, self.dtype.type(0), scale)
         values = np.where(ignored, self.dtype.type(0), values)
-    return index, values, scale
+    return ignored, values, scale
 
 
 def _nll(
     log_probs: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    _, values, scale = _picked(log_probs, target, weight, ignore_index)
+    ignored, values, scale = _picked(log_probs, target, weight, ignore_index)
     dtype = log_probs.dtype
     values = widen(values)
-    losses = np.negative(values if scale is None else values * widen(scale))
+    losses = np.negative(values if scale is None else values * widen(scale), out=...)
+    if ignored is not None:
+        losses[ignored] = 0  # and not -0
     if reduction == NONE:
         return losses.astype(dtype, copy=False), np.zeros((), dtype)
     axes = tuple(range(losses.ndim))
@@ -186,18 +202,16 @@ def _nll_backward(
     result = np.zeros(shape, dtype)
     if result.size == 0:
         return result
-    ignored = target == ignore_index
-    some = bool(ignored.any())
-    index = np.where(ignored, 0, target) if some else target.astype(np.int64, copy=False)
+    index, ignored = _index_of(target, ignore_index)
     scale = np.negative(widen(grad_output))
     if reduction == MEAN:
         scale = scale / widen(total_weight)
     values = np.broadcast_to(scale, index.shape)
     if weight is not None:
         values = values * widen(weight)[index]
-    if some:
+    if ignored is not None:
         values = np.where(ignored, values.dtype.type(0), values)
-    np.put_along_axis(result, index[:, None, :], values[:, None, :].astype(dtype), axis=1)
+    result.reshape(-1)[_places(index, shape)] = values
     return result
 
 

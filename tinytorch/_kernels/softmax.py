@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,14 +13,15 @@ from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_imple
 BLOCK = 1 << 16
 
 
+_greatest, _total = np.maximum.reduce, np.add.reduce
+
+
 def _rows(array: np.ndarray, dim: int) -> tuple[np.ndarray, tuple[int, ...]]:
     """The array as (outer, size, inner), contiguous, with the shape to give back."""
     shape = array.shape
     if not shape:
         return array.reshape(1, 1, 1), shape
-    outer = int(np.prod(shape[:dim], dtype=np.int64))
-    inner = int(np.prod(shape[dim + 1 :], dtype=np.int64))
-    return array.reshape(outer, shape[dim], inner), shape
+    return array.reshape(math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])), shape
 
 
 def _blocked(step: Callable[..., None], dim: int, result_dtype: np.dtype, *arrays: np.ndarray) -> np.ndarray:
@@ -35,6 +37,9 @@ def _blocked(step: Callable[..., None], dim: int, result_dtype: np.dtype, *array
     if result.size == 0:
         return result
     low = is_low_precision(result_dtype)
+    if result.size <= BLOCK and inner == 1 and not low and all(a.dtype is result_dtype for a in arrays):
+        step(*[view[:, :, 0] for view in views], target[:, :, 0])
+        return result
     if inner > BLOCK // max(size, 1):
         # Few outer slices, long inner ones: cut along the inner dimension.
         width = max(1, BLOCK // size)
@@ -60,28 +65,27 @@ def _blocked(step: Callable[..., None], dim: int, result_dtype: np.dtype, *array
 
 
 def _softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(x, x.max(1, keepdims=True), out=out)
+    np.subtract(x, _greatest(x, axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
-    np.divide(out, out.sum(1, keepdims=True), out=out)
+    np.divide(out, _total(out, axis=1, keepdims=True), out=out)
 
 
 def _log_softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    top = x.max(1, keepdims=True)
-    np.subtract(x, top, out=out)
-    total = np.exp(out).sum(1, keepdims=True)
+    np.subtract(x, _greatest(x, axis=1, keepdims=True), out=out)
+    total = _total(np.exp(out), axis=1, keepdims=True)
     np.subtract(out, np.log(total, out=total), out=out)
 
 
 def _softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     np.multiply(grad, output, out=out)
-    total = out.sum(1, keepdims=True)
+    total = _total(out, axis=1, keepdims=True)
     np.subtract(grad, total, out=out)
     np.multiply(out, output, out=out)
 
 
 def _log_softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     np.exp(output, out=out)
-    np.multiply(out, grad.sum(1, keepdims=True), out=out)
+    np.multiply(out, _total(grad, axis=1, keepdims=True), out=out)
     np.subtract(grad, out, out=out)
 
 
