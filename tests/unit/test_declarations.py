@@ -83,8 +83,8 @@ def test_node_names_are_torchs() -> None:
 
 
 def test_a_formula_may_not_name_what_is_not_there() -> None:
-    from tinytorch._core.compiler import Plan
     from tinytorch._core.declare import Operator
+    from tinytorch._core.plan import Plan
 
     operator = Operator("_declared_for_this_test(Tensor self) -> Tensor", "op", lambda self: self, {})
     registry.pop("_declared_for_this_test")

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .backward_hooks import check_nan, run_hooks, run_posthooks, run_prehooks
-from .gradients import conform, contiguous_copy, receive
+from .backward_hooks import check_nan, run_hooks, run_node, run_posthooks, run_prehooks, run_tensor_hooks
+from .gradients import conform, receive
+from .graph import between, edge_of, facts_of, port_of, queue_order
 from .modes import modes
 from .node import Node
 from .saved import plain
@@ -33,11 +34,6 @@ _NATIVE = frozenset((dtypes.float32, dtypes.float64))
 
 #: The backward pass that runs in this thread.
 current = threading.local()
-
-
-def port_of(edge: Any) -> tuple[Any, int]:
-    """The node or leaf an edge leads to, and which of its outputs."""
-    return edge if edge.__class__ is tuple else (edge, 0)
 
 
 def as_tensor(cotangent: Any) -> Any:
@@ -119,7 +115,7 @@ class Task:
             self.wanted = frozenset([id(target) for target, _ in captures])
             if accumulate:
                 self.forced = self.wanted
-            needed = self._between(targets, self.wanted)
+            needed = between(targets, self.wanted)
             self._count([target._begin() for target in targets if id(target) in needed], needed)
         for index, (edge, cotangent) in enumerate(roots):
             if needed is None or id(port_of(edge)[0]) in needed:
@@ -183,34 +179,6 @@ class Task:
         self._drain()
         self.leaves = last
         self._drain()
-
-    @staticmethod
-    def _between(roots: list[Any], wanted: frozenset[int]) -> set[int]:
-        """Ids of the targets that lie between `roots` and those wanted: only they run."""
-        seen = {id(root) for root in roots}
-        stack = list({id(root): root for root in roots}.values())
-        consumers: dict[int, list[int]] = {}
-        while stack:
-            node = stack.pop()
-            if not node._arity:
-                continue
-            for edge in node._edges:
-                if edge is None:
-                    continue
-                target = edge[0] if edge.__class__ is tuple else edge
-                place = id(target)
-                consumers.setdefault(place, []).append(id(node))
-                if place not in seen:
-                    seen.add(place)
-                    stack.append(target)
-        needed = set(wanted & seen)
-        frontier = list(needed)
-        while frontier:
-            for consumer in consumers.get(frontier.pop(), ()):
-                if consumer not in needed:
-                    needed.add(consumer)
-                    frontier.append(consumer)
-        return needed
 
     def _ready(self, state: list[Any]) -> None:
         if state[EDGES] is None:
@@ -412,12 +380,12 @@ class Task:
         if self.restricted and runs:
             self._capture(node, received)  # what runs anyway is captured before its hooks
         if extra is not None:
-            received = self._before(extra, received)
+            received = run_tensor_hooks(extra, received, self.create)
         if not runs:
             self._capture(node, received)
             return
         try:
-            cotangents = self._cotangents(node, edges, received)
+            cotangents = run_node(node, edges, received)
         except BaseException:
             if not self.counted:
                 self._settle(state)
@@ -439,60 +407,12 @@ class Task:
         elif self.watched:
             self._settle(followed=edges)
 
-    def _cotangents(self, node: Any, edges: tuple[Any, ...], received: Any) -> Any:
-        """What flows along `edges`: the node's own function between its hooks."""
-        extra = node._extra
-        arity = node._arity
-        if extra is not None and extra.pre:
-            outputs = run_prehooks(extra.pre, _outputs_of(node, received))
-            received = {number: value for number, value in enumerate(outputs) if value is not None} or None
-        if received is None and not node._accepts_nothing:
-            cotangents: Any = (None,) * len(edges)
-        elif received.__class__ is dict:
-            cotangents = node._backward(edges, *[received.get(i) for i in range(arity)])
-        elif received is None:
-            cotangents = node._backward(edges, *[None] * arity)
-        else:
-            cotangents = node._backward(edges, received)
-        if extra is not None and extra.post:
-            cotangents = [
-                None
-                if edge is None or cotangent is None
-                else conform(cotangent, *facts_of(edge), node, index)
-                for index, (edge, cotangent) in enumerate(zip(edges, cotangents, strict=False))
-            ]
-            cotangents = run_posthooks(extra.post, tuple(cotangents), _outputs_of(node, received))
-        return cotangents
-
     def _capture(self, node: Any, received: Any) -> None:
         if self.captures is None or received is None:
             return
         for number, cotangent in received.items() if received.__class__ is dict else ((0, received),):
             if (node, number) in self.captures:
                 self.captured[(node, number)] = cotangent
-
-    def _before(self, extra: Any, received: Any) -> Any:
-        """Tensor hooks on the node's outputs, then retained gradients."""
-        multiple = received.__class__ is dict
-        values = received if multiple else {0: received}
-        for number, hooks in extra.tensor_pre or ():
-            values[number] = run_hooks(hooks, values.get(number))
-        for number, reference in (extra.retained or {}).items():
-            tensor = reference()
-            cotangent = values.get(number)
-            if tensor is not None and cotangent is not None:
-                held = tensor._grad
-                if held is not None:
-                    tensor._grad = held + cotangent
-                else:
-                    tensor._grad = (
-                        cotangent.clone()
-                        if cotangent._requires_grad and self.create
-                        else contiguous_copy(cotangent)
-                    )
-        if multiple or len(values) > 1:
-            return values
-        return values[0]
 
     def _leaf(self, leaf: Any, cotangent: Any) -> None:
         """All contributions to a leaf's gradient have arrived: its hooks, then the sum, then hooks on the result."""
@@ -525,51 +445,6 @@ class Task:
             run_posthooks(node_hooks.post, (), (as_tensor(cotangent),))
 
 
-def _outputs_of(node: Any, received: Any) -> tuple[Any, ...]:
-    """Cotangents of all outputs that can have one, as hooks see them."""
-    if received.__class__ is not dict:
-        received = {0: received}
-    count = node._arity
-    while (
-        count > 1
-        and node._output(count - 1)[1] is not None
-        and node._output(count - 1)[1]._category not in ("float", "complex")
-    ):
-        count -= 1
-    return tuple([received.get(number) for number in range(count)])
-
-
-def queue_order(leaves: list[Any]) -> list[Any]:
-    """The order in which a binary heap gives out entries of equal rank: torch's queue is one, and hooks tell."""
-    heap = list(leaves)
-    order = []
-    while heap:
-        order.append(heap[0])
-        last = heap.pop()
-        size = len(heap)
-        if not size:
-            break
-        hole = child = 0
-        while child < (size - 1) // 2:
-            child = 2 * child + 2
-            heap[hole] = heap[child]
-            hole = child
-        if not size & 1 and child == (size - 2) // 2:
-            child = 2 * child + 1
-            heap[hole] = heap[child]
-            hole = child
-        heap[hole] = last
-    return order
-
-
-def facts_of(edge: Any) -> tuple[tuple[int, ...], Any]:
-    """Shape and dtype of what flows along `edge`."""
-    target, number = port_of(edge)
-    if not target._arity:
-        return target._array.shape, target._key._dtype
-    return target._output(number)  # type: ignore[no-any-return]
-
-
 def run(
     roots: list[tuple[Any, Any]],
     keep: bool,
@@ -589,13 +464,6 @@ def run(
     finally:
         modes.grad = before
         current.task = outer
-
-
-def edge_of(tensor: Any) -> Any:
-    """What a graph would refer to `tensor` by; None if it wants no gradient."""
-    if not tensor._current():
-        return None
-    return tensor._edge or tensor
 
 
 def retain(tensor: Any) -> None:

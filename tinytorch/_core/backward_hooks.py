@@ -1,4 +1,4 @@
-"""Hooks during a backward pass: what they are given, what they may return, and torch's texts where they return something else."""
+"""Hooks during a backward pass: when they run, what they are given, what they may return, and torch's texts otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .gradients import conform, contiguous_copy
+from .graph import facts_of, received_by
 from .modes import modes
 from .promotion import legacy_name
 from .tensor import Tensor
@@ -78,3 +80,49 @@ def check_nan(node: Any, cotangents: Any) -> None:
         if isinstance(cotangent, Tensor) and cotangent._key._dtype._category in ("float", "complex"):
             if np.isnan(cotangent._array).any():
                 raise RuntimeError(f"Function '{node.name()}' returned nan values in its {index}th output.")
+
+
+def run_tensor_hooks(extra: Any, received: Any, create: bool) -> Any:
+    """Tensor hooks on the node's outputs, then retained gradients."""
+    multiple = received.__class__ is dict
+    values = received if multiple else {0: received}
+    for number, hooks in extra.tensor_pre or ():
+        values[number] = run_hooks(hooks, values.get(number))
+    for number, reference in (extra.retained or {}).items():
+        tensor = reference()
+        cotangent = values.get(number)
+        if tensor is not None and cotangent is not None:
+            held = tensor._grad
+            if held is not None:
+                tensor._grad = held + cotangent
+            else:
+                tensor._grad = (
+                    cotangent.clone() if cotangent._requires_grad and create else contiguous_copy(cotangent)
+                )
+    if multiple or len(values) > 1:
+        return values
+    return values[0]
+
+
+def run_node(node: Any, edges: tuple[Any, ...], received: Any) -> Any:
+    """What flows along `edges`: the node's own function between its hooks."""
+    extra = node._extra
+    arity = node._arity
+    if extra is not None and extra.pre:
+        outputs = run_prehooks(extra.pre, received_by(node, received))
+        received = {number: value for number, value in enumerate(outputs) if value is not None} or None
+    if received is None and not node._accepts_nothing:
+        cotangents: Any = (None,) * len(edges)
+    elif received.__class__ is dict:
+        cotangents = node._backward(edges, *[received.get(i) for i in range(arity)])
+    elif received is None:
+        cotangents = node._backward(edges, *[None] * arity)
+    else:
+        cotangents = node._backward(edges, received)
+    if extra is not None and extra.post:
+        cotangents = [
+            None if edge is None or cotangent is None else conform(cotangent, *facts_of(edge), node, index)
+            for index, (edge, cotangent) in enumerate(zip(edges, cotangents, strict=False))
+        ]
+        cotangents = run_posthooks(extra.post, tuple(cotangents), received_by(node, received))
+    return cotangents

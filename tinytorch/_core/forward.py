@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from . import backward, dispatch, gradients, layout, mutation
-from .compiler import output_names, parameters_of
 from .declare import Operator, find
 from .levels import (
     Layer,
@@ -37,6 +36,7 @@ from .levels import (
     zeros_like,
 )
 from .modes import modes
+from .plan import output_names, parameters_of
 from .tensor import VIEW, Tensor, counter_of, make
 
 

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from .compiler import (
-    Plan,
-    _attach_lines,
-    _indent,
-    _stored_test,
-    flag_lines,
-    kernel_arguments,
-    record_lines,
-    signature_text,
-)
 from .declare import Operator
 from .dispatch import PROMOTED_SCALARS, uses_ufunc
+from .node_source import attach_lines, flag_lines, record_lines
+from .plan import Plan, indent, kernel_arguments, signature_text
 
 
 def _names(plan: Plan) -> str:
@@ -45,8 +37,8 @@ def record_source(plan: Plan) -> str:
     else:
         first = "results[0]" if plan.many else plan.outputs[0]
         body += record_lines(plan, f"{first}._array.shape", f"{first}._key._dtype")
-        body += _attach_lines(plan)
-    return "\n".join(lines) + "\n" + _indent(body, 1)
+        body += attach_lines(plan)
+    return "\n".join(lines) + "\n" + indent(body, 1)
 
 
 def call_source(plan: Plan) -> str:
@@ -64,7 +56,7 @@ def inplace_source(plan: Plan) -> str:
         body += [f"key = {first}._key", *_overwrite(plan, first, tests)]
     target = "restructure" if operator.family == "view" else "slow_inplace"
     body.append(f"return {target}(operator, ({_names(plan)},))")
-    source = "\n".join(lines) + "\n" + _indent(body, 1)
+    source = "\n".join(lines) + "\n" + indent(body, 1)
     if operator.options.get("infix") and operator.has_inplace and len(plan.tensors) == 2 and len(body) > 1:
         source += "\n" + _inplace_infix(plan)
     return source
@@ -126,7 +118,7 @@ def _inplace_infix(plan: Plan) -> str:
         *_overwrite(plan, first, [f"{second}._key is key"], infix=True),
         f"return slow_inplace(operator, ({_names(plan)},))",
     ]
-    return f"def inplace_infix({first}, {second}):\n" + _indent(body, 1)
+    return f"def inplace_infix({first}, {second}):\n" + indent(body, 1)
 
 
 def _number_lines(first: str, second: str, slow: str) -> list[str]:
@@ -152,6 +144,21 @@ def _number_lines(first: str, second: str, slow: str) -> list[str]:
 
 def _slow(plan: Plan) -> str:
     return f"return slow(operator, ({_names(plan)},))"
+
+
+def _stored_test(operator: Operator, keys: str) -> str:
+    tests = []
+    for argument in operator.arguments:
+        if not argument.is_tensor:
+            continue
+        n = argument.name
+        if argument.is_list:
+            tests.append(f"all(t is None or t._key in {keys} for t in {n})")
+        elif argument.optional:
+            tests.append(f"({n} is None or {n}._key in {keys})")
+        else:
+            tests.append(f"{n}._key in {keys}")
+    return " and ".join(tests) or "True"
 
 
 def _wants_record(plan: Plan) -> str:
@@ -200,7 +207,7 @@ def _general(plan: Plan) -> str:
         ]
         value = f"{plan.outputs[0]}_"
     elif len(returns) == 1:
-        return "\n".join(lines) + "\n" + _indent([*body, "return out"], 1)
+        return "\n".join(lines) + "\n" + indent([*body, "return out"], 1)
     else:
         for position, name in enumerate(plan.outputs):
             body.append(f"{name}_ = None if out[{position}] is None else wrap(asarray(out[{position}]))")
@@ -208,7 +215,7 @@ def _general(plan: Plan) -> str:
     if not operator.nondifferentiable and plan.tensors:
         body += [f"if {_wants_record(plan)}:", f"    record({value}, {names})"]
     body.append(f"return {value}")
-    return "\n".join(lines) + "\n" + _indent(body, 1)
+    return "\n".join(lines) + "\n" + indent(body, 1)
 
 
 def _view(plan: Plan) -> str:
@@ -232,7 +239,7 @@ def _view(plan: Plan) -> str:
         guard = " and results" if plan.many else ""
         body += [f"if {first}._requires_grad and modes.grad{guard}:", f"    record({value}, {names})"]
     body.append(f"return {value}")
-    return "\n".join(lines) + "\n" + _indent(body, 1)
+    return "\n".join(lines) + "\n" + indent(body, 1)
 
 
 _RESULT = [
@@ -286,7 +293,7 @@ def _pointwise(plan: Plan) -> str:
         tests = [f"{argument.name}._key is key" for argument in tensors[1:]]
         body += _pointwise_body(plan, first, [*tests, *_real_numbers(operator)])
     body.append(_slow(plan).replace("slow(", "relaxed(") if _straight(plan) else _slow(plan))
-    source = "\n".join(lines) + "\n" + _indent(body, 1)
+    source = "\n".join(lines) + "\n" + indent(body, 1)
     if operator.options.get("infix") and len(tensors) == 2:
         source += "\n" + _infix(plan)
     return source
@@ -336,4 +343,4 @@ def _infix(plan: Plan) -> str:
     ]
     body += _pointwise_body(plan, first, [f"{second}._key is key"], infix=True)
     body.append(_slow(plan).replace("slow(", "relaxed("))
-    return f"def infix({first}, {second}):\n" + _indent(body, 1)
+    return f"def infix({first}, {second}):\n" + indent(body, 1)
