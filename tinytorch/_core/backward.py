@@ -84,6 +84,14 @@ class Task:
     `captures`: ports whose cotangent is wanted; with `accumulate` they are the leaves (or retained tensors) that may receive one.
     """
 
+    #: Whether only part of the graph runs.
+    restricted = False
+    #: Ids of targets that are wanted themselves; and those of them that must run as well.
+    wanted: frozenset[int] = frozenset()
+    forced: frozenset[int] = frozenset()
+    #: Whether consumers are counted.
+    counted = False
+
     def __init__(
         self,
         roots: list[tuple[Any, Any]],
@@ -100,18 +108,12 @@ class Task:
         self.states: dict[int, list[Any]] = {}
         self.heap: list[tuple[int, list[Any]]] = []
         self.leaves: list[list[Any]] = []
-        #: Whether only part of the graph runs.
-        self.restricted = captures is not None
-        #: Whether consumers are counted.
-        self.counted = False
         #: Whether somebody was met who could notice that they are not.
         self.watched = modes.anomaly
-        #: Ids of targets that are wanted themselves; and those of them that must run as well.
-        self.wanted: frozenset[int] = frozenset()
-        self.forced: frozenset[int] = frozenset()
         needed: set[int] | None = None
         targets = [edge[0] if edge.__class__ is tuple else edge for edge, _ in roots]
         if captures is not None:
+            self.restricted = True
             self.wanted = frozenset([id(target) for target, _ in captures])
             if accumulate:
                 self.forced = self.wanted
@@ -124,8 +126,6 @@ class Task:
             for place in dict.fromkeys(map(id, targets)):
                 if place in self.states and not self.states[place][LEFT]:
                     self._ready(self.states[place])
-        elif self.watched:
-            self._settle()
 
     def will_run(self, target: Any) -> bool:
         """Whether this pass computes a cotangent for `target`, a node or a leaf. For user code: consumers are counted by then."""
@@ -249,6 +249,8 @@ class Task:
         """Run to the end. Hooks and formulas may raise; then the graph may be partly released, as in torch."""
         if self.counted:
             self._drain()
+        elif self.watched:
+            self._settle()
         if modes.anomaly:
             while self.heap:
                 self._watched_step(heappop(self.heap)[1])

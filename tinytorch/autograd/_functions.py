@@ -64,6 +64,11 @@ class _Described:
 _REAL = frozenset((dtypes.float32, dtypes.float64))
 
 
+def _is_plain_scalar(value: Any) -> bool:
+    """Whether the cotangent of `value` may be left out, and nothing about it is unusual."""
+    return value.__class__ in PLAIN and value._key in _REAL and value._array.size == 1
+
+
 def _one(output: Tensor) -> Tensor:
     """The cotangent of a scalar that is wanted itself."""
     array = np.empty(output._array.shape, output._array.dtype)
@@ -75,7 +80,7 @@ def make_grads(outputs: Sequence[Any], grads: Sequence[Any], is_grads_batched: b
     """The cotangents to start from: ones for scalars where none are given. Raises RuntimeError, TypeError with torch's texts."""
     starts: list[Any] = []
     for index, (output, grad) in enumerate(zip(outputs, grads, strict=False)):
-        if grad is None and output.__class__ in PLAIN and output._key in _REAL and output._array.size == 1:
+        if grad is None and _is_plain_scalar(output):
             starts.append(_one(output) if output.requires_grad else None)
             continue
         if _is_edge(output):
@@ -180,6 +185,10 @@ def backward(
                 "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
+    keep = create_graph if retain_graph is None else retain_graph
+    if grad_tensors is None and inputs is None and _is_plain_scalar(tensors) and tensors.requires_grad:
+        engine.run([(engine.edge_of(tensors), _one(tensors))], keep, create_graph)
+        return
     outputs = _as_tuple(tensors)
     targets = _as_tuple(inputs) if inputs is not None else ()
     if inputs is not None and not targets:
@@ -188,7 +197,6 @@ def backward(
     if len(grads) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
     starts = make_grads(outputs, grads, False)
-    keep = create_graph if retain_graph is None else retain_graph
     roots = _roots(outputs, starts)
     if not targets:
         engine.run(roots, keep, create_graph)
