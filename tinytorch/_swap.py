@@ -61,6 +61,7 @@ class _AliasLoader:
         # The import system has written the alias's spec into the shared module; its own comes back before anyone looks.
         module.__spec__ = self._own_spec
         _rename(module, self.target.name)
+        _serve_children(self.target.name)
 
     # What runpy and inspect ask a loader for, so that `python -m tinytorch -m torch.x` works.
     def is_package(self, name: str) -> bool:
@@ -142,6 +143,14 @@ _renamed: dict[str, ModuleType] = {}  # by tinytorch's name
 def _rename(module: ModuleType, server_name: str) -> None:
     _renamed[server_name] = module
     module.__name__ = _served_name(server_name)
+
+
+def _serve_children(server_name: str) -> None:
+    """Serve the submodules a package has loaded. Importing one later would bind it over a function of the same name."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith(server_name + ".") and _served_name(name) not in sys.modules:
+            sys.modules[_served_name(name)] = module
+            _rename(module, name)
 
 
 def _swap_child_processes(module: Any) -> None:

@@ -9,6 +9,9 @@ import numpy as np
 from ._core.dispatch import meta_tensor
 from ._core.dtypes import dtype
 from ._core.tensor import Tensor, key_of, make
+from ._worker_errors import ExceptionWrapper, KeyErrorMessage
+
+_OFFERED = (ExceptionWrapper, KeyErrorMessage)
 
 
 def _over(storage: Any, offset: int, size: Any, stride: Any, kind: dtype) -> Any:

@@ -46,7 +46,12 @@ class _StorageBase:
     filename: None = None
 
     def is_shared(self) -> bool:
-        return False
+        from .shared import block_of
+
+        return block_of(self.untyped()._root) is not None
+
+    def untyped(self) -> Any:
+        raise NotImplementedError
 
     def is_pinned(self, device: Any = "cuda") -> bool:
         return False
@@ -58,7 +63,11 @@ class _StorageBase:
         return -1
 
     def share_memory_(self) -> Any:
-        """Threads share memory as it is; between processes a storage travels as a copy."""
+        """This storage if it is shared already. Raises NotImplementedError otherwise: tensors hold its memory; share those."""
+        if not self.is_shared():
+            raise NotImplementedError(
+                "share_memory_() of a storage is not implemented: call it on the tensor"
+            )
         return self
 
     def cuda(self, device: Any = None, non_blocking: bool = False) -> NoReturn:

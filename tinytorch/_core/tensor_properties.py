@@ -188,10 +188,19 @@ class PropertyMembers:
         return False
 
     def is_shared(self) -> bool:
-        return False
+        """Whether the tensor lies in memory that other processes can see."""
+        from .shared import block_of
+
+        return block_of(self._array) is not None
 
     def share_memory_(self) -> Any:
-        """This tensor: threads share its memory as it is; other processes receive copies."""
+        """Move the tensor to memory that other processes see; a process that gets it works on the same numbers.
+
+        Raises NotImplementedError if the tensor has views: call it before making them.
+        """
+        from .shared import share
+
+        share(self)
         return self
 
     def pin_memory(self, device: Any = None) -> Any:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import os
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import tinytorch as torch
 
+from ..._worker_errors import ExceptionWrapper
 from . import _utils
+from ._utils.crew import Crew
+from ._utils.worker import Assignment, get_worker_info
 from .dataset import Dataset, IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
@@ -19,11 +25,6 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 default_collate = _utils.collate.default_collate
 default_convert = _utils.collate.default_convert
-
-
-def get_worker_info() -> Any:
-    """What a worker process knows of itself; None in the main process, where all loading happens."""
-    return None
 
 
 class _InfiniteConstantSampler(Sampler[None]):
@@ -37,11 +38,24 @@ class _DatasetKind:
     Map = 0
     Iterable = 1
 
+    @staticmethod
+    def create_fetcher(
+        kind: int, dataset: Any, auto_collation: bool, collate_fn: Any, drop_last: bool
+    ) -> Any:
+        """What gets samples out of a dataset of that kind."""
+        fetcher = (
+            _utils.fetch._MapDatasetFetcher
+            if kind == _DatasetKind.Map
+            else _utils.fetch._IterableDatasetFetcher
+        )
+        return fetcher(dataset, auto_collation, collate_fn, drop_last)
+
 
 class DataLoader(Generic[_T_co]):
     """Batches of a dataset, in the order of a sampler. Source: torch's documentation, torch.utils.data.DataLoader.
 
-    Everything is loaded in the main process: num_workers > 0 raises NotImplementedError when the loader is iterated.
+    With num_workers > 0 as many processes load ahead, started by the method that multiprocessing_context names. An exception in one is
+    raised here with its traceback; RuntimeError if one dies, or takes longer than `timeout` seconds. They end with the iterator.
     """
 
     dataset: Dataset[_T_co]
@@ -73,7 +87,7 @@ class DataLoader(Generic[_T_co]):
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         if num_workers > 0 and prefetch_factor is None:
             prefetch_factor = 2
         self.dataset = dataset
@@ -83,7 +97,7 @@ class DataLoader(Generic[_T_co]):
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
-        self.__multiprocessing_context = multiprocessing_context
+        self.multiprocessing_context = multiprocessing_context
         self.in_order = in_order
         if isinstance(self.dataset, IterableDataset):
             self._dataset_kind = _DatasetKind.Iterable
@@ -136,10 +150,37 @@ class DataLoader(Generic[_T_co]):
         self.__initialized = True
         self._IterableDataset_len_called: int | None = None
         self._iterator = None
+        self.check_worker_number_rationality()
 
     @property
     def multiprocessing_context(self) -> Any:
         return self.__multiprocessing_context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, multiprocessing_context: Any) -> None:
+        if multiprocessing_context is not None:
+            import multiprocessing
+            from multiprocessing.context import BaseContext
+
+            if self.num_workers <= 0:
+                raise ValueError(
+                    "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+                    f"num_workers={self.num_workers}"
+                )
+            if isinstance(multiprocessing_context, str):
+                methods = multiprocessing.get_all_start_methods()
+                if multiprocessing_context not in methods:
+                    raise ValueError(
+                        f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
+                        f"multiprocessing_context={multiprocessing_context!r}"
+                    )
+                multiprocessing_context = multiprocessing.get_context(multiprocessing_context)
+            if not isinstance(multiprocessing_context, BaseContext):
+                raise TypeError(
+                    "multiprocessing_context option should be a valid context object or a string specifying the start method, but got "
+                    f"multiprocessing_context={multiprocessing_context}"
+                )
+        self.__multiprocessing_context = multiprocessing_context
 
     def __setattr__(self, attr: str, val: Any) -> None:
         if self.__initialized and attr in (
@@ -156,14 +197,19 @@ class DataLoader(Generic[_T_co]):
         super().__setattr__(attr, val)
 
     def __iter__(self) -> Any:
-        return self._get_iterator()
+        if not self.persistent_workers or self.num_workers == 0:
+            return self._get_iterator()
+        if self._iterator is None:
+            self._iterator = self._get_iterator()
+        else:
+            self._iterator._reset(self)
+        return self._iterator
 
     def _get_iterator(self) -> Any:
-        if self.num_workers > 0:
-            raise NotImplementedError(
-                f"DataLoader with num_workers={self.num_workers}: worker processes are not implemented; use num_workers=0"
-            )
-        return _SingleProcessDataLoaderIter(self)
+        if self.num_workers == 0:
+            return _SingleProcessDataLoaderIter(self)
+        self.check_worker_number_rationality()
+        return _MultiProcessingDataLoaderIter(self)
 
     @property
     def _auto_collation(self) -> bool:
@@ -181,8 +227,22 @@ class DataLoader(Generic[_T_co]):
             length = length // self.batch_size if self.drop_last else -(-length // self.batch_size)
         return length
 
+    def check_worker_number_rationality(self) -> None:
+        """Warn if there are more workers than processors for them."""
+        if not self.num_workers:
+            return
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+        if processors and self.num_workers > processors:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total. Our suggested max number of worker in current "
+                f"system is {processors}, which is smaller than what this DataLoader is going to create. Please be aware that excessive "
+                "worker creation might get DataLoader running slow or even freeze, lower the worker number to avoid potential "
+                "slowness/freeze if necessary.",
+                stacklevel=2,
+            )
 
-def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: bool, context: Any) -> None:
+
+def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: bool) -> None:
     """Raises ValueError for options of worker processes that cannot be."""
     if num_workers < 0:
         raise ValueError(
@@ -199,68 +259,216 @@ def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: 
         raise ValueError("prefetch_factor option should be non-negative")
     if persistent and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
-    if context is not None and num_workers == 0:
-        raise ValueError(
-            f"multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers={num_workers}"
-        )
 
 
-class _SingleProcessDataLoaderIter:
+class _BaseDataLoaderIter:
     """One pass over a loader. Draws a seed when it is made, as every pass does."""
 
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
+    def __init__(self, loader: DataLoader[Any]) -> None:
         self._dataset = loader.dataset
+        self._dataset_kind = loader._dataset_kind
+        self._IterableDataset_len_called = loader._IterableDataset_len_called
         self._auto_collation = loader._auto_collation
-        self._collate_fn = loader.collate_fn
         self._drop_last = loader.drop_last
         self._index_sampler = loader._index_sampler
+        self._num_workers = loader.num_workers
+        self._timeout = loader.timeout
+        self._collate_fn = loader.collate_fn
+        if loader.pin_memory:
+            _warn_of_pinning(loader.pin_memory_device)
+        self._pin_memory = False
         self._sampler_iter = iter(self._index_sampler)
-        self._base_seed = torch.empty((), dtype=torch.int64).random_(generator=loader.generator).item()
+        self._base_seed = int(torch.empty((), dtype=torch.int64).random_(generator=loader.generator).item())
+        self._persistent_workers = loader.persistent_workers
         self._num_yielded = 0
-        iterable = loader._dataset_kind == _DatasetKind.Iterable
-        self._dataset_iter = iter(self._dataset) if iterable else None
-        self._ended = False
-        self._fetch = self._fetch_iterable if iterable else self._fetch_map
 
-    def __iter__(self) -> _SingleProcessDataLoaderIter:
+    def __iter__(self) -> _BaseDataLoaderIter:
         return self
+
+    def _reset(self, loader: DataLoader[Any], first_iter: bool = False) -> None:
+        """Begin again."""
+        self._sampler_iter = iter(self._index_sampler)
+        self._num_yielded = 0
+        self._IterableDataset_len_called = loader._IterableDataset_len_called
+
+    def _next_index(self) -> Any:
+        return next(self._sampler_iter)
+
+    def _next_data(self) -> Any:
+        raise NotImplementedError
+
+    def __next__(self) -> Any:
+        data = self._next_data()
+        self._num_yielded += 1
+        expected = self._IterableDataset_len_called
+        if (
+            self._dataset_kind == _DatasetKind.Iterable
+            and expected is not None
+            and self._num_yielded > expected
+        ):
+            message = (
+                f"Length of IterableDataset {self._dataset} was reported to be {expected}(when accessing len(dataloader)), but "
+                f"{self._num_yielded} samples have been fetched. "
+            )
+            if self._num_workers > 0:
+                message += (
+                    "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset replica at each "
+                    "worker. Please see https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
+                )
+            warnings.warn(message, stacklevel=2)
+        return data
 
     def __len__(self) -> int:
         return len(self._index_sampler)
 
-    def __next__(self) -> Any:
-        data = self._fetch(next(self._sampler_iter))
-        self._num_yielded += 1
-        expected = self._loader._IterableDataset_len_called
-        if self._dataset_iter is not None and expected is not None and self._num_yielded > expected:
-            warnings.warn(
-                f"Length of IterableDataset {self._dataset} was reported to be {expected}(when accessing len(dataloader)), but "
-                f"{self._num_yielded} samples have been fetched. ",
-                stacklevel=2,
-            )
-        return data
-
     def __getstate__(self) -> Any:
         raise NotImplementedError("{} cannot be pickled", self.__class__.__name__)
 
-    def _fetch_map(self, index: Any) -> Any:
-        if not self._auto_collation:
-            return self._collate_fn(self._dataset[index])
-        several = getattr(self._dataset, "__getitems__", None)
-        if several:
-            return self._collate_fn(several(index))
-        return self._collate_fn([self._dataset[i] for i in index])
 
-    def _fetch_iterable(self, index: Any) -> Any:
-        if self._ended:
-            raise StopIteration
-        assert self._dataset_iter is not None
-        if not self._auto_collation:
-            return self._collate_fn(next(self._dataset_iter))
-        data = list(itertools.islice(self._dataset_iter, len(index)))
-        if len(data) < len(index):
-            self._ended = True
-        if not data or (self._drop_last and len(data) < len(index)):
-            raise StopIteration
-        return self._collate_fn(data)
+def _warn_of_pinning(device: str) -> None:
+    if device:
+        warnings.warn(
+            "pin_memory_device is deprecated, the current accelerator will be used as the device,"
+            f"ignore pin_memory_device='{device}'.",
+            stacklevel=4,
+        )
+    warnings.warn(
+        "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+        stacklevel=4,
+    )
+
+
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
+    """A pass that loads in the process that asks."""
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        super().__init__(loader)
+        if self._timeout != 0:
+            raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
+        if self._num_workers != 0:
+            raise AssertionError("_SingleProcessDataLoaderIter requires num_workers == 0")
+        self._dataset_fetcher = _DatasetKind.create_fetcher(
+            self._dataset_kind, self._dataset, self._auto_collation, self._collate_fn, self._drop_last
+        )
+
+    def _next_data(self) -> Any:
+        return self._dataset_fetcher.fetch(self._next_index())
+
+
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
+    """A pass whose batches worker processes load ahead.
+
+    Indices are numbered tasks, given to the workers in turn, `prefetch_factor` to each before the first batch and one more after
+    every batch. Batches that come too early wait for their turn, unless order does not matter. A worker whose iterable dataset has
+    ended loses its turn, and what it was still to do is void.
+    """
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        super().__init__(loader)
+        self._prefetch_factor: Any = loader.prefetch_factor
+        self._in_order = loader.in_order
+        self._worker_init_fn = loader.worker_init_fn
+        if self._num_workers <= 0:
+            raise AssertionError("num_workers must be greater than 0 for MultiProcessingDataLoaderIter")
+        if self._prefetch_factor <= 0:
+            raise AssertionError("prefetch_factor must be greater than 0 for MultiProcessingDataLoaderIter")
+        import multiprocessing
+
+        from ... import multiprocessing as _  # noqa: F401  (teaches pickles to carry tensors)
+
+        self._crew = Crew(
+            loader.multiprocessing_context or multiprocessing,
+            self._num_workers,
+            Assignment(
+                functools.partial(_DatasetKind.create_fetcher, self._dataset_kind),
+                self._dataset,
+                self._auto_collation,
+                self._collate_fn,
+                self._drop_last,
+                self._base_seed,
+                self._worker_init_fn,
+                self._num_workers,
+            ),
+        )
+        self._workers = self._crew.processes
+        self._end = weakref.finalize(self, self._crew.end)
+        self._reset(loader, first_iter=True)
+
+    def _reset(self, loader: DataLoader[Any], first_iter: bool = False) -> None:
+        if not first_iter:
+            super()._reset(loader)
+            for worker in range(self._num_workers):
+                self._crew.send(worker, _utils.worker._ResumeIteration())
+            waiting = self._num_workers
+            while waiting:  # what comes before the answers belongs to the pass before
+                key, _ = self._crew.receive(self._timeout)
+                waiting -= isinstance(key, _utils.worker._ResumeIteration)
+        self._send_idx = 0
+        self._rcvd_idx = 0
+        self._task_info: dict[int, int] = {}  # who does the tasks that are not answered yet
+        self._arrived: dict[int, Any] = {}
+        self._workers_status = [True] * self._num_workers
+        self._turn = 0
+        for _ in range(self._prefetch_factor * self._num_workers):
+            self._try_put_index()
+
+    def _try_put_index(self) -> None:
+        """Give the next index to the next worker, if there is one of each."""
+        if self._end.alive is False:
+            return
+        try:
+            index = self._next_index()
+        except StopIteration:
+            return
+        for _ in range(self._num_workers):
+            worker = self._turn
+            self._turn = (worker + 1) % self._num_workers
+            if not self._workers_status[worker]:
+                continue
+            busy = not self._in_order and [*self._task_info.values()].count(worker) >= self._prefetch_factor
+            if not busy:
+                break
+        else:
+            return
+        self._task_info[self._send_idx] = worker
+        self._crew.send(worker, (self._send_idx, index))
+        self._send_idx += 1
+
+    def _next_data(self) -> Any:
+        while True:
+            if self._rcvd_idx in self._arrived:
+                key = self._rcvd_idx
+                return self._process_data(key, self._arrived.pop(key))
+            if not self._task_info and not self._arrived:
+                if not self._persistent_workers:
+                    self._shutdown_workers()
+                raise StopIteration
+            if self._in_order and self._rcvd_idx not in self._task_info:
+                self._rcvd_idx += 1  # void: its worker had ended
+                continue
+            key, data = self._crew.receive(self._timeout)
+            if isinstance(data, _utils.worker._IterableDatasetStopIteration):
+                self._retire(data.worker_id)
+                self._try_put_index()
+                continue
+            del self._task_info[key]
+            if not self._in_order:
+                return self._process_data(key, data)
+            self._arrived[key] = data
+
+    def _retire(self, worker: int) -> None:
+        self._workers_status[worker] = False
+        self._task_info = {key: doer for key, doer in self._task_info.items() if doer != worker}
+        if not self._persistent_workers:
+            self._crew.dismiss(worker)
+
+    def _process_data(self, key: int, data: Any) -> Any:
+        self._rcvd_idx += 1
+        self._try_put_index()
+        if isinstance(data, ExceptionWrapper):
+            data.reraise()
+        return data
+
+    def _shutdown_workers(self) -> None:
+        """End the workers now; otherwise they end when the iterator is dropped."""
+        self._end()

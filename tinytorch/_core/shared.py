@@ -1,0 +1,99 @@
+"""Memory that several processes see: what `share_memory_` moves a tensor to.
+
+A block is an unnamed file, mapped with MAP_SHARED. A forked child inherits the mapping; other processes get the file's descriptor
+and map it for themselves. The block lives as long as an array over it does, and the system frees it with the last process that maps it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import tempfile
+import weakref
+from typing import Any
+
+import numpy as np
+
+from .storage import bytes_of, root_of
+
+
+class Block:
+    """One piece of shared memory, and the descriptor of its file."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "descriptor", "mapped", "size")
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self.descriptor = descriptor
+        self.size = size
+        self.mapped = mmap.mmap(descriptor, max(size, 1))
+        octets = np.frombuffer(self.mapped, np.uint8)[:size]
+        self.__array_interface__ = octets.__array_interface__
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+#: The blocks in use, by the identity of the array that stands for their memory.
+_blocks: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
+#: The same by file, so that one block that arrives twice is one storage.
+_roots: weakref.WeakValueDictionary[tuple[int, int], Block] = weakref.WeakValueDictionary()
+
+
+def _root(block: Block) -> np.ndarray:
+    status = os.fstat(block.descriptor)
+    _roots[status.st_dev, status.st_ino] = block
+    return np.asarray(block)
+
+
+def _descriptor(size: int) -> int:
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("tensor")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, max(size, 1))
+    return descriptor
+
+
+def shared_copy(root: np.ndarray) -> np.ndarray:
+    """(n,) uint8: the bytes under `root`, in shared memory."""
+    content = bytes_of(root)
+    copy = _root(Block(_descriptor(content.size), content.size))
+    copy[...] = content
+    return copy
+
+
+def attached(descriptor: int, size: int) -> np.ndarray:
+    """(size,) uint8: the block of a descriptor that came from another process, which is closed with the block."""
+    status = os.fstat(descriptor)
+    known = _roots.get((status.st_dev, status.st_ino))
+    if known is not None:
+        os.close(descriptor)
+        return np.asarray(known)
+    return _root(Block(descriptor, size))
+
+
+def block_of(array: np.ndarray) -> Block | None:
+    """The shared block that `array` lies in; None for memory of this process alone."""
+    base = root_of(array).base
+    return base if isinstance(base, Block) else None
+
+
+def share(tensor: Any) -> None:
+    """Move the memory of `tensor` to a shared block.
+
+    Raises NotImplementedError if other tensors or arrays lie in the same memory: they hold it, and it cannot change under them.
+    """
+    array = tensor._array
+    if not array.size or block_of(array) is not None:
+        return
+    root = root_of(array)
+    # Held by: the tensor's array (or its base), this frame's names, the call below.
+    expected = 4 if root is array else 3
+    if sys.getrefcount(root) > expected or (root is not array and sys.getrefcount(array) > 3):
+        raise NotImplementedError(
+            "share_memory_() of a tensor whose memory other tensors or arrays share is not implemented: call it before making views"
+        )
+    distance = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    tensor._array = np.ndarray(array.shape, array.dtype, shared_copy(root), distance, array.strides)
