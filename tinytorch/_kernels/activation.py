@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._kernels.blocks import blockwise
+from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.dtype_names import is_float, not_implemented, scalar_name
 
 KEEP: EllipsisType = ...
 SQRT_HALF = math.sqrt(0.5)
 SQRT_TWO_OVER_PI = math.sqrt(2.0 / math.pi)
 GELU_CUBIC = 0.044715
-BLOCK = 1 << 15
 ONE = np.float32(1)
 ERF_P = np.float32(0.3275911)
 ERF_COEFFICIENTS = tuple(
@@ -31,9 +32,10 @@ def _floating(kernel: str, array: np.ndarray) -> None:
 
 
 def _where(condition: np.ndarray, yes: np.ndarray | float, no: np.ndarray | float) -> np.ndarray:
-    return np.asarray(np.where(condition, yes, no))
+    return choose(np.asarray(condition), np.asarray(yes), np.asarray(no))
 
 
+@blockwise
 def sigmoid(self: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x))."""
     out = np.negative(self, out=KEEP)
@@ -71,25 +73,24 @@ def threshold(self: np.ndarray, threshold: float, value: float) -> np.ndarray:
     return _where(self <= threshold, self.dtype.type(value), self)
 
 
+@blockwise
 def threshold_backward(grad_output: np.ndarray, self: np.ndarray, threshold: float) -> np.ndarray:
     """The gradient where x > threshold, else zero."""
-    if not grad_output.ndim or grad_output.dtype.kind != "f":
-        return _where(self <= threshold, grad_output.dtype.type(0), grad_output)
-    out = np.multiply(grad_output, np.greater(self, threshold), out=KEEP)
-    if not math.isfinite(out.sum()):
-        # inf * 0 is nan; and a nan input lets the gradient through.
-        return _where(self <= threshold, grad_output.dtype.type(0), grad_output)
-    if np.isnan(self.sum()):
-        return _where(self <= threshold, grad_output.dtype.type(0), grad_output)
-    return out
+    dropped = np.less_equal(self, threshold, out=KEEP)
+    return keep(np.logical_not(dropped, out=dropped), grad_output)  # a nan lets the gradient through
 
 
+@blockwise
 def leaky_relu(self: np.ndarray, negative_slope: float = 0.01) -> np.ndarray:
     """x where positive, else x * negative_slope."""
     _floating("leaky_relu_cpu", self)
-    return _where(self > 0, self, self * self.dtype.type(negative_slope))
+    low = np.multiply(self, self.dtype.type(negative_slope), out=KEEP)
+    if 0 <= negative_slope <= 1:
+        return np.maximum(self, low, out=low)
+    return _where(self > 0, self, low)
 
 
+@blockwise
 def leaky_relu_backward(
     grad_output: np.ndarray, self: np.ndarray, negative_slope: float, self_is_result: bool
 ) -> np.ndarray:
@@ -101,9 +102,14 @@ def leaky_relu_backward(
             "instead. File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place "
             "leakRelu backward calculation with negative slope"
         )
-    return _where(self > 0, grad_output, grad_output * self.dtype.type(negative_slope))
+    slope = self.dtype.type(negative_slope)
+    if 0 <= negative_slope <= 1 and self.dtype.kind == "f":
+        factor = np.maximum(self > 0, slope, dtype=self.dtype, out=KEEP)
+        return np.multiply(factor, grad_output, out=KEEP)
+    return _where(self > 0, grad_output, grad_output * slope)
 
 
+@blockwise
 def elu(self: np.ndarray, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> np.ndarray:
     """scale * x where positive, else scale * alpha * expm1(input_scale * x)."""
     _floating("elu_cpu", self)
@@ -112,6 +118,7 @@ def elu(self: np.ndarray, alpha: float = 1, scale: float = 1, input_scale: float
     return _where(self <= 0, low, self * kind(scale))
 
 
+@blockwise
 def elu_backward(
     grad_output: np.ndarray,
     alpha: float,
@@ -142,30 +149,27 @@ def _erf(x: np.ndarray) -> np.ndarray:
         from scipy.special import erf
 
         return np.asarray(erf(x))
-    out = np.empty(x.shape, x.dtype)
-    flat, result = np.ascontiguousarray(x).reshape(-1), out.reshape(-1)
-    for start in range(0, flat.size, BLOCK):
-        block, target = flat[start : start + BLOCK], result[start : start + BLOCK]
-        t = np.abs(block)
-        np.multiply(t, ERF_P, out=t)
-        np.add(t, ONE, out=t)
-        np.reciprocal(t, out=t)
-        polynomial = np.multiply(t, ERF_COEFFICIENTS[0])
-        for coefficient in ERF_COEFFICIENTS[1:]:
-            np.add(polynomial, coefficient, out=polynomial)
-            np.multiply(polynomial, t, out=polynomial)
-        np.multiply(block, block, out=target)
-        np.negative(target, out=target)
-        np.exp(target, out=target)
-        np.multiply(target, polynomial, out=target)
-        np.subtract(ONE, target, out=target)
-        np.copysign(target, block, out=target)
-    infinite = np.isinf(flat)
+    t = np.abs(x, out=KEEP)
+    np.multiply(t, ERF_P, out=t)
+    np.add(t, ONE, out=t)
+    np.reciprocal(t, out=t)
+    polynomial = np.multiply(t, ERF_COEFFICIENTS[0], out=KEEP)
+    for coefficient in ERF_COEFFICIENTS[1:]:
+        np.add(polynomial, coefficient, out=polynomial)
+        np.multiply(polynomial, t, out=polynomial)
+    out = np.multiply(x, x, out=t)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.multiply(out, polynomial, out=out)
+    np.subtract(ONE, out, out=out)
+    np.copysign(out, x, out=out)
+    infinite = np.isinf(x)
     if infinite.any():
-        result[infinite] = np.nan
+        out[infinite] = np.nan
     return out
 
 
+@blockwise
 def gelu(self: np.ndarray, approximate: str = "none") -> np.ndarray:
     """x times the normal distribution function at x, exactly or through tanh."""
     _floating("GeluKernelImpl", self)
@@ -186,6 +190,7 @@ def gelu(self: np.ndarray, approximate: str = "none") -> np.ndarray:
     return np.multiply(out, kind(0.5), out=out)
 
 
+@blockwise
 def gelu_backward(grad_output: np.ndarray, self: np.ndarray, approximate: str = "none") -> np.ndarray:
     """The derivative of gelu times the gradient."""
     kind = self.dtype.type
@@ -204,6 +209,7 @@ def gelu_backward(grad_output: np.ndarray, self: np.ndarray, approximate: str = 
     return np.multiply(grad_output, left + right, out=KEEP)
 
 
+@blockwise
 def silu(self: np.ndarray) -> np.ndarray:
     """x times sigmoid(x)."""
     if self.dtype.kind != "c":
@@ -214,6 +220,7 @@ def silu(self: np.ndarray) -> np.ndarray:
     return np.divide(self, out, out=out)
 
 
+@blockwise
 def silu_backward(grad_output: np.ndarray, self: np.ndarray) -> np.ndarray:
     """The derivative of silu times the gradient."""
     gate = sigmoid(self)
@@ -225,12 +232,14 @@ def _softplus_one(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+@blockwise
 def mish(self: np.ndarray) -> np.ndarray:
     """x times tanh(log(1 + exp(x)))."""
     _floating("mish_cpu", self)
     return np.multiply(self, np.tanh(_softplus_one(self)), out=KEEP)
 
 
+@blockwise
 def mish_backward(grad_output: np.ndarray, self: np.ndarray) -> np.ndarray:
     """The derivative of mish times the gradient."""
     tangent = np.tanh(_softplus_one(self))
@@ -247,19 +256,22 @@ def hardtanh(self: np.ndarray, min_val: float = -1, max_val: float = 1) -> np.nd
     return np.minimum(np.maximum(self, kind(min_val)), kind(max_val), out=KEEP)
 
 
+@blockwise
 def hardtanh_backward(
     grad_output: np.ndarray, self: np.ndarray, min_val: float, max_val: float
 ) -> np.ndarray:
     """The gradient strictly between the limits, else zero."""
-    return _where((self <= min_val) | (self >= max_val), grad_output.dtype.type(0), grad_output)
+    return keep(~((self <= min_val) | (self >= max_val)), grad_output)
 
 
+@blockwise
 def hardswish(self: np.ndarray) -> np.ndarray:
     """x * min(max(x + 3, 0), 6) / 6."""
     _floating("hardswish_cpu", self)
     return np.divide(self * np.minimum(np.maximum(self + 3, 0), 6), 6, out=KEEP)
 
 
+@blockwise
 def hardswish_backward(grad_output: np.ndarray, self: np.ndarray) -> np.ndarray:
     """Zero up to -3, the gradient from 3 on, the parabola's slope between."""
     middle = grad_output * (self / 3 + self.dtype.type(0.5))
@@ -267,17 +279,20 @@ def hardswish_backward(grad_output: np.ndarray, self: np.ndarray) -> np.ndarray:
     return _where(self <= -3, zero, _where(self < 3, middle, grad_output))
 
 
+@blockwise
 def hardsigmoid(self: np.ndarray) -> np.ndarray:
     """min(max(x + 3, 0), 6) / 6."""
     _floating("hardsigmoid_cpu", self)
     return np.divide(np.minimum(np.maximum(self + 3, 0), 6), 6, out=KEEP)
 
 
+@blockwise
 def hardsigmoid_backward(grad_output: np.ndarray, self: np.ndarray) -> np.ndarray:
     """A sixth of the gradient strictly between -3 and 3."""
     return _where((self > -3) & (self < 3), grad_output * self.dtype.type(1 / 6), self.dtype.type(0))
 
 
+@blockwise
 def softplus(self: np.ndarray, beta: float = 1, threshold: float = 20) -> np.ndarray:
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold."""
     _floating("softplus_cpu", self)
@@ -285,6 +300,7 @@ def softplus(self: np.ndarray, beta: float = 1, threshold: float = 20) -> np.nda
     return _where(scaled > threshold, self, np.log1p(np.exp(scaled)) / self.dtype.type(beta))
 
 
+@blockwise
 def softplus_backward(grad_output: np.ndarray, self: np.ndarray, beta: float, threshold: float) -> np.ndarray:
     """The gradient times sigmoid(beta * x)."""
     scaled = self * self.dtype.type(beta)

@@ -7,6 +7,8 @@ import numpy as np
 from tinytorch._kernels.dtype_names import is_low_precision, scalar_name, widen
 
 SUM, MEAN, MAX = 0, 1, 2
+#: Rows that go to one place: more than that are summed place by place, fewer in turns over all places.
+OFTEN = 8
 
 
 def check_indices(name: str, indices: np.ndarray, argument: str = "argument #1 'indices'") -> None:
@@ -32,10 +34,19 @@ def add_rows(count: int, index: np.ndarray, rows: np.ndarray) -> np.ndarray:
     order = np.argsort(index, kind="stable")
     ordered = index[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    if len(starts) == index.size:
-        result[index] = rows
-        return result
-    result[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    lengths = np.diff(starts, append=index.size)
+    often = lengths > OFTEN
+    for start, length in zip(starts[often], lengths[often], strict=True):
+        result[ordered[start]] = np.add.reduce(rows[order[start : start + length]], axis=0)
+    starts, lengths = starts[~often], lengths[~often]
+    for turn in range(int(lengths.max(initial=0))):  # the first row of every place, then the second, ...
+        starts = starts[lengths > turn] if turn else starts
+        lengths = lengths[lengths > turn] if turn else lengths
+        here = starts + turn
+        if turn:
+            result[ordered[here]] += rows[order[here]]
+        else:
+            result[ordered[here]] = rows[order[here]]
     return result
 
 

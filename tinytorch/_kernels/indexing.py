@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .choosing import choose
 from .scalar_types import (
     broadcast_shape,
     c_type_name,
@@ -330,10 +331,8 @@ def masked_fill(self: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
     """A copy of `self` with `value` where `mask`; both broadcast."""
     _check_fill(mask, value)
     shape = self.shape if self.shape == mask.shape else broadcast_shape(mask.shape, self.shape)
-    result = np.empty(shape, self.dtype)
-    np.copyto(result, self)
-    np.copyto(result, fill_value(value, self.dtype), where=mask)
-    return result
+    whole = self if self.shape == shape else np.broadcast_to(self, shape)
+    return choose(mask, fill_value(value, self.dtype), whole)
 
 
 def fill_value(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
@@ -400,7 +399,7 @@ def where(condition: np.ndarray, self: np.ndarray, other: np.ndarray) -> np.ndar
         self, other = self.astype(dtype), other.astype(dtype)
     if not (condition.shape == self.shape == other.shape):
         broadcast_shape(broadcast_shape(condition.shape, self.shape), other.shape)
-    return np.asarray(np.where(condition, self, other))
+    return choose(condition, self, other)
 
 
 def _along(self: np.ndarray, dim: int, index: Any) -> tuple[Any, ...]:

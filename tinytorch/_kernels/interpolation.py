@@ -6,6 +6,7 @@ same weights back at the same indices.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import product
 
@@ -14,6 +15,8 @@ import numpy as np
 from tinytorch._kernels.dtype_names import is_float, not_implemented, widen
 from tinytorch._kernels.embedding import add_rows
 
+#: Up to this many elements the taps of a dimension are also written as a matrix, and adding back is a product.
+DENSE = 1 << 16
 Taps = list[tuple[np.ndarray, np.ndarray | None]]
 
 
@@ -135,13 +138,30 @@ def upsample_backward(
     for i, factor in enumerate(factors):
         axis = i + 2
         taps = taps_of(mode, shape[axis], result.shape[axis], align_corners, factor, kind)
-        front = np.moveaxis(result, axis, 0)  # (count, ...)
-        rows = front.reshape(front.shape[0], -1)
-        total = np.zeros((shape[axis], rows.shape[1]), result.dtype)
-        for index, weight in taps:
-            total += add_rows(shape[axis], index, rows if weight is None else rows * weight[:, None])
-        result = np.moveaxis(total.reshape(shape[axis], *front.shape[1:]), 0, axis)
+        result = _gathered(result, axis, shape[axis], taps)
     return np.ascontiguousarray(result).astype(grad.dtype, copy=False)
+
+
+def _gathered(array: np.ndarray, axis: int, size: int, taps: Taps) -> np.ndarray:
+    """What the taps of one dimension took from `size` places, added back there."""
+    count = array.shape[axis]
+    if size * count <= DENSE and np.isfinite(array).all():
+        matrix = np.zeros((size, count), array.dtype)
+        for index, weight in taps:
+            np.add.at(matrix, (index, np.arange(count)), array.dtype.type(1) if weight is None else weight)
+        inner = math.prod(array.shape[axis + 1 :])
+        if inner == 1:
+            return np.matmul(array.reshape(-1, count), matrix.T).reshape(
+                *array.shape[:axis], size, *array.shape[axis + 1 :]
+            )
+        table = np.ascontiguousarray(array).reshape(-1, count, inner)
+        return np.matmul(matrix, table).reshape(*array.shape[:axis], size, *array.shape[axis + 1 :])
+    front = np.moveaxis(array, axis, 0)  # (count, ...)
+    rows = front.reshape(count, -1)
+    total = np.zeros((size, rows.shape[1]), array.dtype)
+    for index, weight in taps:
+        total += add_rows(size, index, rows if weight is None else rows * weight[:, None])
+    return np.moveaxis(total.reshape(size, *front.shape[1:]), 0, axis)
 
 
 # Sampling at given places --------------------------------------------------------------------------------------------

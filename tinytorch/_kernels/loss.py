@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinytorch._kernels.blocks import blockwise
+from tinytorch._kernels.choosing import choose
 from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name, widen
 from tinytorch._kernels.reducing import precise_sum
 
@@ -50,24 +52,41 @@ def smooth_l1_loss(
     """Quadratic below beta, linear above."""
     if not is_float(self.dtype):
         not_implemented("smooth_l1_cpu", self.dtype)
-    size = np.abs(self - target)
+    return reduced(_smooth(self, target, beta), reduction)
+
+
+@blockwise
+def _smooth(self: np.ndarray, target: np.ndarray, beta: float) -> np.ndarray:
+    """m (|x - y| - m / 2) / beta with m = min(|x - y|, beta): both branches of the definition in one expression."""
+    size = np.abs(np.subtract(self, target, out=...), out=...)
     kind = size.dtype.type
-    return reduced(
-        np.where(size < beta, kind(0.5) * size * size / kind(beta), size - kind(0.5 * beta)), reduction
-    )
+    if not beta:
+        return size
+    near = np.minimum(size, kind(beta), out=...)
+    np.subtract(size, np.multiply(near, kind(0.5), out=...), out=size)
+    return np.divide(np.multiply(size, near, out=size), kind(beta), out=size)
 
 
 def smooth_l1_loss_backward(
     grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, reduction: int, beta: float
 ) -> np.ndarray:
     """The gradient of smooth_l1_loss with respect to self."""
-    x = self - target
-    kind = x.dtype.type
-    norm = kind(1 / x.size if reduction == MEAN and x.size else 1.0)
-    inner = norm * x * grad_output / kind(beta)
-    return np.asarray(
-        np.where(x <= -beta, -norm * grad_output, np.where(x >= beta, norm * grad_output, inner))
+    return _smooth_slope(
+        grad_output, self, target, 1 / self.size if reduction == MEAN and self.size else 1.0, beta
     )
+
+
+@blockwise
+def _smooth_slope(
+    grad_output: np.ndarray, self: np.ndarray, target: np.ndarray, norm: float, beta: float
+) -> np.ndarray:
+    slope = np.subtract(self, target, out=...)
+    kind = slope.dtype.type
+    if beta:
+        np.clip(np.divide(slope, kind(beta), out=slope), -1, 1, out=slope)
+    else:
+        slope = np.where(slope <= 0, kind(-1), kind(1))
+    return np.multiply(np.multiply(slope, kind(norm), out=...), grad_output, out=...)
 
 
 def huber_loss(self: np.ndarray, target: np.ndarray, reduction: int = MEAN, delta: float = 1.0) -> np.ndarray:
@@ -77,7 +96,12 @@ def huber_loss(self: np.ndarray, target: np.ndarray, reduction: int = MEAN, delt
     size = np.abs(self - target)
     kind = size.dtype.type
     return reduced(
-        np.where(size <= delta, kind(0.5) * size * size, kind(delta) * (size - kind(0.5 * delta))), reduction
+        choose(
+            np.asarray(size <= delta),
+            np.asarray(kind(0.5) * size * size),
+            np.asarray(kind(delta) * (size - kind(0.5 * delta))),
+        ),
+        reduction,
     )
 
 
@@ -88,7 +112,7 @@ def huber_loss_backward(
     x = self - target
     kind = x.dtype.type
     norm = kind(1 / x.size if reduction == MEAN and x.size else 1.0)
-    slope = np.where(x <= -delta, kind(-delta), np.where(x >= delta, kind(delta), x))
+    slope = np.clip(x, kind(-delta), kind(delta))
     return np.asarray(norm * slope * grad_output)
 
 

@@ -31,6 +31,13 @@ def precise_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool = False)
     """NumPy's sum, but pairwise also where NumPy would add row to row."""
     if array.dtype.kind not in "fc" or not axes or array.size <= 4096 or len(axes) == array.ndim:
         return np.add.reduce(array, axis=axes, keepdims=keepdim, out=...)
+    if array.ndim - 1 in axes and array.flags.c_contiguous:  # rows first: they are read in order
+        lead = array.ndim - 1
+        while lead - 1 in axes:
+            lead -= 1
+        partial = np.add.reduce(array.reshape(*array.shape[:lead], -1), axis=-1, out=...)
+        rest = tuple([a for a in axes if a < lead])
+        return precise_sum(partial, rest).reshape(_reduced_shape(array, axes, keepdim))
     rows = math.prod(array.shape[a] for a in axes)
     if rows <= CHUNK or axes == (array.ndim - 1,):
         return np.add.reduce(array, axis=axes, keepdims=keepdim, out=...)

@@ -1,0 +1,35 @@
+"""Choosing between two arrays element by element, without a branch per element.
+
+`numpy.where` jumps once per element, and on a mask like that of an activation function the processor guesses every other jump wrong:
+that takes ten times as long as arithmetic. Here the bits of both operands are combined under a mask of ones and zeros:
+no ^ ((yes ^ no) & mask). Whatever the bits mean, nan payloads and signed zeros are kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_INTEGERS = {1: np.dtype(np.int8), 2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+#: Below this number of elements one call of `numpy.where` costs less than four of arithmetic.
+_FEW = 2048
+
+
+def choose(condition: np.ndarray, yes: np.ndarray, no: np.ndarray) -> np.ndarray:
+    """yes where condition (bool) holds, else no; all three broadcast, yes and no are of one type."""
+    integer = _INTEGERS.get(no.dtype.itemsize)
+    if condition.size < _FEW or integer is None or yes.dtype != no.dtype:
+        return np.asarray(np.where(condition, yes, no))
+    mask = np.negative(condition.view(np.int8), dtype=integer)  # all bits set, or none
+    first, second = yes.view(integer), no.view(integer)
+    mixed = np.bitwise_xor(first, second, out=...)
+    out = mixed if mixed.shape == mask.shape else ...
+    mixed = np.bitwise_and(mixed, mask, out=out)
+    return np.bitwise_xor(mixed, second, out=mixed).view(no.dtype)
+
+
+def keep(condition: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """values where condition (bool) holds, else 0: no sign, no nan is left of what is dropped."""
+    integer = _INTEGERS.get(values.dtype.itemsize)
+    if integer is None or values.dtype.kind == "b":
+        return np.asarray(np.where(condition, values, np.zeros((), values.dtype)))
+    return np.multiply(values.view(integer), condition, out=...).view(values.dtype)
