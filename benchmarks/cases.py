@@ -103,6 +103,29 @@ def mlp_adam_modules(torch: Any) -> Callable[[], Any]:
     return _mlp_modules(torch, lambda parameters: torch.optim.Adam(parameters, lr=0.001))
 
 
+def _hundred(torch: Any, make_optimizer: Callable[[Any], Any]) -> Callable[[], Any]:
+    parameters = [torch.nn.Parameter(torch.randn(1000)) for _ in range(100)]
+    for parameter in parameters:
+        parameter.grad = torch.randn(1000)
+    optimizer = make_optimizer(parameters)
+    return lambda: optimizer.step()
+
+
+def sgd_hundred(torch: Any) -> Callable[[], Any]:
+    """One SGD step of 100 parameters of 1,000 elements"""
+    return _hundred(torch, lambda parameters: torch.optim.SGD(parameters, lr=1e-6))
+
+
+def adam_hundred(torch: Any) -> Callable[[], Any]:
+    """One Adam step of 100 parameters of 1,000 elements"""
+    return _hundred(torch, lambda parameters: torch.optim.Adam(parameters, lr=1e-6))
+
+
+def adamw_hundred(torch: Any) -> Callable[[], Any]:
+    """One AdamW step of 100 parameters of 1,000 elements"""
+    return _hundred(torch, lambda parameters: torch.optim.AdamW(parameters, lr=1e-6))
+
+
 CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
@@ -113,6 +136,9 @@ CASES: dict[str, Case] = {
         mlp_sgd_tensors,
         mlp_sgd_modules,
         mlp_adam_modules,
+        sgd_hundred,
+        adam_hundred,
+        adamw_hundred,
     )
 }
 

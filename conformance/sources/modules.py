@@ -125,11 +125,11 @@ def optimize(
         optimizer.zero_grad()
 
         def closure(step: int = step) -> Any:
-            for parameter, grad in zip(parameters, grads[step], strict=True):
-                parameter.grad = grad.clone() + 0.25 * parameter.detach()
             total = parameters[0].detach().sum() * 0
-            for parameter in parameters:
-                total = total + (parameter.detach() * parameter.detach()).sum()
+            for parameter, grad in zip(parameters, grads[step], strict=True):
+                value = parameter.detach()
+                parameter.grad = grad.clone() + 0.25 * value
+                total = total + (value * grad + 0.125 * value * value).sum()
             return total
 
         if path.endswith("LBFGS"):
@@ -139,6 +139,9 @@ def optimize(
             trace.append(optimizer.step())
         trace.extend(parameter.detach().clone() for parameter in parameters)
     saved = optimizer.state_dict()
+    for entry in saved["state"].values():
+        if isinstance(entry.get("prev_loss"), float):  # computed like tensors, and judged like them
+            entry["prev_loss"] = torch.tensor(entry["prev_loss"], dtype=parameters[0].dtype)
     return {
         "trace": trace,
         "text": repr(optimizer),
@@ -280,6 +283,10 @@ class ModuleCatalogue:
             except Unencodable as error:
                 yield Case(label, dtype, index, Program(Target(f"unencodable {error}"), ()))
                 continue
+            if label.endswith("LBFGS"):
+                kwargs.setdefault(
+                    "max_iter", 3
+                )  # once converged, rounding decides what goes into the history
             path = f"torch.{label}"
             target = Target(f"step {path}", optimize)
             groups = bool(index % 2) and len(values) > 1

@@ -192,6 +192,13 @@ def _floats(values: Any) -> tuple[float, ...]:
     return tuple([float(value) for value in values])
 
 
+def _scalars(values: Any) -> tuple[Any, ...]:
+    for value in values:
+        if isinstance(value, Tensor):
+            raise Mismatch
+    return tuple(values)
+
+
 def _tensors(values: Any) -> list[Any]:
     for value in values:
         if value.__class__ not in PLAIN and value is not None:
@@ -213,6 +220,8 @@ def _expression(parameter: Parameter, value: Any, source: str) -> str:
             return f"tensors({source})"
         if kind == "float":
             return f"floats({source})"
+        if kind == "Scalar":
+            return f"scalars({source})"
         return f"tuple({source})"
     if (
         kind == "Tensor"
@@ -236,6 +245,7 @@ def _make_plan(
     namespace: dict[str, Any] = {
         "ints": _ints,
         "floats": _floats,
+        "scalars": _scalars,
         "tensors": _tensors,
         "name": front.shown,
         "operator": operator,

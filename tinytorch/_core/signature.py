@@ -313,7 +313,9 @@ class PythonSignature:
             if argument.name == "self" and method:
                 continue
             shown = python_names.get(argument.name) or (
-                "input" if argument.name == "self" and argument.is_tensor else argument.name
+                "input"
+                if argument.name == "self" and argument.is_tensor and not argument.is_list
+                else argument.name
             )
             if shown.endswith("_") and keyword.iskeyword(shown[:-1]):
                 shown = shown[:-1]

@@ -185,8 +185,6 @@ class AutogradMembers:
         del legacy_name
         self._array = value._array
         self._key = value._key
-        # Nodes that saved this very tensor must not silently use other elements: a new version makes them raise.
-        self._counter = [(self._counter[0] if self._counter is not None else 0) + 1]
 
     #: Whether operations on this class give this class again (subclasses), rather than Tensor.
     _keeps_class = False

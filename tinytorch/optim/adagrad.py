@@ -6,7 +6,7 @@ from typing import Any
 
 import tinytorch as torch
 
-from ._steps import as_number, check_fused, check_lr, new_step, real, with_grads
+from ._steps import as_number, check_fused, check_lr, new_step, real, update_each
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["Adagrad"]
@@ -73,10 +73,7 @@ class Adagrad(Optimizer):
         """One step; `closure` computes the loss anew."""
         loss = _with_gradients(closure)
         for group in self.param_groups:
-            for parameter, grad in with_grads(group, "Adagrad"):
-                self._update(
-                    group, parameter, -grad if group["maximize"] else grad, self._state_of(group, parameter)
-                )
+            update_each(self, group, "Adagrad")
         return loss
 
     def _state_of(self, group: dict[str, Any], parameter: Any) -> dict[str, Any]:

@@ -6,7 +6,18 @@ from typing import Any
 
 import tinytorch as torch
 
-from ._steps import as_number, check_fused, check_lr, new_step, real, with_grads, zeros_like
+from .._operators import stepping
+from ._steps import (
+    as_number,
+    check_fused,
+    check_fused_parameter,
+    check_lr,
+    new_step,
+    real,
+    refuse_capturable,
+    with_grads,
+    zeros_like,
+)
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["Adam"]
@@ -103,14 +114,50 @@ class Adam(Optimizer):
     def step(self, closure: Any = None) -> Any:
         """One step; `closure` computes the loss anew."""
         loss = _with_gradients(closure)
-        name = "Adam"
         for group in self.param_groups:
-            for parameter, grad in with_grads(group, name, ", please consider SparseAdam instead"):
-                state = self._state_of(parameter, group["amsgrad"])
-                if group["differentiable"] and state["step"].requires_grad:
+            amsgrad, recorded = group["amsgrad"], group["differentiable"]
+            items = [
+                (parameter, grad, self._state_of(parameter, amsgrad))
+                for parameter, grad in with_grads(group, "Adam", ", please consider SparseAdam instead")
+            ]
+            if items:
+                refuse_capturable(group, "Adam")
+                if group["fused"]:
+                    check_fused_parameter(items[0][0])
+            if recorded:
+                if any(state["step"].requires_grad for _, _, state in items):
                     raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
+            elif items:
+                items = self._update_together(group, items)
+            for parameter, grad, state in items:
                 self._update(group, parameter, grad, state)
         return loss
+
+    def _update_together(self, group: dict[str, Any], items: list[Any]) -> list[Any]:
+        """Update plain parameters with one call; returns the others."""
+        steps = [state["step"] for _, _, state in items]
+        numbers = stepping.by_number(steps)
+        if numbers is None:
+            return items
+        lr, (beta1, beta2) = as_number(group["lr"]), group["betas"]
+        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
+        rest = []
+        for number, places in numbers.items():
+            chosen = items if len(places) == len(items) else [items[place] for place in places]
+            rows = [
+                [parameter for parameter, _, _ in chosen],
+                [grad for _, grad, _ in chosen],
+                *[[state[name] for _, _, state in chosen] for name in names],
+            ]
+            if stepping.adam(
+                rows[0], rows[1:], step=number + 1, fused=bool(group["fused"]), lr=lr, beta1=as_number(beta1), beta2=as_number(beta2),
+                weight_decay=group["weight_decay"], eps=group["eps"], maximize=group["maximize"],
+                decoupled=group["decoupled_weight_decay"],
+            ):  # fmt: skip
+                stepping.advance([state["step"] for _, _, state in chosen])
+            else:
+                rest += chosen
+        return rest
 
     def _update(self, group: dict[str, Any], parameter: Any, grad: Any, state: dict[str, Any]) -> None:
         recorded = group["differentiable"]
@@ -132,13 +179,12 @@ class Adam(Optimizer):
             parameter, grad, mean, square, largest = real(parameter, grad, mean, square, largest)
         mean.lerp_(grad, 1 - beta1)
         square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        if recorded or group["capturable"]:
+        if recorded:
             # the step counter stays a tensor, so that everything can be differentiated
             step_size = (lr / (1 - beta1**step)).neg()
             root = (1 - beta2**step).sqrt()
             if largest is not None:
-                before = largest.clone() if recorded else largest
-                largest.copy_(torch.maximum(before, square))
+                largest.copy_(torch.maximum(largest.clone(), square))
                 square = largest
             parameter.addcdiv_(mean, (square.sqrt() / (root * step_size)).add_(eps / step_size))
             return

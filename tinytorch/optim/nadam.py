@@ -6,7 +6,7 @@ from typing import Any
 
 import tinytorch as torch
 
-from ._steps import as_number, check_lr, new_step, real, with_grads, zeros_like
+from ._steps import as_number, check_lr, new_step, real, update_each, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["NAdam"]
@@ -62,10 +62,7 @@ class NAdam(Optimizer):
         """One step; `closure` computes the loss anew."""
         loss = _with_gradients(closure)
         for group in self.param_groups:
-            for parameter, grad in with_grads(group, "NAdam"):
-                self._update(
-                    group, parameter, -grad if group["maximize"] else grad, self._state_of(group, parameter)
-                )
+            update_each(self, group, "NAdam")
         return loss
 
     def _state_of(self, group: dict[str, Any], parameter: Any) -> dict[str, Any]:
@@ -96,7 +93,7 @@ class NAdam(Optimizer):
         mean.lerp_(grad, 1 - beta1)
         square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         root = square.div(1 - beta2**count).sqrt()
-        if group["differentiable"] or group["capturable"]:
+        if group["differentiable"]:
             root = root.add(group["eps"])
             parameter.addcdiv_(grad * (-lr * (1.0 - mu) / (1.0 - product)), root)
             parameter.addcdiv_(mean * (-lr * mu_next / (1.0 - product * mu_next)), root)

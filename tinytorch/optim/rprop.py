@@ -6,7 +6,7 @@ from typing import Any
 
 import tinytorch as torch
 
-from ._steps import as_number, check_lr, new_step, real, with_grads, zeros_like
+from ._steps import as_number, check_lr, new_step, real, update_each, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["Rprop"]
@@ -48,10 +48,7 @@ class Rprop(Optimizer):
         """One step; `closure` computes the loss anew."""
         loss = _with_gradients(closure)
         for group in self.param_groups:
-            for parameter, grad in with_grads(group, "Rprop"):
-                self._update(
-                    group, parameter, -grad if group["maximize"] else grad, self._state_of(group, parameter)
-                )
+            update_each(self, group, "Rprop")
         return loss
 
     def _state_of(self, group: dict[str, Any], parameter: Any) -> dict[str, Any]:
