@@ -59,11 +59,12 @@ def _rebuilder(name: str) -> Name:
 class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one in Python, whose way of writing names can be replaced
     """Pickles objects; `storages` are those met, by the number under which the pickle refers to them."""
 
-    def __init__(self, file: Any, protocol: int) -> None:
+    def __init__(self, file: Any, protocol: int, legacy: bool = False) -> None:
         super().__init__(file, protocol)
         self.storages: dict[str, UntypedStorage] = {}
+        self.kinds: dict[str, Any] = {}
+        self._legacy = legacy
         self._keys: dict[int, str] = {}
-        self._types: dict[int, Any] = {}
 
     def persistent_id(self, obj: Any) -> Any:
         if isinstance(obj, TypedStorage):
@@ -77,14 +78,15 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one i
         identity = id(storage._root)
         key = self._keys.get(identity)
         if key is None:
-            key = self._keys[identity] = str(len(self._keys))
+            key = self._keys[identity] = str(identity if self._legacy else len(self._keys))
             self.storages[key] = storage
-            self._types[identity] = kind
-        elif self._types[identity] is not kind and storage.nbytes():
+            self.kinds[key] = kind
+        elif self.kinds[key] is not kind and storage.nbytes():
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different types"
             )
-        return ("storage", name, key, location_tag(storage), storage.nbytes() // kind.itemsize)
+        reference = ("storage", name, key, location_tag(storage), storage.nbytes() // kind.itemsize)
+        return (*reference, None) if self._legacy else reference
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, Tensor):
@@ -178,3 +180,16 @@ def _plain(tensor: Any) -> tuple[Name, tuple[Any, ...]]:
     if kind in STORAGE_NAMES:
         return _rebuilder("_rebuild_tensor_v2"), (TypedStorage(wrap_storage=storage, dtype=kind), *window)
     return _rebuilder("_rebuild_tensor_v3"), (storage, *window, kind)
+
+
+def pickler_for(module: Any, file: Any, protocol: int, legacy: bool = False) -> Pickler:
+    """The pickler, on top of that of `module`. Raises NotImplementedError where that one is not written in Python."""
+    if module is pickle:
+        return Pickler(file, protocol, legacy)
+    base = module.Pickler
+    if not issubclass(base, pickle._Pickler):  # type: ignore[attr-defined]
+        raise NotImplementedError(
+            f"torch.save with the pickle_module {module.__name__}, whose Pickler is not one in Python"
+        )
+    made: Pickler = type("Pickler", (Pickler, base), {})(file, protocol, legacy)
+    return made

@@ -59,18 +59,56 @@ def _meta_place(storage: Any, location: str) -> Any:
     return UntypedStorage._over(storage._root, True) if location == "meta" else None
 
 
-def _no_cuda(storage: Any, location: str) -> Any:
+def validate_cuda_device(location: str) -> int:
+    """The index of a CUDA device. Raises RuntimeError, because there is none."""
+    raise RuntimeError(
+        "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running on a CPU-only "
+        "machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
+    )
+
+
+def validate_hpu_device(location: str) -> int:
+    """The index of an HPU device. Raises RuntimeError, because there is none."""
+    raise RuntimeError(
+        "The HPU device module is not registered. If you are running on a CPU-only machine, please use torch.load with "
+        "map_location=torch.device('cpu') to map your storages to the CPU."
+    )
+
+
+def _no_accelerator(storage: Any, location: str) -> Any:
     if location.startswith("cuda"):
-        raise RuntimeError(
-            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running on a CPU-only "
-            "machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
-        )
+        validate_cuda_device(location)
+    if location.startswith("hpu"):
+        validate_hpu_device(location)
     return None
 
 
 register_package(10, _cpu_tag, _cpu_place)
-register_package(20, lambda storage: None, _no_cuda)
+register_package(20, lambda storage: None, _no_accelerator)
 register_package(22, _meta_tag, _meta_place)
+
+
+def normalize_storage_type(storage_type: Any) -> Any:
+    """The class itself: names and classes of storages are the same in this library."""
+    return storage_type
+
+
+def check_module_version_greater_or_equal(
+    module: Any, req_version_tuple: tuple[Any, ...], error_if_malformed: bool = True
+) -> bool:
+    """Whether a module's __version__ is at least the given one. Raises RuntimeError, or only warns, if it cannot be read."""
+    import warnings
+
+    try:
+        parts = module.__version__.split(".")
+        version = tuple(type(wanted)(part) for wanted, part in zip(req_version_tuple, parts))
+        return version >= req_version_tuple
+    except Exception as error:
+        message = f"'{module.__name__}' module version string is malformed '{module.__version__}' and cannot be compared with tuple {req_version_tuple!s}"
+        if error_if_malformed:
+            raise RuntimeError(message) from error
+        warnings.warn(f"{message}, but continuing assuming that requirement is met", stacklevel=2)
+        return True
 
 
 def storage_to_tensor_type(storage: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,32 @@ def _over(storage: Any, offset: int, size: Any, stride: Any, kind: dtype) -> Any
     shape, strides = tuple(size), tuple(stride)
     if untyped._meta:
         return meta_tensor(shape, kind, strides)
-    if len(shape) != len(strides) or offset < 0 or min((*shape, *strides), default=0) < 0:
-        raise RuntimeError("the file describes a tensor with impossible sizes")
+    _check_window(untyped.nbytes(), kind.itemsize, offset, shape, strides)
     itemsize = kind.itemsize
-    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if 0 not in shape else -1
-    if (last + 1) * itemsize > untyped.nbytes():
-        raise RuntimeError(
-            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset}, and itemsize {itemsize} requiring a "
-            f"storage size of {(last + 1) * itemsize} are out of bounds for storage of size {untyped.nbytes()}"
-        )
     scaled = tuple([step * itemsize for step in strides])
     start = offset * itemsize if 0 not in shape else 0
     array = np.ndarray(shape, kind._numpy, untyped._root, start, scaled)
     return make(Tensor, array, key_of(array))
+
+
+def _check_window(
+    available: int, itemsize: int, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+    if len(shape) != len(strides):
+        raise RuntimeError(f"unequal size length ({len(shape)}) and stride length ({len(strides)})")
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    if min(shape, default=0) < 0 or math.prod(shape) >= 2**63:
+        raise RuntimeError("numel: integer multiplication overflow")
+    if 0 in shape:
+        return
+    if min(strides, default=0) < 0:
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}"
+        )
+    last = offset + sum((n - 1) * s for n, s in zip(shape, strides))
+    if (last + 1) * itemsize > available:
+        raise RuntimeError("Trying to resize storage that is not resizable")
 
 
 def _rebuild_tensor(storage: Any, storage_offset: int, size: Any, stride: Any) -> Any:
@@ -77,6 +91,8 @@ def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires
 def _rebuild_parameter(data: Any, requires_grad: bool, backward_hooks: Any) -> Any:
     from .nn.parameter import Parameter
 
+    if not isinstance(data, Tensor):
+        raise TypeError(f"the file describes a parameter of a {type(data).__name__}")
     return Parameter(data, requires_grad)
 
 
@@ -100,6 +116,8 @@ def _rebuild_from_type_v2(func: Any, new_type: type, args: tuple[Any, ...], stat
 def _set_obj_state(target: Any, state: Any) -> Any:
     """Give an object the attributes of a pickle: a dict, or a dict and a dict of slots."""
     attributes, slots = state if isinstance(state, tuple) else (state, None)
+    if slots and isinstance(target, Tensor):
+        raise RuntimeError("the file describes a tensor with slots")
     if attributes:
         target.__dict__.update(attributes)
     for name, value in (slots or {}).items():
