@@ -4,8 +4,9 @@ Nodes run when every consumer that can reach them has run, the most recently cre
 contributions have arrived. This is torch's order, so hooks fire in the same sequence. No recursion: the depth of a graph is limited
 by memory alone.
 
-Cotangents travel as tensors. While no graph of the gradient is wanted, those that are contiguous float32 or float64 travel as bare
-arrays instead: nodes whose operator has rules on arrays (`.native`) take and give them, for all others they are wrapped again.
+Cotangents travel as tensors. While no graph of the gradient is wanted, those that are float32 or float64 and contiguous (or one number
+expanded) travel as bare arrays instead: nodes whose operator has rules on arrays (`.native`) take and give them, for all others they are
+wrapped again.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from .gradients import conform, receive
 from .graph import between, edge_of, facts_of, port_of, queue_order
 from .modes import modes
 from .node import Node
-from .saved import plain
-from .tensor import Tensor, extra_of
+from .tensor import Tensor, extra_of, wrap
 
 ndarray = np.ndarray
 
@@ -39,7 +39,7 @@ current = threading.local()
 def as_tensor(cotangent: Any) -> Any:
     """A cotangent as formulas and hooks see it."""
     if cotangent.__class__ is ndarray:
-        return plain(cotangent, dtypes._BY_NUMBER[cotangent.dtype.num])
+        return wrap(cotangent)
     return cotangent
 
 
@@ -294,7 +294,7 @@ class Task:
                 if received.__class__ is ndarray:
                     cotangents = native = node._native(edges, received, keep)
                     if native is None:
-                        cotangents = node._backward(edges, plain(received, element_type))
+                        cotangents = node._backward(edges, wrap(received))
                 else:
                     cotangents = node._backward(edges, received)
             except BaseException:

@@ -121,8 +121,10 @@ def run_node(node: Any, edges: tuple[Any, ...], received: Any) -> Any:
         cotangents = node._backward(edges, received)
     if extra is not None and extra.post:
         cotangents = [
-            None if edge is None or cotangent is None else conform(cotangent, *facts_of(edge), node, index)
-            for index, (edge, cotangent) in enumerate(zip(edges, cotangents, strict=False))
+            cotangent
+            if edge is None or cotangent is None
+            else conform(cotangent, *facts_of(edge), node, index)
+            for index, (edge, cotangent) in enumerate(zip(node._edges, cotangents, strict=False))
         ]
         cotangents = run_posthooks(extra.post, tuple(cotangents), received_by(node, received))
     return cotangents

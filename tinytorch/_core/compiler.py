@@ -7,7 +7,6 @@ This is the only place that executes generated text.
 from __future__ import annotations
 
 import linecache
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -45,7 +44,6 @@ _GLOBALS: dict[str, Any] = {
     "quietly": quietly,
     "refresh": mutation.refresh,
     "released_message": released_message,
-    "prod": math.prod,
     "raise_stale": dispatch.raise_stale,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,

@@ -249,11 +249,6 @@ def _native_source(plan: Plan) -> list[str]:
     for n in outputs:
         fits = f"node.key_{n} is node._dtype and node.counter_{n}[0] == node.version_{n}"
         body += [f"{n} = node.saved_{n}", f"if {n} is not None and not ({fits}):", "    return None"]
-    if "native_small" in plan.operator.options:  # beyond that size the tensor rule's view costs less
-        body += [
-            f"if prod(node.saved_self_shape) > {plan.operator.options['native_small']}:",
-            "    return None",
-        ]
     if tensors or outputs:
         body += ["if not keep:", "    node._released = True"]
         body += [f"    node.saved_{n} = None" for n in [*tensors, *outputs]]
@@ -305,17 +300,20 @@ def _return_lines(plan: Plan) -> list[str]:
         arguments = ", ".join(f"{n}={n}" for n in parameters_of(operator.joint))
         lines.append(f"joint = vjp_joint({arguments})")
     parts: list[str] = []
-    for argument in plan.active:
+    # torch computes them in alphabetical order: what they record is numbered in that order.
+    for argument in sorted(plan.active, key=lambda a: a.name):
         n = argument.name
         formula = operator.formulas[n]
         if operator.joint is not None and formula is operator.joint:
             value = f"joint.get({n!r})"
         else:
             value = f"vjp_{n}({', '.join(parameters_of(formula))})"
-        if argument.is_list:
-            lines.append(f"c_{n} = {value} if any(e is not None for e in e_{n}) else None")
-            parts.append(f"*(c_{n} if c_{n} is not None else [None] * node.count_{n})")
-        else:
-            parts.append(f"{value} if e_{n} is not None else None")
+        wanted = f"any(e is not None for e in e_{n})" if argument.is_list else f"e_{n} is not None"
+        lines.append(f"c_{n} = {value} if {wanted} else None")
+    for argument in plan.active:
+        n = argument.name
+        parts.append(
+            f"*(c_{n} if c_{n} is not None else [None] * node.count_{n})" if argument.is_list else f"c_{n}"
+        )
     lines.append(f"return ({', '.join(parts)},)")
     return lines

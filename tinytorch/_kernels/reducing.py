@@ -50,11 +50,9 @@ def precise_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool = False)
     return np.add.reduce(table, axis=0).reshape(_reduced_shape(array, axes, keepdim))
 
 
-def filled(shape: tuple[int, ...], value: np.ndarray) -> np.ndarray:
-    """An array of `shape` and of value's type that holds `value` (0-d) throughout."""
-    out = np.empty(shape, value.dtype)
-    out.fill(value)
-    return out
+def expanded(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """One number (0-d) seen as an array of `shape`, all strides 0."""
+    return np.ndarray(shape, value.dtype, value, 0, (0,) * len(shape))
 
 
 def sum(

@@ -51,11 +51,10 @@ sum_all = reduction(
     "sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
     lambda self, dtype: kernels.sum(self, None, False, dtype),
     upcast=False,
-    native_small=4096,
     out=False,
 )
 sum_all.vjp(self=lambda grad, self_shape: grad.expand(self_shape))
-sum_all.native(self=lambda grad, self_shape: kernels.filled(self_shape, grad))
+sum_all.native(self=lambda grad, self_shape: kernels.expanded(grad, self_shape))
 
 sum_dim = reduction(
     "sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
