@@ -15,6 +15,7 @@ import numpy as np
 
 from . import dispatch, dtypes, layout
 from .declare import Operator, find
+from .gradients import conform
 from .modes import modes, next_number
 from .node import Node
 from .tensor import VIEW, Tensor, counter_of, extra_of, key_of, make
@@ -452,15 +453,6 @@ def _date_back(node: Any, counter: Any, first: str) -> None:
         saved = getattr(node, "saved_" + name)
         if name != first and isinstance(saved, Tensor) and saved._counter is counter:
             setattr(node, "version_" + name, getattr(node, "version_" + name) - 1)
-
-
-def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int) -> Any:
-    """See gradients.conform."""
-    from .gradients import conform as undo
-
-    if cotangent._array.shape == shape and cotangent._key._dtype is element_type:
-        return cotangent
-    return undo(cotangent, shape, element_type, source, index)
 
 
 def bump(tensor: Any) -> None:
