@@ -29,6 +29,7 @@ class Operator:
         self.family = family
         self.kernel = kernel
         self.options = options
+        self.call_names: dict[str, str] = {}
         self.formulas: dict[str, Callable[..., Any]] = {}
         self.native_rules: dict[str, Callable[..., Any] | tuple[Any, ...]] = {}
         self.joint: Callable[..., Any] | None = None
@@ -92,7 +93,8 @@ class Operator:
 
     @cached_property
     def argument_names(self) -> frozenset[str]:
-        return frozenset(self.schema.names) | {"requires_grad"}
+        """What a call may give: the schema's names, and those that torch's Python signature has instead."""
+        return frozenset(self.schema.names) | {"requires_grad"} | frozenset(self.call_names.values())
 
     @cached_property
     def tensor_positions(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .generator import Generator
+from .layout import empty, preserved_strides
 from .partial_sort import largest
 from .sampling import LARGEST, SHORT, exponential_, name_of, refuse, scalar_name
 
@@ -95,7 +96,7 @@ def _by_race(generator: Generator, probabilities: np.ndarray, num_samples: int) 
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if bool((wide.sum(-1) == 0).any()):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    race = np.empty_like(probabilities)
+    race = empty(probabilities.shape, preserved_strides(probabilities), dtype)
     exponential_(generator, race, 1.0)
     scores = (wide / race.astype(wide.dtype)).astype(dtype)
     if name_of(dtype) in SHORT:
