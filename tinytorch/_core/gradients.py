@@ -59,7 +59,10 @@ def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
         leaf._grad = cotangent if held is None else held + cotangent
     elif held is None:
         if create and cotangent._requires_grad:
-            leaf._grad = cotangent.clone()
+            strides = (
+                leaf.stride()
+            )  # torch copies into memory laid out like the leaf's, and that copy is recorded
+            leaf._grad = cotangent.new_empty_strided(cotangent.shape, strides).copy_(cotangent)
         else:
             leaf._grad = _like_leaf(leaf, cotangent)
     elif create:

@@ -315,7 +315,7 @@ def lift(value: Any, current: Layer) -> Any:
     lifted = handlers[current.kind][2](value, current)
     if current.transparent and requires(value):
         lifted._requires_grad = True
-        lifted._edge = value._edge or value
+        lifted._edge = value._edge or (value, 0)
     return lifted
 
 
@@ -432,7 +432,7 @@ def with_below(tensor: Any, function: Callable[[Any], Any]) -> Any:
     twin._counter = tensor._counter
     if requires(tensor):
         twin._requires_grad = True
-        twin._edge = tensor._edge or tensor
+        twin._edge = tensor._edge or (tensor, 0)
     return twin
 
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from .device import device as device_class
 from .modes import next_number
 from .tensor import extra_of
 
@@ -41,8 +42,23 @@ class RemovableHandle:
         self.remove()
 
 
-class Hooks(OrderedDict):  # type: ignore[type-arg]  # weakly referenced by handles, which a plain dict cannot be
-    """Hooks by id, in order of registration."""
+#: Hooks by id, in order of registration; handles refer to it weakly, which a plain dict does not allow.
+Hooks = OrderedDict[int, Callable[..., Any]]
+
+
+class InputMetadata:
+    """What a node knows of a cotangent it expects."""
+
+    device = device_class("cpu")
+    is_nested_tensor = is_cpp_nested_tensor = False
+
+    def __init__(self, shape: tuple[int, ...], element_type: Any) -> None:
+        self.shape = list(shape)
+        self.dtype = element_type
+
+
+InputMetadata.__name__ = InputMetadata.__qualname__ = "_InputMetadata"
+InputMetadata.__module__ = "torch._C._autograd"
 
 
 class NodeExtra:
@@ -130,8 +146,8 @@ class Node(metaclass=NodeMeta):
         return self._rarities().metadata
 
     @property
-    def _input_metadata(self) -> list[tuple[tuple[int, ...], Any]]:
-        return [self._output(number) for number in range(self._arity)]
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        return tuple([InputMetadata(*self._output(number)) for number in range(self._arity)])
 
     def _sequence_nr(self) -> int:
         return self._number

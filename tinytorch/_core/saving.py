@@ -7,6 +7,7 @@ setter looks at the new node; at all other times recording costs nothing extra. 
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from .tensor import Tensor, make
 
 _SLOT = Node.__dict__["_released"]
 _listeners = 0
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _lock = threading.Lock()
 
 #: The node whose backward runs in this thread, by thread; anomaly detection names it as the maker of what is recorded meanwhile.
@@ -31,12 +33,24 @@ def _created(node: Any, value: bool) -> None:
         return
     if modes.anomaly:
         metadata = node._rarities().metadata
-        metadata["traceback_"] = traceback.format_list(traceback.extract_stack()[:-2])
+        metadata["traceback_"] = traceback.format_list(_frames_of_the_program())
         parent = getattr(running, "node", None)
         if parent is not None:
             metadata["parent_"] = parent
     if modes.saved_tensor_hooks:
         pack_node(node, modes.saved_tensor_hooks[-1])
+
+
+def _frames_of_the_program() -> list[traceback.FrameSummary]:
+    """The present call stack without the engine's own frames, and from the program on where `python -m tinytorch` started it."""
+    frames = traceback.extract_stack()
+    launcher = os.path.join(_PACKAGE, "__main__.py")
+    started = max((place for place, frame in enumerate(frames) if frame.filename == launcher), default=-1)
+    return [
+        frame
+        for frame in frames[started + 1 :]
+        if not frame.filename.startswith((_PACKAGE + os.sep, "<tinytorch "))
+    ]
 
 
 def listen() -> None:

@@ -55,21 +55,21 @@ class AutogradMembers:
             raise RuntimeError("requires_grad must be a bool")
         self._set_requires_grad(value)
 
-    def _set_requires_grad(self, value: bool) -> None:
+    def _set_requires_grad(self, value: bool, kinds: str = "floating point and complex") -> None:
+        if value and self._current():
+            return
         if not self.is_leaf:
-            if value:
-                return
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
                 "that doesn't require differentiation use var_no_grad = var.detach()."
             )
         if value and self._key._dtype._category not in ("float", "complex"):
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+            raise RuntimeError(f"only Tensors of {kinds} dtype can require gradients")
         if value and self._extra is not None and self._extra.inference and not modes.inference:
             raise RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
             )
-        if self._base is None or (value and not self.requires_grad):
+        if self._base is None or value:
             self._requires_grad = value
         else:
             from .tensor import VIEW
@@ -88,7 +88,7 @@ class AutogradMembers:
                 "being transformed by a functorch transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
                 "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed instead."
             )
-        self._set_requires_grad(requires_grad)
+        self._set_requires_grad(requires_grad, "floating point")
         return self
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import dtypes
 
+_RECORDED = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 _UNSUPPORTED = frozenset((dtypes.bfloat16, *dtypes.FLOAT8))
 
 
@@ -48,13 +49,13 @@ class BridgeMembers:
         special = self._key._special
         if special is not None and special != "strided":
             if special != "meta":
+                if special == "dual" and self.requires_grad and not force:  # type: ignore[attr-defined]
+                    raise RuntimeError(_RECORDED)
                 return self._key.data("numpy")  # type: ignore[no-any-return]
             if force:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         if self.requires_grad and not force:  # type: ignore[attr-defined]
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
+            raise RuntimeError(_RECORDED)
         if special == "meta":
             raise TypeError(
                 "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."

@@ -202,6 +202,11 @@ def _prepare(key: tuple[Any, ...]) -> tuple[list[Any], int]:
     return keys, used
 
 
+def _differs_by_example(index: Any) -> bool:
+    """Whether a tensor is batched, so that it is no number even where it has no dimension."""
+    return index._key._special == "batched" and index._key.dim is not None
+
+
 def _truth(value: bool) -> Any:
     """A bool as an index tensor: True takes a new dimension of size 1 whole, False takes none of it."""
     return wrap(np.zeros(1 if value else 0, np.int64))
@@ -240,7 +245,7 @@ def _apply(self: Any, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
             dim += record(_truth(item))
         elif isinstance(item, Tensor):
             array = item._array
-            if array.ndim == 0 and array.dtype.kind in "iub":
+            if array.ndim == 0 and array.dtype.kind in "iub" and not _differs_by_example(item):
                 if array.dtype in _MASKS:
                     view = _unsqueeze(view, dim)
                     dim += record(_truth(bool(array)))

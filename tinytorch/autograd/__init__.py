@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ._functions import backward, grad
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
@@ -21,6 +21,11 @@ _LAZY = {
     "set_detect_anomaly": "anomaly_mode",
 }
 _SUBMODULES = frozenset(("anomaly_mode", "forward_ad", "function", "functional", "graph", "profiler"))
+
+
+def variable(*args: Any, **kwargs: Any) -> NoReturn:
+    """Gone since torch 0.4; says so."""
+    raise RuntimeError("torch.autograd.variable(...) is deprecated, use torch.tensor(...) instead")
 
 
 def is_multithreading_enabled() -> bool:

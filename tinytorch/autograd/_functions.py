@@ -50,6 +50,7 @@ class _Described:
     """Shape and dtype of the output a `GradientEdge` stands for, where a tensor would be asked."""
 
     requires_grad = True
+    is_meta = False
 
     def __init__(self, edge: Any) -> None:
         shape, self.dtype = engine.facts_of(_edge(edge))
@@ -185,6 +186,11 @@ def backward(
                 "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
+    if modes.layers and any(not layer.transparent for layer in modes.layers):
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp instead or call "
+            "backward() outside of functorch transforms."
+        )
     keep = create_graph if retain_graph is None else retain_graph
     if grad_tensors is None and inputs is None and _is_plain_scalar(tensors) and tensors.requires_grad:
         engine.run([(engine.edge_of(tensors), _one(tensors))], keep, create_graph)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 import warnings
@@ -15,7 +14,8 @@ from .._core import mutation, saving
 from .._core.dispatch import stale
 from .._core.modes import modes, next_number
 from .._core.node import Node, RemovableHandle, released_message
-from .._core.tensor import Tensor, make, wrap
+from .._core.tensor import Tensor, wrap
+from ._once import once_differentiable
 
 __all__ = [
     "BackwardCFunction",
@@ -28,9 +28,6 @@ __all__ = [
 ]
 
 AUTOGRAD_FUNCTION_COUNTER = itertools.count()
-
-#: special key of a tensor -> how a custom function runs on it: (function class, args) -> result. Filled by the transformations.
-_transforms: dict[str, Callable[[Any, tuple[Any, ...]], Any]] = {}
 
 
 class FunctionCtx:
@@ -368,15 +365,42 @@ class Function(_SingleLevelFunction):
             bound.apply_defaults()
             args = bound.args
         elif kwargs:
-            raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
-        for item in args:
-            if isinstance(item, Tensor) and item._key._special in _transforms:
-                return _transforms[item._key._special](cls, args)
-        return _apply(cls, args, defined)
+            raise TypeError(f"forward() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        layer = None
+        if modes.layers:
+            from . import _transformed
+
+            _transformed.require_setup_context(defined)
+            layer = _transformed.layer_among(args)
+            if layer is not None:
+                if not _transformed.has_own_rule(cls, layer):
+                    layer = None
+                elif layer.transparent:
+                    return _transformed.forward_at(cls, args, layer)
+        return _apply(cls, args, defined, layer)[1]
 
 
-def _apply(cls: Any, args: tuple[Any, ...], has_setup: bool) -> Any:
-    """One call of a custom function: forward without recording, then history for what it returned."""
+def _run_function(cls: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
+    """(ctx, result) of `cls.apply(*args)`."""
+    defined = cls.setup_context is not _SingleLevelFunction.setup_context
+    if not defined or not modes.layers:
+        return _apply(cls, args, defined, None, True)
+    result = cls.apply(*args)
+    ctx = cls._backward_cls()
+    ctx.needs_input_grad = tuple([isinstance(item, Tensor) and item.requires_grad for item in args])
+    cls.setup_context(ctx, args, result)
+    _save(ctx)
+    return ctx, result
+
+
+def _apply(
+    cls: Any, args: tuple[Any, ...], has_setup: bool, layer: Any, keep: bool = False
+) -> tuple[Any, Any]:
+    """One call of a custom function: forward without recording, then history for what it returned. Gives ctx and result.
+
+    layer: the transformation at which the function runs by a rule of its own, None otherwise. keep: whether ctx keeps what it saved even
+    if nothing is recorded.
+    """
     tensors = [item for item in args if isinstance(item, Tensor)]
     wants = tuple([isinstance(item, Tensor) and item.requires_grad for item in args])
     recorded = modes.grad and any(wants)
@@ -389,8 +413,16 @@ def _apply(cls: Any, args: tuple[Any, ...], has_setup: bool) -> Any:
     modes.grad = False
     try:
         if has_setup:
-            output = cls.forward(*args)
-            cls.setup_context(ctx, args, output)
+            if layer is None:
+                output = cls.forward(*args)
+            else:
+                from ._transformed import forward_at
+
+                modes.grad = before  # what runs below the layer is recorded there
+                output = forward_at(cls, args, layer)
+                modes.grad = False
+            if layer is None or recorded:
+                cls.setup_context(ctx, args, output)
         else:
             output = cls.forward(ctx, *args)
     finally:
@@ -398,12 +430,12 @@ def _apply(cls: Any, args: tuple[Any, ...], has_setup: bool) -> Any:
     single = not isinstance(output, tuple)
     outputs = (output,) if single else output
     results = _wrap_outputs(ctx, tensors, outputs, recorded)
-    if recorded:
-        _save(ctx, results)
+    if recorded or keep:
+        _save(ctx)
     else:
         ctx._released = False
     ctx.to_save = ctx.non_differentiable = ctx.dirty_tensors = None
-    return results[0] if single else tuple(results)
+    return ctx, results[0] if single else tuple(results)
 
 
 def _marked(value: Any, what: str) -> list[Any]:
@@ -526,7 +558,7 @@ def _set_edge(tensor: Any, edge: Any) -> None:
         tensor._requires_grad = True
 
 
-def _save(ctx: Any, outputs: list[Any]) -> None:
+def _save(ctx: Any) -> None:
     to_save = ctx.to_save
     if to_save is None:
         return
@@ -547,64 +579,6 @@ def _save(ctx: Any, outputs: list[Any]) -> None:
                 f"save_for_backward can only save variables, but argument {position} is of type {type(tensor).__name__}"
             )
     ctx._saved = saved
-
-
-def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a backward that cannot itself be differentiated: what it returns raises when somebody tries."""
-
-    @functools.wraps(fn)
-    def wrapper(ctx: Any, *args: Any) -> Any:
-        before = modes.grad
-        modes.grad = False
-        try:
-            outputs = fn(ctx, *args)
-        finally:
-            modes.grad = before
-        if not modes.grad or not any(isinstance(item, Tensor) and item.requires_grad for item in args):
-            return outputs
-        items = outputs if isinstance(outputs, tuple) else (outputs,)
-        node = _DelayedError(
-            "trying to differentiate twice a function that was marked with @once_differentiable", items
-        )
-        results = tuple(
-            [None if item is None else node.attach(item, number) for number, item in enumerate(items)]
-        )
-        return results if isinstance(outputs, tuple) else results[0]
-
-    return wrapper
-
-
-class _DelayedError(Node):
-    """A node that raises when a gradient reaches it."""
-
-    def __init__(self, message: str, items: tuple[Any, ...]) -> None:
-        super().__init__(())
-        self._message = message
-        self._facts = [
-            (tuple(item._array.shape), item._key._dtype) if item is not None else ((), None) for item in items
-        ]
-
-    @property
-    def _arity(self) -> int:  # type: ignore[override]
-        return len(self._facts)
-
-    def _output(self, number: int) -> tuple[tuple[int, ...], Any]:
-        return self._facts[number]
-
-    def name(self) -> str:
-        return "torch::autograd::Error"
-
-    def attach(self, item: Any, number: int) -> Any:
-        result = make(Tensor, item._array, item._key)
-        result._edge = (self, number)
-        result._requires_grad = True
-        return result
-
-    def _backward(self, edges: Any, *cotangents: Any) -> tuple[Any, ...]:
-        raise RuntimeError(self._message)
-
-
-_DelayedError.__name__ = "Error"
 
 
 class InplaceFunction(Function):

@@ -70,9 +70,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
 # Finite differences ----------------------------------------------------------------------------------------------------------------
 
 
-def _numerical(
-    function: Callable[..., Any], inputs: tuple[Any, ...], eps: float, forward: bool = False
-) -> list[list[Any]]:
+def _numerical(function: Callable[..., Any], inputs: tuple[Any, ...], eps: float) -> list[list[Any]]:
     """Per input that requires grad and per inexact output: the matrix (input elements, output elements) of central differences."""
     jacobians = []
     for source in inputs:
@@ -228,47 +226,59 @@ def _compare_backward(
 
 
 def _compare_forward(function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
-    """The same with derivatives taken in forward mode."""
-    from . import forward_ad
-
-    numerical = _numerical(function, inputs, options["eps"], True)
+    """The same with derivatives taken in forward mode; in complex inputs, along the real and the imaginary axis."""
     sources = [index for index, item in enumerate(inputs) if isinstance(item, Tensor) and item.requires_grad]
+    stack = _find("stack").call
     for index, place in enumerate(sources):
         source = inputs[place]
-        if source._key._dtype._category == "complex":
-            raise NotImplementedError("gradcheck in forward mode with complex inputs")
-        rows: list[list[Any]] = []
-        for position in range(source.numel()):
-            direction = source.new_zeros((source.numel(),)).detach()
-            direction[position] = 1.0
-            with forward_ad.dual_level():
-                values = [
-                    forward_ad.make_dual(item.detach(), direction.view(source.size())) if i == place
-                    else item.detach() if isinstance(item, Tensor) else item
-                    for i, item in enumerate(inputs)
-                ]  # fmt: skip
-                row = []
-                for out in _as_tuple(function(*values)):
-                    if _inexact(out):
-                        primal, tangent = forward_ad.unpack_dual(out)
-                        if (
-                            options["check_grad_dtypes"]
-                            and tangent is not None
-                            and primal.is_complex() != tangent.is_complex()
-                        ):
-                            raise GradcheckError("Forward AD gradient has dtype mismatch.")
-                        row.append(
-                            (_find("zeros_like").call(primal) if tangent is None else tangent)
-                            .detach()
-                            .reshape(-1)
-                        )
-                rows.append(row)
-        for number in range(len(rows[0]) if rows else 0):
-            matrix = _find("stack").call([row[number] for row in rows], 0)
-            if not _close(matrix, numerical[index][number], options["rtol"], options["atol"]):
-                raise _mismatch(
-                    matrix, numerical[index][number], number, index, "", "computed with forward mode "
+        steps = (1.0, 1j) if source._key._dtype._category == "complex" else (1.0,)
+        for step in steps:
+            analytical, numerical = [], []
+            for position, where in enumerate(product(*[range(size) for size in source.size()])):
+                direction = source.new_zeros((source.numel(),)).detach()
+                direction[position] = step
+                analytical.append(_pushed(function, inputs, place, direction.view(source.size()), options))
+                columns = _difference(
+                    function, inputs, source.data, where, options["eps"] * step, options["eps"]
                 )
+                numerical.append([column for column in columns if _inexact(column)])
+            prefix = ""
+            if len(steps) > 1:
+                part = "real" if step == 1.0 else "imaginary"
+                prefix = f"While considering the {part} part of complex inputs only, "
+            for number in range(len(analytical[0]) if analytical else 0):
+                matrix = stack([row[number] for row in analytical], 0)
+                wanted = stack([row[number] for row in numerical], 0)
+                if not _close(matrix, wanted, options["rtol"], options["atol"]):
+                    raise _mismatch(matrix, wanted, number, index, prefix, "computed with forward mode ")
+
+
+def _pushed(
+    function: Any, inputs: tuple[Any, ...], place: int, direction: Any, options: dict[str, Any]
+) -> list[Any]:
+    """The tangents of the inexact outputs, flat, when input `place` moves in `direction`."""
+    from . import forward_ad
+
+    tangents = []
+    with forward_ad.dual_level():
+        values = [
+            forward_ad.make_dual(item.detach(), direction) if i == place
+            else item.detach() if isinstance(item, Tensor) else item
+            for i, item in enumerate(inputs)
+        ]  # fmt: skip
+        for out in _as_tuple(function(*values)):
+            if not _inexact(out):
+                continue
+            primal, tangent = forward_ad.unpack_dual(out)
+            if (
+                options["check_grad_dtypes"]
+                and tangent is not None
+                and primal.is_complex() != tangent.is_complex()
+            ):
+                raise GradcheckError("Forward AD gradient has dtype mismatch.")
+            tangent = _find("zeros_like").call(primal) if tangent is None else tangent
+            tangents.append(tangent.detach().reshape(-1))
+    return tangents
 
 
 class _UndefinedGrad(_Node):
@@ -393,8 +403,6 @@ def gradcheck(
         raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
-    if check_batched_forward_grad:
-        raise NotImplementedError("gradcheck(check_batched_forward_grad=True)")
     options = {
         "eps": eps,
         "atol": atol,
@@ -418,6 +426,8 @@ def gradcheck(
                 _compare_backward(func, given, options, [], "real")
         if check_forward_ad:
             _compare_forward(func, given, options)
+            if check_batched_forward_grad:
+                _check_batched_forward(func, given)
         if not check_backward_ad:
             return True
         if check_batched_grad:
@@ -448,6 +458,39 @@ def _check_batched(inputs: tuple[Any, ...], output: Any, number: int) -> None:
             raise GradcheckError(
                 f"For output {number} and input {index}:\n\nGot:\n{item}\n\nExpected:\n{stack(wanted, 0)}"
             )
+
+
+def _check_batched_forward(function: Any, inputs: tuple[Any, ...]) -> None:
+    """Batched tangents give the same as one after the other."""
+    from ..func import vmap
+    from . import forward_ad
+
+    stack = _find("stack").call
+    for index, source in enumerate(inputs):
+        if not (isinstance(source, Tensor) and source.requires_grad):
+            continue
+
+        def pushed(direction: Any, place: int = index) -> Any:
+            with forward_ad.dual_level():
+                values = [
+                    forward_ad.make_dual(item.detach(), direction) if i == place else item
+                    for i, item in enumerate(inputs)
+                ]
+                outputs = [out for out in _as_tuple(function(*values)) if _inexact(out)]
+                pairs = [forward_ad.unpack_dual(out) for out in outputs]
+                return tuple(
+                    [_find("zeros_like").call(p) if tangent is None else tangent for p, tangent in pairs]
+                )
+
+        directions = [_find("randn_like").call(source.detach()) for _ in range(2)]
+        single = [pushed(direction) for direction in directions]
+        together = vmap(pushed)(stack(directions, 0))
+        for number, item in enumerate(together):
+            wanted = stack([row[number] for row in single], 0)
+            if not _close(item, wanted, 1e-5, 1e-8):
+                raise GradcheckError(
+                    f"For input {index} and output {number}:\n\nGot:\n{item}\n\nExpected:\n{wanted}"
+                )
 
 
 def _random_like(tensor: Any, noncontiguous: bool) -> Any:

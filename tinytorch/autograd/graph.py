@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -59,6 +59,8 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
 
 def increment_version(tensor: Any) -> None:
     """Say that elements of `tensor` (or of several) were overwritten behind the engine's back."""
+    if not isinstance(tensor, Tensor | Iterable):
+        raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
     for item in (tensor,) if isinstance(tensor, Tensor) else tensor:
         if item._counter.__class__ is not _InferenceCounter:
             counter_of(item)[0] += 1

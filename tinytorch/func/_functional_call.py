@@ -8,6 +8,9 @@ from typing import Any
 
 from .._core.declare import find
 
+#: Stands for an attribute that a module did not have.
+_ABSENT = object()
+
 
 def _merged(dicts: Any) -> dict[str, Any]:
     if isinstance(dicts, dict):
@@ -61,9 +64,9 @@ def _swapped(module: Any, given: dict[str, Any], tie_weights: bool, strict: bool
         missing = [name for name in known if name not in values]
         lines = []
         if unexpected:
-            lines.append(f"Unexpected key(s): {', '.join(map(repr, unexpected))}.")
+            lines.append(f"Unexpected key(s): {', '.join(map(repr, sorted(unexpected)))}.")
         if missing:
-            lines.append(f"Missing key(s): {', '.join(map(repr, missing))}.")
+            lines.append(f"Missing key(s): {', '.join(map(repr, sorted(missing)))}.")
         if lines:
             raise RuntimeError(
                 "Error(s) in reparametrizing for {}:\n\t{}".format(module._get_name(), "\n\t".join(lines))
@@ -78,11 +81,15 @@ def _swapped(module: Any, given: dict[str, Any], tie_weights: bool, strict: bool
                     held.append((store, name, store[name]))
                     store[name] = value
                     break
-            else:
-                raise AttributeError(f"'{type(owner).__name__}' object has no attribute '{name}'")
+            else:  # a name the module does not know becomes an attribute for the time of the call
+                held.append((vars(owner), name, vars(owner).get(name, _ABSENT)))
+                vars(owner)[name] = value
         yield
     finally:
         for store, name, original in reversed(held):
+            if original is _ABSENT:
+                store.pop(name, None)
+                continue
             path = next(
                 (p for p in values if p.rpartition(".")[2] == name and _store_of(module, p) is store), None
             )

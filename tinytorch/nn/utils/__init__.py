@@ -14,6 +14,10 @@ from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval
 from .init import skip_init
 from .memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
 
+# Not lazily: the functions carry the names of their modules, and importing those later would put the modules in their places.
+from .spectral_norm import remove_spectral_norm, spectral_norm
+from .weight_norm import remove_weight_norm, weight_norm
+
 __all__ = [
     "clip_grad_norm",
     "clip_grad_norm_",
@@ -38,18 +42,9 @@ __all__ = [
     "weight_norm",
 ]
 
-_LAZY = {
-    "spectral_norm": "spectral_norm",
-    "remove_spectral_norm": "spectral_norm",
-    "weight_norm": "weight_norm",
-    "remove_weight_norm": "weight_norm",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        value = getattr(importlib.import_module("." + _LAZY[name], __name__), name)
-    elif name in ("parametrizations", "parametrize", "stateless", "prune"):
+    if name in ("parametrizations", "parametrize", "stateless", "prune"):
         value = importlib.import_module("." + name, __name__)
     else:
         raise AttributeError(f"module 'torch.nn.utils' has no attribute '{name}' (tinytorch lacks it)")
