@@ -27,7 +27,7 @@ LAYERS = {
     "outcome": "value or error, as torch",
     "dtype": "dtype",
     "shape": "shape",
-    "forward": "values",
+    "values": "values",
     "strides": "strides",
     "aliasing": "what shares memory with what",
     "gradient": "gradients",
@@ -123,7 +123,7 @@ def conformance_table(report: dict[str, Any]) -> list[str]:
         "| layer | agrees |",
         "|---|---:|",
     ]
-    scores = report["scores"]
+    scores = {name: row["score"] for name, row in report["aspects"].items() if row["score"] is not None}
     lines += [
         f"| {words} | {100 * scores[layer]:.1f} % |" for layer, words in LAYERS.items() if layer in scores
     ]

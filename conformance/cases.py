@@ -1,8 +1,9 @@
-"""A case: a program with a name that finds it again."""
+"""A case: a program with a name that finds it again; a unit: the cases that are made in one go."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from conformance.program import Program
 
@@ -19,7 +20,24 @@ class Case:
     expects_error: bool = False
     # which run's draws and gauge are comparable: torch leaves some results undefined
     undefined_values: bool = False
+    # function, method, inplace, out, error, module, optimizer, rule, found: decides the layers it is scored in
+    kind: str = "function"
 
     @property
     def name(self) -> str:
         return f"{self.operator}:{self.dtype}:{self.index}"
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the program could be written as data at all."""
+        return not self.program.target.path.startswith("unencodable")
+
+
+class Unit(NamedTuple):
+    """One entry of a source in one dtype, form and memory layout: its samples are drawn together."""
+
+    source: str
+    label: str
+    dtype: str
+    form: str = "function"
+    layout: str = "plain"

@@ -11,6 +11,7 @@ import numpy as np
 
 from conformance.observe import ErrorSeen, Observation, TensorSeen
 from conformance.program import Array
+from conformance.textual import compare_text
 
 EPSILON = {
     "float16": 2.0**-10,
@@ -31,26 +32,6 @@ DEFAULTS = {
     "complex64": (1.3e-6, 1e-5),
     "complex128": (1e-7, 1e-7),
 }
-LAYERS = (
-    "exists",
-    "outcome",
-    "structure",
-    "dtype",
-    "shape",
-    "forward",
-    "mutation",
-    "aliasing",
-    "strides",
-    "requires_grad",
-    "gradient",
-    "second",
-    "forward_mode",
-    "grad_fn",
-    "random",
-    "error type",
-    "error text",
-    "error pattern",
-)
 
 
 @dataclass(frozen=True)
@@ -113,13 +94,19 @@ def same_special(x: Array, t: Array) -> Array:
 def tolerance(t: Array, o: Array | None, dtype: str) -> Array:
     """The allowed error of each element, around the oracle where there is one, else around torch's value."""
     with np.errstate(all="ignore"):
-        if o is None or dtype not in EPSILON or dtype in ("float64", "complex128"):
-            relative, absolute = DEFAULTS.get(dtype, (0.0, 0.0))
-            return np.asarray(absolute + relative * np.abs(t.astype(widest(t))))
+        plain = dtype not in EPSILON or dtype in ("float64", "complex128")
+        relative, absolute = DEFAULTS.get(dtype, (0.0, 0.0))
+        default = np.asarray(absolute + relative * np.abs(t.astype(widest(t))))
+        if o is None:
+            return default
         wide = t.astype(o.dtype)
         deviation = np.abs(wide - o)
         finite = deviation[np.isfinite(deviation)]
         rms = float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
+        if plain:
+            # numbers of a narrower computation in a wide tensor, as an `out=` of another dtype takes them
+            spread = np.where(np.isfinite(deviation), deviation, 0.0)
+            return np.asarray(np.maximum(default, np.maximum(4.0 * spread, 8.0 * rms)))
         base = 4.0 * EPSILON[dtype] * np.abs(o)
         spread = np.where(np.isfinite(deviation), deviation, 0.0)
         # the smallest subnormal step: a result that rounds to zero is not wrong by the whole of itself
@@ -173,26 +160,69 @@ def matches(pattern: str, text: str) -> bool:
         return re.search(pattern, text) is not None
 
 
+ERROR_LEVELS = ("error type", "error text", "error numbers")
+# where in its C++ sources torch raised a warning is no property of the program
+SOURCE_PLACE = re.compile(r" \((Triggered internally at|function) [^)]*\)\s*$")
+GRAD_FN = re.compile(r",\s+grad_fn=<[^>]*>")
+
+
 def compare_errors(x: Observation, t: ErrorSeen, pattern: str | None = None) -> dict[str, Verdict]:
-    """Type, text, and text by pattern of an error torch raises: each is its own level."""
+    """Type, text, text without its numbers, and text by pattern of an error torch raises: each is its own level."""
     if x.error is None:
-        missing = Verdict("fail", f"no error for {t}")
-        return {"error type": missing, "error text": missing}
-    if x.error.kind in ("missing", "timeout") or (x.error.kind == "unsupported" and t.kind != "unsupported"):
-        verdict = Verdict(x.error.kind, str(x.error))
-        return {"error type": verdict, "error text": verdict}
-    verdicts = {"error type": PASS, "error text": PASS}
+        return dict.fromkeys(ERROR_LEVELS, Verdict("fail", f"no error for {t}"))
+    if x.error.kind in ("missing", "timeout", "crash") or (
+        x.error.kind == "unsupported" and t.kind != "unsupported"
+    ):
+        return dict.fromkeys(ERROR_LEVELS, Verdict(x.error.kind, str(x.error)))
+    verdicts = dict.fromkeys(ERROR_LEVELS, PASS)
     if x.error.type_name != t.type_name:
         verdicts["error type"] = Verdict("fail", f"{x.error} for {t}")
     if x.error.text != t.text:
-        kind = "numbers only: " if normalise_numbers(x.error.text) == normalise_numbers(t.text) else ""
-        verdicts["error text"] = Verdict("fail", f"{kind}{x.error.text[:200]!r} for {t.text[:200]!r}")
+        wrong = Verdict("fail", f"{x.error.text[:200]!r} for {t.text[:200]!r}")
+        verdicts["error text"] = wrong
+        if normalise_numbers(x.error.text) != normalise_numbers(t.text):
+            verdicts["error numbers"] = wrong
     if pattern is not None and matches(pattern, t.text):
         matched = matches(pattern, x.error.text)
         verdicts["error pattern"] = (
             PASS if matched else Verdict("fail", f"{x.error.text[:200]!r} !~ {pattern!r}")
         )
     return verdicts
+
+
+def compare_warnings(x: Observation, t: Observation) -> Verdict:
+    """Category and text of every warning of the call, in order."""
+    ours, theirs = ([(kind, SOURCE_PLACE.sub("", text)) for kind, text in seen.warnings] for seen in (x, t))
+    if ours == theirs:
+        return PASS
+    for mine, other in zip(ours, theirs, strict=False):
+        if mine != other:
+            return Verdict("fail", f"{mine} for {other}")
+    if len(ours) > len(theirs):
+        return Verdict("fail", f"{ours[len(theirs)]} where torch does not warn")
+    return Verdict("fail", f"no warning for {theirs[len(ours)]}")
+
+
+def compare_versions(x: Observation, t: Observation) -> str:
+    """How the backward pass ended after each change of a saved tensor."""
+    for place, ending in t.versions.items():
+        ours = x.versions.get(place, "cannot be changed")
+        if ours != ending:
+            return f"{place} changed after the forward pass: {ours} for {ending}"
+    return ""
+
+
+def compare_repr(x: str, t: str, same_bits: bool) -> str:
+    """The printed result; where the bits differ within the tolerance, so may the last digits."""
+    ours, theirs = GRAD_FN.sub("", x), GRAD_FN.sub("", t)
+    if same_bits or ours == theirs:
+        return "" if ours == theirs else f"{shorten(ours)} for {shorten(theirs)}"
+    difference = compare_text(theirs, ours, 1e-4, 1e-6)
+    return f"{difference.reason}: {shorten(ours)} for {shorten(theirs)}" if difference is not None else ""
+
+
+def shorten(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def compare_strides(x: TensorSeen, t: TensorSeen) -> str:

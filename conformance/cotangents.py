@@ -28,7 +28,10 @@ def weight_tensor(library: Library, name: str, position: int, like: Any, layout:
     shape = tuple(int(size) for size in like.shape)
     draw = weights(name, position, shape, dtype)
     stride, storage = contiguous_strides(shape), draw.reshape(-1)
-    if layout == "expanded":
+    if layout == "ones":
+        # what a harness without random cotangents would use
+        storage = np.ones_like(storage)
+    elif layout == "expanded":
         stride, storage = (0,) * len(shape), draw.reshape(-1)[:1]
     elif layout == "transposed":
         stride = contiguous_strides(shape[::-1])[::-1]

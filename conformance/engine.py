@@ -22,8 +22,11 @@ class Library:
         self.module: Any = importlib.import_module(name)
         # objects made while recording, kept alive so that an id stays one object's
         self.constructions: dict[int, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {}
-        if name == REFERENCE:
-            self.module.set_num_threads(1)
+        # a warning that is given once per process would depend on the order of the cases
+        for setting, value in (("set_num_threads", 1), ("set_warn_always", True)):
+            switch = self.optional(setting)
+            if switch is not None and (name == REFERENCE or setting == "set_warn_always"):
+                switch(value)
 
     def resolve(self, path: str) -> Any:
         """The object at a public path such as `torch.nn.functional.relu`; AttributeError when there is none."""
@@ -60,6 +63,14 @@ class Library:
             return getattr(self.module, name)
         except (AttributeError, ImportError):
             return None
+
+    def warm_up(self) -> None:
+        """One backward pass: the first one may import half a library, which no case's time should pay for."""
+        try:
+            leaf = self.module.ones(2, requires_grad=True)
+            self.module.autograd.grad([(leaf * leaf).sum()], [leaf])
+        except Exception:  # a library without gradients is told so by the cases
+            return
 
     def is_tensor(self, value: object) -> bool:
         return isinstance(value, self.module.Tensor)
@@ -152,23 +163,39 @@ def reference() -> Library:
     return Library(REFERENCE)
 
 
+@contextmanager
+def flags_kept() -> Iterator[None]:
+    """PyTorch's test tools forbid to set backend flags when they are imported; programs may set them all the same."""
+    import torch
+
+    flag = "__allow_nonbracketed_mutation_flag"
+    before = getattr(torch.backends, flag)
+    try:
+        yield
+    finally:
+        setattr(torch.backends, flag, before)
+
+
 def operator_database() -> list[Any]:
     """PyTorch's own list of operators with sample inputs."""
-    from torch.testing._internal.common_methods_invocations import op_db
+    with flags_kept():
+        from torch.testing._internal.common_methods_invocations import op_db
 
     return list(op_db)
 
 
 def module_database() -> list[Any]:
     """PyTorch's own list of modules with sample inputs."""
-    from torch.testing._internal.common_modules import module_db
+    with flags_kept():
+        from torch.testing._internal.common_modules import module_db
 
     return list(module_db)
 
 
 def optimizer_database() -> list[Any]:
     """PyTorch's own list of optimizers with sample inputs."""
-    from torch.testing._internal.common_optimizers import optim_db
+    with flags_kept():
+        from torch.testing._internal.common_optimizers import optim_db
 
     return list(optim_db)
 

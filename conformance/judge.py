@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,78 +10,67 @@ import numpy as np
 from conformance.cases import Case
 from conformance.compare import (
     EPSILON,
+    ERROR_LEVELS,
     PASS,
     Verdict,
     compare_errors,
+    compare_repr,
     compare_strides,
     compare_values,
+    compare_versions,
+    compare_warnings,
     is_float,
     is_movement,
 )
 from conformance.engine import Library
-from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, run
+from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, alarm, run
 from conformance.oracle import Oracle, pick
 from conformance.program import readable
-
-RUN_LAYERS = (
-    "outcome",
-    "structure",
-    "dtype",
-    "shape",
-    "forward",
-    "mutation",
-    "aliasing",
-    "strides",
-    "random",
-)
-
-
-@contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """Raise Timeout in this thread after so many seconds."""
-
-    def ring(signum: int, frame: Any) -> None:
-        raise Timeout(f"no result after {seconds:g} s")
-
-    if seconds <= 0 or not hasattr(signal, "setitimer"):
-        yield
-        return
-    previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, previous)
+from conformance.remote import Remote
 
 
 class Judge:
-    """Compares one case's two observations; `layers` limits what is looked at."""
+    """Compares one case's two observations. The candidate is a library here or one in a process of its own."""
 
     def __init__(
-        self, reference: Library, candidate: Library, plan: Plan | None = None, timeout: float = 30.0
+        self,
+        reference: Library,
+        candidate: Library | Remote,
+        plan: Plan | None = None,
+        timeout: float = 30.0,
+        announce: Callable[[list[str]], None] | None = None,
     ) -> None:
         self.reference = reference
         self.candidate = candidate
         self.plan = plan or Plan()
         self.timeout = timeout
+        # told the aspects that the candidate owes, before the candidate runs
+        self.announce = announce
 
     def judge(self, case: Case) -> dict[str, Verdict]:
         """Every layer's verdict; an absent layer does not apply to the case."""
-        if not case.program.target.function and not self.candidate.has(case.program.target.path):
-            verdict = Verdict("missing", case.program.target.path)
-            return {"exists": verdict, **dict.fromkeys(self.expected_layers(case), verdict)}
         t = self.observe(self.reference, case)
-        x = self.observe(self.candidate, case)
-        verdicts = {"exists": PASS}
+        owed = self.owed(case, t)
+        if self.announce is not None:
+            self.announce(owed)
+        if case.program.target.function is None and not self.candidate.has(case.program.target.path):
+            return dict.fromkeys(["exists", *owed], Verdict("missing", case.program.target.path))
         if t.error is not None:
             if t.error.kind == "timeout":
-                return verdicts
-            if t.error.stage not in ("call", "resolve"):
-                return {"exists": PASS, "outcome": Verdict("ill-defined", f"reference: {t.error}")}
-            if t.error.kind == "missing" and not case.expects_error:
                 return {"outcome": Verdict("ill-defined", f"reference: {t.error}")}
+            if t.error.stage not in ("call", "resolve") or (
+                t.error.kind == "missing" and not case.expects_error
+            ):
+                return {"outcome": Verdict("ill-defined", f"reference: {t.error}")}
+        return self.compare(case, self.observe(self.candidate, case), t)
+
+    def compare(self, case: Case, x: Observation, t: Observation) -> dict[str, Verdict]:
+        """The verdicts of the candidate's run x beside torch's run t."""
+        verdicts = {} if case.program.target.function is not None else {"exists": PASS}
+        if t.error is not None:
             verdicts.update(compare_errors(x, t.error, case.pattern))
+            if compare_state(x, t) != PASS:
+                verdicts["state"] = compare_state(x, t)
             return verdicts
         if x.error is not None:
             status = "fail" if x.error.kind == "error" else x.error.kind
@@ -92,33 +79,44 @@ class Judge:
             )
             if status == "missing" and x.error.stage == "resolve":
                 verdicts["exists"] = verdict
-            return {**verdicts, **dict.fromkeys(self.applicable(t), verdict)}
+            return {**verdicts, **dict.fromkeys(self.owed(case, t), verdict)}
         verdicts["outcome"] = PASS
         verdicts.update(self.values(case, x, t))
         return verdicts
 
-    def observe(self, library: Library, case: Case) -> Observation:
+    def observe(self, library: Library | Remote, case: Case) -> Observation:
+        if isinstance(library, Remote):
+            return library.observe(case.program, case.name, self.plan, self.timeout)
         try:
             with alarm(self.timeout):
                 return run(library, case.program, case.name, self.plan)
         except Timeout as error:
             return Observation(error=ErrorSeen("Timeout", str(error), "timeout", "call"))
 
-    def expected_layers(self, case: Case) -> list[str]:
-        t = self.observe(self.reference, case)
+    def owed(self, case: Case, t: Observation) -> list[str]:
+        """The aspects in which a candidate without an answer has none."""
         if t.error is not None:
-            return ["error type", "error text"] if case.expects_error else []
-        return self.applicable(t)
-
-    def applicable(self, t: Observation) -> list[str]:
-        layers = ["outcome", "structure", "dtype", "shape", "forward", "strides"]
+            return list(ERROR_LEVELS) if t.error.stage == "call" else []
+        aspects = ["outcome", "structure", "dtype", "shape", "strides"]
+        if not case.undefined_values:
+            aspects.append("values")
+        if self.plan.text and t.text is not None and not isinstance(t.processed, list):
+            aspects.append("text")
+        if t.random_used:
+            aspects.append("random")
+        if t.warnings:
+            aspects.append("warnings")
         if isinstance(t.gradients, list):
-            layers += ["requires_grad", "gradient", "grad_fn"]
+            aspects += ["requires_grad", "gradient"]
+        if self.plan.graph and any(tensor.requires_grad for tensor in t.outputs):
+            aspects.append("grad_fn")
+        if t.versions:
+            aspects.append("versions")
         if isinstance(t.second, list):
-            layers.append("second")
+            aspects.append("second")
         if isinstance(t.tangents, list):
-            layers.append("forward_mode")
-        return layers
+            aspects.append("forward_mode")
+        return aspects
 
     def values(self, case: Case, x: Observation, t: Observation) -> dict[str, Verdict]:
         """The layers of a pair of runs that both returned."""
@@ -127,7 +125,7 @@ class Judge:
             detail = f"{x.skeleton} for {t.skeleton}"
             verdicts["structure"] = Verdict("fail", detail)
             if len(x.outputs) != len(t.outputs) or len(x.scalars) != len(t.scalars):
-                return {**verdicts, **{key: Verdict("fail", detail) for key in self.applicable(t)[2:]}}
+                return {**verdicts, **dict.fromkeys(self.owed(case, t)[2:], Verdict("fail", detail))}
         else:
             verdicts["structure"] = PASS
         oracle = Oracle(self.reference, case, self.plan, usable=not t.random_used and case.dtype in EPSILON)
@@ -146,8 +144,10 @@ class Judge:
             (index, f"{a.shape} for {b.shape}" if a.shape != b.shape else "") for index, (a, b) in pairs
         )
         verdicts["strides"] = first((index, compare_strides(a, b)) for index, (a, b) in pairs)
-        verdicts["forward"] = self.forward(case, x, t, oracle)
+        verdicts["values"] = self.forward(case, x, t, oracle)
         verdicts["mutation"] = self.mutation(case, x, t)
+        verdicts["state"] = compare_state(x, t)
+        verdicts["warnings"] = compare_warnings(x, t)
         verdicts["aliasing"] = PASS
         if x.aliases != t.aliases:
             extra, lost = sorted(x.aliases - t.aliases), sorted(t.aliases - x.aliases)
@@ -170,6 +170,12 @@ class Judge:
             and (t.second is not None or x.second is not None)
         ):
             verdicts["second"] = self.derivatives(case, x.second, t.second, "second", oracle)
+        if t.versions:
+            wrong = compare_versions(x, t)
+            verdicts["versions"] = Verdict("fail", wrong) if wrong else PASS
+        if t.text is not None and t.processed is None and verdicts["values"].status != "ill-defined":
+            wrong = compare_repr(x.text or "", t.text, same_bits(x, t))
+            verdicts["text"] = Verdict("fail", wrong) if wrong else PASS
         if self.plan.forward_mode and (t.tangents is not None or x.tangents is not None):
             verdicts["forward_mode"] = self.derivatives(case, x.tangents, t.tangents, "tangents", oracle)
         return {layer: verdict for layer, verdict in verdicts.items() if verdict.status != "not applicable"}
@@ -227,7 +233,7 @@ class Judge:
             text = compare_values(a.values, b.values, None, b.dtype, exact)
             return Verdict("fail", text) if text else PASS
         o = pick(oracle.observation(), group, index)
-        if o is not None and (o.shape != b.values.shape or b.dtype in ("float64", "complex128")):
+        if o is not None and (o.shape != b.values.shape or case.dtype in ("float64", "complex128")):
             o = None
         text = compare_values(a.values, b.values, o, b.dtype, exact)
         if not text:
@@ -281,6 +287,22 @@ class Judge:
         if a.values is None or b.values is None or case.undefined_values:
             return PASS
         return self.numbers(case, a, b, group, index, oracle)
+
+
+def same_bits(x: Observation, t: Observation) -> bool:
+    """Whether every tensor and every plain value of the results is exactly torch's."""
+
+    def bits(tensor: TensorSeen) -> bytes | None:
+        return None if tensor.values is None else tensor.values.tobytes()
+
+    same = all(bits(a) == bits(b) for a, b in zip(x.outputs, t.outputs, strict=False))
+    return same and repr(x.scalars) == repr(t.scalars)
+
+
+def compare_state(x: Observation, t: Observation) -> Verdict:
+    """Global switches after the call."""
+    wrong = [line for line in x.state if line not in t.state and t.state]
+    return Verdict("fail", f"left behind: {', '.join(wrong)}") if wrong else PASS
 
 
 def same_scalar(a: Any, b: Any) -> bool:

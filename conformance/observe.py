@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import types
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +25,9 @@ from conformance.program import (
 )
 
 GRAPH_LIMIT = 64
+# results of more elements are not printed; inputs beyond the first few are not changed
+TEXT_LIMIT = 2000
+VERSION_LIMIT = 4
 SKELETON_TENSOR = "T"
 
 
@@ -31,7 +37,7 @@ class ErrorSeen:
 
     type_name: str
     text: str
-    kind: str  # error | missing | unsupported | timeout
+    kind: str  # error | missing | unsupported | timeout | crash
     stage: str = ""
 
     def __str__(self) -> str:
@@ -73,10 +79,34 @@ class Observation:
     random_used: bool = False
     random_state: bytes | None = None
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    text: str | None = None
+    # what the call left switched: gradient mode, default dtype
+    state: tuple[str, ...] = ()
+    # tensor changed after the forward pass -> how the backward pass ended
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class Timeout(Exception):
     """Raised by the alarm of a case that takes too long."""
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raise Timeout in this thread after so many seconds."""
+
+    def ring(signum: int, frame: Any) -> None:
+        raise Timeout(f"no result after {seconds:g} s")
+
+    if seconds <= 0 or not hasattr(signal, "setitimer"):
+        yield
+        return
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)
 
 
 def see_error(library: Library, error: BaseException, stage: str) -> ErrorSeen:
@@ -205,6 +235,8 @@ class Plan:
     forward_mode: bool = False
     alias: bool = True
     graph: bool = True
+    versions: bool = True
+    text: bool = True
     default_dtype: str = "float32"
     cotangent: str = "plain"
 
@@ -214,7 +246,7 @@ def run(library: Library, program: Program, name: str, plan: Plan) -> Observatio
     seen = Observation()
     with library.settled(plan.default_dtype), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        stage = "build inputs"
+        stage, before_call = "build inputs", 0
         try:
             decode = decoder(library, program)
             args, kwargs = decode(program.args), decode(program.kwargs)
@@ -223,9 +255,11 @@ def run(library: Library, program: Program, name: str, plan: Plan) -> Observatio
             before = random_state(library)
             stage = "resolve"
             function = program.target.bind(library)
-            stage = "call"
+            stage, before_call = "call", len(caught)
             result = function(*args, **kwargs)
             stage = "observe"
+            seen.warnings = [(item.category.__name__, str(item.message)) for item in caught[before_call:]]
+            seen.state = state_of(library)
             seen.random_state = random_state(library)
             seen.random_used = before != seen.random_state
             flat = Flat()
@@ -235,9 +269,12 @@ def run(library: Library, program: Program, name: str, plan: Plan) -> Observatio
             seen.inputs_after = [values_of(library, tensor) for tensor in inputs]
         except Exception as error:
             seen.error = see_error(library, error, stage)
+            if stage == "call":
+                seen.warnings = [(item.category.__name__, str(item.message)) for item in caught[before_call:]]
+                seen.state = state_of(library)
             return seen
-        finally:
-            seen.warnings = [(item.category.__name__, str(item.message)) for item in caught]
+        if plan.text and sum(tensor.numel() for tensor in tensors) <= TEXT_LIMIT:
+            seen.text = text_of(result)
         chosen: list[Any] = tensors
         process = None
         if program.target.process is not None:
@@ -259,7 +296,58 @@ def run(library: Library, program: Program, name: str, plan: Plan) -> Observatio
             differentiate(library, seen, name, plan, wanted, ready)
         if plan.forward_mode and wanted:
             seen.tangents = push_forward(library, program, name)
+        if plan.versions and plan.gradients and isinstance(seen.gradients, list):
+            seen.versions = change_and_go_back(library, program, name, plan, len(inputs))
     return seen
+
+
+def state_of(library: Library) -> tuple[str, ...]:
+    """Global switches a call must not touch, as text; those a library lacks are left out."""
+    asked = ("is_grad_enabled", "is_inference_mode_enabled", "get_default_dtype")
+    readers = [(name, library.optional(name)) for name in asked]
+    return tuple(f"{name}: {library.dtype_name(read())}" for name, read in readers if read is not None)
+
+
+def text_of(result: Any) -> str:
+    try:
+        return repr(result)
+    except Exception as error:  # a library that cannot print its results is told so by the text layer
+        return f"{type(error).__name__}: {error}"
+
+
+def change_and_go_back(
+    library: Library, program: Program, name: str, plan: Plan, count: int
+) -> dict[str, str]:
+    """Run forward, change one tensor in place, run backward: an error exactly where the tensor was saved."""
+    ended: dict[str, str] = {}
+    places = [f"input {index}" for index in range(min(count, VERSION_LIMIT))] + ["output 0"]
+    for place in places:
+        kind, _, number = place.partition(" ")
+        with library.settled(plan.default_dtype):
+            try:
+                decode = decoder(library, program)
+                args, kwargs = decode(program.args), decode(program.kwargs)
+                inputs = [decode(data) for data in program.tensors()]
+                flat = Flat()
+                flat.take(library, program.target.bind(library)(*args, **kwargs))
+                ready = differentiable(flat.tensors)
+                if not ready:
+                    return {}
+                tensor = inputs[int(number)] if kind == "input" else ready[int(number)][1]
+                cotangents = [weight_tensor(library, name, index, item) for index, item in ready]
+                with library.module.no_grad():
+                    tensor.zero_()
+            except Exception:  # what cannot be changed has no version to look at
+                continue
+            wanted = [item for item in inputs if item.requires_grad]
+            try:
+                library.module.autograd.grad(
+                    [item for _, item in ready], wanted, cotangents, allow_unused=True
+                )
+                ended[place] = "no error"
+            except Exception as error:
+                ended[place] = type(error).__name__
+    return ended
 
 
 def push_forward(library: Library, program: Program, name: str) -> Gradients | ErrorSeen:

@@ -37,7 +37,7 @@ class Oracle:
     def __init__(self, reference: Library, case: Case, plan: Plan, usable: bool) -> None:
         self.reference = reference
         self.case = case
-        self.native_plan = replace(plan, alias=False, graph=False)
+        self.native_plan = replace(plan, alias=False, graph=False, versions=False, text=False)
         self.plan = replace(self.native_plan, default_dtype="float64")
         self.usable = usable
         self.cached: Observation | None = None

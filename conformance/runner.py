@@ -1,88 +1,156 @@
-"""Runs cases in order and gathers their verdicts."""
+"""Judges the cases of a unit one after the other and marks what is known, flaky or out of reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from conformance.cases import Case
+from conformance.cases import Case, Unit
 from conformance.compare import Verdict
+from conformance.corpus import Corpus, Selection
+from conformance.engine import load, reference
 from conformance.judge import Judge
 from conformance.known import KnownDifferences, reference_crashes
+from conformance.layers import BAD, layer_of
+from conformance.observe import Plan
+from conformance.program import TensorData, leaves
+from conformance.remote import Remote
+from conformance.report.scripts import as_script
 
-STATUSES = ("pass", "fail", "unsupported", "missing", "timeout", "crash", "ill-defined", "known", "fixed")
-COUNTED = ("pass", "fail", "unsupported", "missing", "timeout", "crash")
+SCRIPT_LIMIT = 6000
 
 
 @dataclass
 class Result:
-    """One case and its verdict per layer."""
+    """One case and its verdict per aspect; failing cases carry the script that shows them."""
 
     case: str
     operator: str
     dtype: str
     index: int
     verdicts: dict[str, Verdict]
+    kind: str = "function"
+    digest: str = ""
+    script: str = ""
+
+    def layers(self) -> dict[str, list[Verdict]]:
+        """The verdicts by the layer they are scored in."""
+        found: dict[str, list[Verdict]] = {}
+        for aspect, verdict in self.verdicts.items():
+            found.setdefault(layer_of(self.kind, aspect), []).append(verdict)
+        return found
 
 
-@dataclass
-class Summary:
-    """Counts per layer, per operator; a layer's score is the mean over operators of the share that passes."""
+@dataclass(frozen=True)
+class Setup:
+    """Everything a process needs to know to judge cases; plain data."""
 
-    results: list[Result] = field(default_factory=list)
-    unreachable: dict[str, str] = field(default_factory=dict)
+    implementation: str
+    selection: Selection
+    plan: Plan = field(default_factory=Plan)
+    timeout: float = 30.0
+    isolate: bool = False
+    prepare: str = ""
+    # aspects or layers; everything when empty
+    wanted: tuple[str, ...] = ()
 
-    def add(self, result: Result) -> None:
-        self.results.append(result)
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        table: dict[str, dict[str, int]] = {}
-        for result in self.results:
-            for layer, verdict in result.verdicts.items():
-                row = table.setdefault(layer, {})
-                row[verdict.status] = row.get(verdict.status, 0) + 1
-        return table
+class Runner:
+    """The libraries, the corpus and the judge of one setup."""
 
-    def scores(self) -> dict[str, float]:
-        """Per layer, in [0, 1]; ill-defined and known cases count neither way."""
-        tally: dict[str, dict[str, list[int]]] = {}
-        for result in self.results:
-            for layer, verdict in result.verdicts.items():
-                if verdict.status in COUNTED:
-                    pair = tally.setdefault(layer, {}).setdefault(result.operator, [0, 0])
-                    pair[0] += verdict.status == "pass"
-                    pair[1] += 1
-        return {
-            layer: sum(good / total for good, total in operators.values()) / len(operators)
-            for layer, operators in tally.items()
-        }
-
-    def operators(self) -> int:
-        return len({result.operator for result in self.results})
-
-    def clean(self) -> bool:
-        """Whether nothing failed, crashed or was fixed without saying so."""
-        bad = ("fail", "crash", "timeout", "fixed", "missing", "unsupported")
-        return not any(
-            verdict.status in bad for result in self.results for verdict in result.verdicts.values()
+    def __init__(self, setup: Setup, announce: Callable[[list[str]], None] | None = None) -> None:
+        self.setup = setup
+        self.reference = reference()
+        candidate = (
+            Remote(setup.implementation, setup.prepare) if setup.isolate else load(setup.implementation)
         )
+        self.corpus = Corpus(self.reference, setup.selection)
+        self.judge = Judge(self.reference, candidate, setup.plan, setup.timeout, announce)
+        self.known = KnownDifferences(setup.implementation)
+        self.crashes = reference_crashes()
 
+    def run(
+        self,
+        unit: Unit,
+        only: frozenset[int] | None = None,
+        skip: frozenset[str] = frozenset(),
+        names: frozenset[str] | None = None,
+        starting: Callable[[str], None] | None = None,
+    ) -> Iterator[Result]:
+        """The unit's results; Unreachable where it cannot be replayed."""
+        shown: set[str] = set()
+        for case in self.corpus.cases(unit, only):
+            if case.name in skip or (names is not None and case.name not in names):
+                continue
+            if starting is not None:
+                starting(case.name)
+            result = self.result(case)
+            failing = {aspect for aspect, verdict in result.verdicts.items() if verdict.status in BAD}
+            if failing - shown:
+                shown |= failing
+                result.script = script_of(case)
+            yield result
 
-def run_cases(
-    judge: Judge, cases: Iterable[Case], known: KnownDifferences, layers: tuple[str, ...] | None = None
-) -> Iterator[Result]:
-    """Judge each case, mark the differences that are known, keep only the layers asked for."""
-    crashes = reference_crashes()
-    for case in cases:
-        crash = next((reason for pattern, reason in crashes if fnmatchcase(case.name, pattern)), None)
+    def start(self) -> None:
+        """Import an implementation that lives in a process of its own; ImportError when that fails."""
+        if isinstance(self.judge.candidate, Remote):
+            self.judge.candidate.start()
+
+    def close(self) -> None:
+        if isinstance(self.judge.candidate, Remote):
+            self.judge.candidate.close()
+
+    def result(self, case: Case) -> Result:
+        crash = next((reason for pattern, reason in self.crashes if fnmatchcase(case.name, pattern)), None)
         if crash is not None:
             verdicts = {"outcome": Verdict("ill-defined", f"the reference crashes: {crash}")}
-        elif case.program.target.path.startswith("unencodable"):
+        elif not case.replayable:
             verdicts = {"outcome": Verdict("ill-defined", f"not replayable: {case.program.target.path}")}
         else:
-            verdicts = judge.judge(case)
-        verdicts = {layer: known.apply(case.name, layer, verdict) for layer, verdict in verdicts.items()}
-        if layers is not None:
-            verdicts = {layer: verdict for layer, verdict in verdicts.items() if layer in layers}
-        yield Result(case.name, case.operator, case.dtype, case.index, verdicts)
+            verdicts = self.judge.judge(case)
+            if any(verdict.status == "fail" for verdict in verdicts.values()):
+                verdicts = self.again(case, verdicts)
+        verdicts = {
+            aspect: self.known.apply(case.name, aspect, verdict) for aspect, verdict in verdicts.items()
+        }
+        if self.setup.wanted:
+            verdicts = {
+                aspect: verdict
+                for aspect, verdict in verdicts.items()
+                if aspect in self.setup.wanted or layer_of(case.kind, aspect) in self.setup.wanted
+            }
+        return Result(case.name, case.operator, case.dtype, case.index, verdicts, case.kind, digest(case))
+
+    def again(self, case: Case, first: dict[str, Verdict]) -> dict[str, Verdict]:
+        """A failure that is none the second time is flaky."""
+        second = self.judge.judge(case)
+        return {
+            aspect: Verdict("flaky", f"not the second time: {verdict.detail}")
+            if verdict.status == "fail" and second.get(aspect, verdict).status != "fail"
+            else verdict
+            for aspect, verdict in first.items()
+        }
+
+
+def script_of(case: Case) -> str:
+    """The case as a script, where it is short enough to travel in a report."""
+    try:
+        text = as_script(case)
+    except Exception as error:  # a report without this script is still a report
+        return f"# no script: {type(error).__name__}: {error}"
+    return text if len(text) <= SCRIPT_LIMIT else f"# python -m conformance show '{case.name}'"
+
+
+def digest(case: Case) -> str:
+    """A short hash of what the program is and is given."""
+    made = hashlib.blake2b(digest_size=6)
+    made.update(f"{case.name} {case.program.target.path} {case.program.target.form}".encode())
+    for leaf in leaves((case.program.args, case.program.kwargs)):
+        if isinstance(leaf, TensorData):
+            made.update(f"{leaf.dtype}{leaf.shape}{leaf.stride}{leaf.offset}".encode())
+            made.update(leaf.storage.tobytes())
+        elif isinstance(leaf, (bool, int, float, complex, str, bytes, type(None))):
+            made.update(repr(leaf).encode())
+    return made.hexdigest()

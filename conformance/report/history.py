@@ -1,47 +1,58 @@
-"""What changed since an earlier report."""
+"""What changed between two reports, by the masks they carry."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from typing import Any
 
-from conformance.runner import Summary
+from conformance.layers import LETTERS, position
+from conformance.recorded import FAILING, cells
+from conformance.report.terminal import percent
 
 Key = tuple[str, str]
+PASSED = LETTERS["pass"]
 
 
-def bad_layers(summary: Summary) -> dict[Key, str]:
-    """Case and layer of everything that is not right."""
-    return {
-        (result.case, layer): verdict.status
-        for result in summary.results
-        for layer, verdict in result.verdicts.items()
-        if verdict.status not in ("pass", "ill-defined", "known")
-    }
+def changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Key], list[Key]]:
+    """Cases and aspects that broke (or fail and are new), and those that were mended."""
+    old = {(case, aspect): letter for case, aspect, letter in cells(before["masks"])}
+    worse: list[Key] = []
+    better: list[Key] = []
+    for case, aspect, letter in cells(after["masks"]):
+        was = old.get((case, aspect))
+        if letter in FAILING and (was is None or was not in FAILING):
+            worse.append((case, aspect))
+        elif letter == PASSED and was is not None and was in FAILING:
+            better.append((case, aspect))
+    return worse, better
 
 
-def changes(before: Path, summary: Summary) -> tuple[list[Key], list[Key]]:
-    """Layers that broke and layers that were mended, among the cases that this run looked at."""
-    old = {
-        (row["case"], row["layer"])
-        for row in json.loads(before.read_text(encoding="utf-8"))["differences"]
-        if row["status"] not in ("ill-defined", "known")
-    }
-    new = set(bad_layers(summary))
-    passed = {
-        (result.case, layer)
-        for result in summary.results
-        for layer, verdict in result.verdicts.items()
-        if verdict.status == "pass"
-    }
-    return sorted(new - old), sorted(old & passed)
-
-
-def print_changes(before: Path, summary: Summary, limit: int = 40) -> bool:
+def print_changes(before: dict[str, Any], after: dict[str, Any], limit: int = 40) -> bool:
     """True when something broke that the earlier report had right or did not look at."""
-    broken, mended = changes(before, summary)
-    for word, rows in (("broken", broken), ("mended", mended)):
-        print(f"{len(rows)} {word} since {before.name}")
-        for case, layer in rows[:limit] if word == "broken" else []:
-            print(f"  {case}  {layer}")
-    return bool(broken)
+    worse, better = changes(before, after)
+    details = {(row["case"], row["aspect"]): row for row in after["differences"]}
+    for word, rows in (("worse", worse), ("better", better)):
+        print(f"{len(rows)} {word}")
+        for key in rows[:limit]:
+            row = details.get(key)
+            text = (
+                f": {row['status']}: {' '.join(row['detail'].split())[:160]}"
+                if row and word == "worse"
+                else ""
+            )
+            print(f"  {key[0]}  {key[1]}{text}")
+        if len(rows) > limit:
+            print(f"  ... and {len(rows) - limit} more")
+    return bool(worse)
+
+
+def print_difference(before: dict[str, Any], after: dict[str, Any], limit: int = 40) -> bool:
+    """The scores side by side, then what got worse and better."""
+    for key in ("implementation", "torch_version", "corpus_hash", "seed"):
+        if before.get(key) != after.get(key):
+            print(f"{key}: {before.get(key)} -> {after.get(key)}")
+    print(f"{'layer':<16}{'before':>9}{'after':>9}")
+    for layer in sorted({*before["layers"], *after["layers"]}, key=position):
+        pair = [report["layers"].get(layer, {}).get("score") for report in (before, after)]
+        mark = "" if pair[0] == pair[1] else "  changed"
+        print(f"{layer:<16}{percent(pair[0]):>9}{percent(pair[1]):>9}{mark}")
+    return print_changes(before, after, limit)

@@ -6,10 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from conformance.compare import LAYERS
-from conformance.report.files import as_json
-from conformance.runner import Summary
-
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Conformance of IMPLEMENTATION</title>
 <style>
@@ -70,24 +66,7 @@ draw();
 """
 
 
-def matrix(summary: Summary) -> dict[str, dict[str, list[int]]]:
-    """Per operator and layer: how many cases pass, of how many that count."""
-    table: dict[str, dict[str, list[int]]] = {}
-    for result in summary.results:
-        for layer, verdict in result.verdicts.items():
-            if verdict.status in ("ill-defined", "known"):
-                continue
-            cell = table.setdefault(result.operator, {}).setdefault(layer, [0, 0])
-            cell[0] += verdict.status == "pass"
-            cell[1] += 1
-    return table
-
-
-def write_page(path: Path, summary: Summary, about: dict[str, Any]) -> None:
-    body = as_json(summary, about)
-    used = {layer for result in summary.results for layer in result.verdicts}
-    body["layers"] = [layer for layer in LAYERS if layer in used]
-    body["matrix"] = matrix(summary)
-    text = json.dumps(body).replace("</", "<\\/")
-    page = PAGE.replace("IMPLEMENTATION", str(about["implementation"])).replace("DATA;", text + ";")
+def write_page(path: Path, report: dict[str, Any], before: dict[str, Any] | None = None) -> None:
+    text = json.dumps(report).replace("</", "<\\/")
+    page = PAGE.replace("IMPLEMENTATION", str(report["implementation"])).replace("DATA;", text + ";")
     path.write_text(page, encoding="utf-8")

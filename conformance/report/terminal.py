@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
-from conformance.compare import LAYERS
-from conformance.runner import STATUSES, Result, Summary
+from conformance.layers import ORDER, place, position
+from conformance.runner import Result
+from conformance.summary import Row, Summary
 
-QUIET = ("pass", "ill-defined", "known")
-BLAMED = ("missing", "unsupported", "timeout", "crash")
+BLAMED = ("missing", "unsupported", "timeout", "crash", "flaky")
+COLUMNS = (
+    "pass",
+    "fail",
+    "missing",
+    "unsupported",
+    "crash",
+    "timeout",
+    "flaky",
+    "fixed",
+    "known",
+    "ill-defined",
+)
+# aspects that the forward layer gathers are worth a line each
+DETAILS = ("outcome", "structure", "dtype", "shape", "values", "state")
 
 
 class Terminal:
@@ -18,7 +33,8 @@ class Terminal:
     def __init__(self, limit: int | None = None, fail_only: bool = False, out: TextIO | None = None) -> None:
         self.limit = limit
         self.fail_only = fail_only
-        self.out = out or sys.stdout
+        self.out = out
+        self.write: Callable[[str], None] | None = None
         self.printed = 0
         self.hidden = 0
         self.blamed: set[tuple[str, str]] = set()
@@ -28,11 +44,16 @@ class Terminal:
             self.hidden += 1
             return
         self.printed += 1
-        print(text, file=self.out, flush=True)
+        if self.write is not None:
+            self.write(text)
+        else:
+            print(text, file=self.out or sys.stdout, flush=True)
 
     def show(self, result: Result) -> None:
-        """The first layer that fails, and the names of the others."""
-        failing = [layer for layer in ordered(result) if result.verdicts[layer].status in ("fail", "fixed")]
+        """The first aspect that fails, and the names of the others."""
+        failing = [
+            aspect for aspect in ordered(result) if result.verdicts[aspect].status in ("fail", "fixed")
+        ]
         if failing:
             first = result.verdicts[failing[0]]
             others = f"  (+ {', '.join(failing[1:])})" if len(failing) > 1 else ""
@@ -40,36 +61,51 @@ class Terminal:
             self.line(f"{first.status.upper()} {result.case}  {failing[0]}: {detail[:300]}{others}")
         if self.fail_only:
             return
-        for layer in ordered(result):
-            verdict = result.verdicts[layer]
+        for aspect in ordered(result):
+            verdict = result.verdicts[aspect]
             key = (result.operator, verdict.detail)
             if verdict.status in BLAMED and key not in self.blamed:
                 self.blamed.add(key)
                 self.line(
-                    f"{verdict.status} {result.case}  {layer}: {' '.join(verdict.detail.split())[:200]}"
+                    f"{verdict.status} {result.case}  {aspect}: {' '.join(verdict.detail.split())[:200]}"
                 )
 
     def finish(self, summary: Summary, seconds: float) -> None:
+        out = self.out or sys.stdout
         if self.hidden:
-            print(f"... and {self.hidden} more lines", file=self.out)
-        counts, scores = summary.counts(), summary.scores()
-        columns = [status for status in STATUSES if any(status in row for row in counts.values())]
-        print(f"\n{'layer':<14}{'score':>8}" + "".join(f"{column:>13}" for column in columns), file=self.out)
-        for layer in sorted(counts, key=position):
-            cells = "".join(f"{counts[layer].get(column, 0) or '.':>13}" for column in columns)
-            score = f"{100 * scores[layer]:.2f}" if layer in scores else "-"
-            print(f"{layer:<14}{score:>8}{cells}", file=self.out)
+            print(f"... and {self.hidden} more lines", file=out)
+        rows, aspects = summary.layers(), summary.aspects()
+        columns = [status for status in COLUMNS if any(status in row.counts for row in rows.values())]
+        assert set(COLUMNS) == set(ORDER)
+        head = f"{'layer':<16}{'score':>8}{'coverage':>10}{'operators':>11}"
+        print("\n" + head + "".join(f"{column:>13}" for column in columns), file=out)
+        for layer in sorted(rows, key=position):
+            print(line_of(layer, rows[layer], columns), file=out)
+            for aspect in DETAILS if layer == "forward" else ():
+                if aspect in aspects:
+                    print(line_of("  " + aspect, aspects[aspect], columns), file=out)
         reach = f", {len(summary.unreachable)} entries out of reach" if summary.unreachable else ""
         print(
-            f"{summary.operators()} operators, {len(summary.results)} cases{reach}, {seconds:.1f} s; "
-            "a score is the mean over operators",
-            file=self.out,
+            f"{summary.operators()} operators, {len(summary.results)} cases{reach}, {seconds:.1f} s. A score is the mean over "
+            "operators of the share of their cases that pass; coverage is the share of operators that answer at all.",
+            file=out,
         )
+        for entry, reason in sorted(summary.unreachable.items()):
+            if "is not replayable" in reason or "while samples were made" in reason:
+                print(f"  out of reach: {entry}: {reason}", file=out)
 
 
-def position(layer: str) -> int:
-    return LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
+def line_of(name: str, row: Row, columns: list[str]) -> str:
+    cells = "".join(f"{row.counts.get(column, 0) or '.':>13}" for column in columns)
+    return f"{name:<16}{percent(row.score):>8}{percent(row.coverage):>10}{len(row.shares):>11}{cells}"
+
+
+def percent(share: float | None) -> str:
+    """Two digits, and never 100 for less than all."""
+    if share is None:
+        return "-"
+    return "100.00" if share == 1.0 else f"{min(100.0 * share, 99.99):.2f}"
 
 
 def ordered(result: Result) -> list[str]:
-    return sorted(result.verdicts, key=position)
+    return sorted(result.verdicts, key=place)

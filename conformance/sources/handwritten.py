@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import types
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 
 from conformance.cases import Case
 from conformance.program import Program, Target
 from conformance.sources import directed
 
 
+@cache
 def programs() -> dict[str, types.FunctionType]:
     """`ties.relu` and so on, in the order of the files."""
     found: dict[str, types.FunctionType] = {}
@@ -28,11 +29,18 @@ def programs() -> dict[str, types.FunctionType]:
     return found
 
 
-def cases(patterns: str | None) -> Iterator[Case]:
-    """One case per program; there is no oracle in another dtype, as the programs fix their dtypes themselves."""
+def select(patterns: str | None) -> list[str]:
+    """Names by a comma list of globs over the whole name or its last part."""
     wanted = [part.strip() for part in (patterns or "*").split(",")]
-    for name, function in programs().items():
+    return [
+        name
+        for name in programs()
         if any(
             fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[2], pattern) for pattern in wanted
-        ):
-            yield Case(name, "directed", 0, Program(Target(f"directed {name}", function), ()))
+        )
+    ]
+
+
+def case(name: str) -> Case:
+    """One case per program; there is no oracle in another dtype, as the programs fix their dtypes themselves."""
+    return Case(name, "directed", 0, Program(Target(f"directed {name}", programs()[name]), ()), kind="rule")

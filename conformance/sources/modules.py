@@ -26,6 +26,7 @@ from conformance.program import (
     encode,
     readable,
 )
+from conformance.sources.opinfo import chosen
 
 torch: Any = None  # the library a program runs under
 
@@ -170,8 +171,9 @@ def construct_and_call(
 class ModuleCatalogue:
     """The ModuleInfo and OptimizerInfo entries by the public name of their class."""
 
-    def __init__(self, reference: Library) -> None:
+    def __init__(self, reference: Library, seed: int = 1234) -> None:
         self.reference = reference
+        self.start = seed
         self.modules = {info.name: info for info in module_database()}
         self.optimizers = {f"optim.{info.optim_cls.__name__}": info for info in optimizer_database()}
 
@@ -189,7 +191,7 @@ class ModuleCatalogue:
         ]
 
     def cases(
-        self, label: str, dtype: str, samples: int | None = None, only: int | None = None
+        self, label: str, dtype: str, samples: int | None = None, only: frozenset[int] | None = None
     ) -> Iterator[Case]:
         if label in self.optimizers:
             yield from self.optimizer_cases(label, dtype, samples, only)
@@ -197,11 +199,13 @@ class ModuleCatalogue:
             yield from self.module_cases(label, dtype, samples, only)
 
     def seed(self) -> None:
-        self.reference.module.manual_seed(1234)
-        random.seed(1234)
-        np.random.seed(1234)
+        self.reference.module.manual_seed(self.start)
+        random.seed(self.start)
+        np.random.seed(self.start)
 
-    def module_cases(self, label: str, dtype: str, samples: int | None, only: int | None) -> Iterator[Case]:
+    def module_cases(
+        self, label: str, dtype: str, samples: int | None, only: frozenset[int] | None
+    ) -> Iterator[Case]:
         """Construction, then a training and an evaluation pass, for each of the samples."""
         info = self.modules[label]
         kind = getattr(self.reference.module, dtype)
@@ -227,7 +231,9 @@ class ModuleCatalogue:
                 args, kwargs = encode(self.reference, constructor)
                 if training:
                     target = Target(f"new {path}", construct)
-                    yield Case(f"{label}[new]", dtype, index, Program(target, (path, args, kwargs)))
+                    yield Case(
+                        f"{label}[new]", dtype, index, Program(target, (path, args, kwargs)), kind="module"
+                    )
                 if item.forward_input is None:
                     continue
                 call = (tuple(item.forward_input.args), dict(item.forward_input.kwargs))
@@ -235,9 +241,9 @@ class ModuleCatalogue:
                 values = self.parameter_values(label, path, constructor)
                 target = Target(f"train {path}", train_module)
                 arguments = (path, args, kwargs, training, values, call_args, call_kwargs)
-                yield Case(label, dtype, index, Program(target, arguments))
+                yield Case(label, dtype, index, Program(target, arguments), kind="module")
             except Unencodable as error:
-                yield Case(label, dtype, index, Program(Target(f"unencodable {error}"), ()))
+                yield Case(label, dtype, index, Program(Target(f"unencodable {error}"), ()), kind="module")
 
     def parameter_values(self, label: str, path: str, constructor: tuple[Any, Any]) -> dict[str, TensorData]:
         """Seeded values for every parameter: no weight of one, no bias of zero."""
@@ -257,7 +263,7 @@ class ModuleCatalogue:
         return values
 
     def optimizer_cases(
-        self, label: str, dtype: str, samples: int | None, only: int | None
+        self, label: str, dtype: str, samples: int | None, only: frozenset[int] | None
     ) -> Iterator[Case]:
         """Each configuration PyTorch's own tests use, with one and with two parameter groups."""
         info = self.optimizers[label]
@@ -281,7 +287,7 @@ class ModuleCatalogue:
             try:
                 kwargs = encode(self.reference, dict(item.kwargs))
             except Unencodable as error:
-                yield Case(label, dtype, index, Program(Target(f"unencodable {error}"), ()))
+                yield Case(label, dtype, index, Program(Target(f"unencodable {error}"), ()), kind="optimizer")
                 continue
             if label.endswith("LBFGS"):
                 kwargs.setdefault(
@@ -290,7 +296,13 @@ class ModuleCatalogue:
             path = f"torch.{label}"
             target = Target(f"step {path}", optimize)
             groups = bool(index % 2) and len(values) > 1
-            yield Case(label, dtype, index, Program(target, (path, kwargs, values, grads, STEPS, groups)))
+            yield Case(
+                label,
+                dtype,
+                index,
+                Program(target, (path, kwargs, values, grads, STEPS, groups)),
+                kind="optimizer",
+            )
 
     def error_cases(self, label: str) -> Iterator[Case]:
         """Wrong constructor and call arguments of a module or an optimizer."""
@@ -329,20 +341,13 @@ class ModuleCatalogue:
                         )
             except Unencodable:
                 continue
-            yield Case(label, "errors", index, program, pattern=wrong.error_regex, expects_error=True)
+            yield Case(
+                label, "errors", index, program, pattern=wrong.error_regex, expects_error=True, kind="error"
+            )
 
 
 def encode_dict(catalogue: ModuleCatalogue, item: Any) -> Any:
     return encode(catalogue.reference, dict(item.kwargs))
-
-
-def chosen(count: int, samples: int | None, only: int | None) -> set[int]:
-    """Indices evenly spaced, or the one asked for."""
-    if only is not None:
-        return {only}
-    if samples is None or samples >= count:
-        return set(range(count))
-    return {int(index) for index in np.linspace(0, count - 1, samples)}
 
 
 def plain_tensor(name: str, position: int, shape: tuple[int, ...], dtype: str) -> TensorData:

@@ -50,8 +50,10 @@ class Unreachable(Exception):
 class Catalogue:
     """The OpInfo entries by name, each with the public path of what it calls."""
 
-    def __init__(self, reference: Library) -> None:
+    def __init__(self, reference: Library, seed: int = 1234, reference_inputs: bool = False) -> None:
         self.reference = reference
+        self.start = seed
+        self.draw = "reference_inputs" if reference_inputs else "sample_inputs"
         self.entries: dict[str, Any] = {}
         for entry in operator_database():
             label = entry.name + (f".{entry.variant_test_name}" if entry.variant_test_name else "")
@@ -118,7 +120,7 @@ class Catalogue:
         dtype: str,
         samples: int | None = None,
         form: str = "function",
-        only: int | None = None,
+        only: frozenset[int] | None = None,
     ) -> Iterator[Case]:
         """An entry's samples of a dtype, evenly spaced where fewer are asked for; Unreachable says why none."""
         entry = self.entries[label]
@@ -134,15 +136,8 @@ class Catalogue:
         self.seed()
         with warnings.catch_warnings(), self.reference.recording(RECORDED):
             warnings.simplefilter("ignore")
-            drawn = list(entry.sample_inputs("cpu", kind, requires_grad=wants_grad))
-        chosen = range(len(drawn))
-        picks = set(
-            chosen
-            if samples is None
-            else np.linspace(0, len(drawn) - 1, min(samples, len(drawn))).astype(int)
-        )
-        if only is not None:
-            picks = {only}
+            drawn = list(getattr(entry, self.draw)("cpu", kind, requires_grad=wants_grad))
+        picks = chosen(len(drawn), samples, only)
         for index, sample in enumerate(drawn):
             if index not in picks:
                 continue
@@ -154,12 +149,12 @@ class Catalogue:
             try:
                 program = self.program(target, sample)
             except Unencodable as error:
-                yield Case(operator, dtype, index, Program(Target(f"unencodable {error}"), ()))
+                yield Case(operator, dtype, index, Program(Target(f"unencodable {error}"), ()), kind=form)
                 continue
             if form == "out":
                 yield from self.out_cases(label, dtype, index, program)
                 continue
-            yield Case(operator, dtype, index, program, undefined_values=entry.name in UNDEFINED)
+            yield Case(operator, dtype, index, program, undefined_values=entry.name in UNDEFINED, kind=form)
 
     def out_cases(self, label: str, dtype: str, index: int, program: Program) -> Iterator[Case]:
         """The `out=` form: into the right shape (strided in memory), into an empty tensor, into another dtype."""
@@ -173,7 +168,9 @@ class Catalogue:
             outs = tuple(out_tensor(tensor, kind) for tensor in seen.outputs)
             out: Any = outs[0] if len(outs) == 1 else list(outs) if seen.skeleton.startswith("list") else outs
             call = replace(program, kwargs={**program.kwargs, "out": out})
-            yield Case(f"{label}[out {kind}]", dtype, index, call, undefined_values=label in UNDEFINED)
+            yield Case(
+                f"{label}[out {kind}]", dtype, index, call, undefined_values=label in UNDEFINED, kind="out"
+            )
 
     def error_cases(self, label: str) -> Iterator[Case]:
         """An entry's wrong inputs, with the pattern PyTorch's own tests ask of the text."""
@@ -190,7 +187,9 @@ class Catalogue:
                 program = self.program(target, wrong.sample_input)
             except Unencodable:
                 continue
-            yield Case(label, "errors", index, program, pattern=wrong.error_regex, expects_error=True)
+            yield Case(
+                label, "errors", index, program, pattern=wrong.error_regex, expects_error=True, kind="error"
+            )
 
     def program(self, target: Target, sample: Any) -> Program:
         args = (sample.input, *sample.args)
@@ -198,9 +197,18 @@ class Catalogue:
         return Program(target, encoded_args, encoded_kwargs)
 
     def seed(self) -> None:
-        self.reference.module.manual_seed(1234)
-        random.seed(1234)
-        np.random.seed(1234)
+        self.reference.module.manual_seed(self.start)
+        random.seed(self.start)
+        np.random.seed(self.start)
+
+
+def chosen(count: int, samples: int | None, only: frozenset[int] | None) -> frozenset[int]:
+    """Sample numbers: those asked for, or so many evenly spaced ones, or all."""
+    if only is not None:
+        return only
+    if samples is None or samples >= count:
+        return frozenset(range(count))
+    return frozenset(int(index) for index in np.linspace(0, count - 1, samples))
 
 
 def out_tensor(like: TensorSeen, kind: str) -> TensorData:

@@ -6,10 +6,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from conformance.sources.leftovers import compare_left, load
 from conformance.textual import TextDifference, compare_text
 
 # for implementations without a `python -m` runner of their own: serve `import torch` by aliasing module names
@@ -35,7 +38,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
 if {seed!r} is not None:
     import torch
     torch.manual_seed({seed!r})
-runpy.run_path(file, run_name="__main__")
+left = runpy.run_path(file, run_name="__main__")
+if {leave!r}:
+    from conformance.sources.leftovers import save
+    save(left, sys.modules["torch"], {leave!r})
 """
 
 
@@ -46,13 +52,15 @@ def has_runner(package: str) -> bool:
     return any((Path(folder) / "__main__.py").exists() for folder in folders or [])
 
 
-def command_line(file: Path, implementation: str, arguments: list[str], seed: int | None) -> list[str]:
+def command_line(
+    file: Path, implementation: str, arguments: list[str], seed: int | None, leave: str = ""
+) -> list[str]:
     """How the file is started: directly, or through a few lines that seed first or alias `torch`."""
     runner = implementation != "torch" and has_runner(implementation)
     start = [sys.executable, *(["-m", implementation] if runner else [])]
-    if seed is None and (runner or implementation == "torch"):
+    if seed is None and not leave and (runner or implementation == "torch"):
         return [*start, str(file), *arguments]
-    code = START.format(seed=seed)
+    code = START.format(seed=seed, leave=leave)
     if not runner and implementation != "torch":
         code = ALIAS.format(name=implementation) + code
     return [*start, "-c", code, str(file), *arguments]
@@ -66,6 +74,8 @@ class ScriptRun:
     err: str
     status: int
     seconds: float
+    # what the script left in its global variables, by name
+    tensors: dict[str, Any] = field(default_factory=dict)
 
     def last_error(self) -> str:
         lines = [line for line in self.err.strip().splitlines() if line.strip()]
@@ -73,18 +83,32 @@ class ScriptRun:
 
 
 def run_script(
-    file: Path, implementation: str, arguments: list[str], seed: int | None = None, timeout: float = 600.0
+    file: Path,
+    implementation: str,
+    arguments: list[str],
+    seed: int | None = None,
+    timeout: float = 600.0,
+    tensors: bool = False,
 ) -> ScriptRun:
     """Run the file with `import torch` served by the implementation."""
+    with tempfile.TemporaryDirectory() as folder:
+        leave = str(Path(folder) / "tensors.npz") if tensors else ""
+        return run_process(file, implementation, arguments, seed, timeout, leave)
+
+
+def run_process(
+    file: Path, implementation: str, arguments: list[str], seed: int | None, timeout: float, leave: str
+) -> ScriptRun:
     environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     environment.update(PYTHONHASHSEED="0", COLUMNS="80", PYTHONPATH=search_path())
-    command = command_line(file, implementation, arguments, seed)
+    command = command_line(file, implementation, arguments, seed, leave)
     started = time.monotonic()
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=timeout, check=False
         )
-        return ScriptRun(done.stdout, done.stderr, done.returncode, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return ScriptRun(done.stdout, done.stderr, done.returncode, seconds, load(leave) if leave else {})
     except subprocess.TimeoutExpired:
         return ScriptRun("", f"no end after {timeout:g} s", -1, time.monotonic() - started)
 
@@ -113,10 +137,11 @@ def compare_script(
     relative: float = 1e-5,
     absolute: float = 1e-7,
     timeout: float = 600.0,
+    tensors: bool = False,
 ) -> ScriptVerdict:
-    """Exit status, then standard output, then the error that ended the script."""
-    theirs = run_script(file, "torch", arguments, seed, timeout)
-    ours = run_script(file, implementation, arguments, seed, timeout)
+    """Exit status, standard output, the error that ended the script, then the tensors it left."""
+    theirs = run_script(file, "torch", arguments, seed, timeout, tensors)
+    ours = run_script(file, implementation, arguments, seed, timeout, tensors)
     difference = compare_text(theirs.out, ours.out, relative, absolute)
     reason = ""
     if difference is not None:
@@ -127,4 +152,6 @@ def compare_script(
     elif theirs.status and not reason:
         wrong = compare_text(theirs.last_error(), ours.last_error(), relative, absolute)
         reason = f"another error: {wrong}" if wrong is not None else ""
+    if not reason:
+        reason = compare_left(theirs.tensors, ours.tensors, relative, absolute)
     return ScriptVerdict(reason, theirs, ours, difference)

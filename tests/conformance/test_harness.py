@@ -49,7 +49,7 @@ def statuses(
 )
 def test_torch_agrees_with_itself(catalogue: Catalogue, label: str, dtype: str) -> None:
     found = statuses(catalogue, load("torch"), label, dtype)
-    assert found["forward"] == {"pass"}
+    assert found["values"] == {"pass"}
     assert {status for layer in found.values() for status in layer} == {"pass"}
 
 
@@ -86,7 +86,7 @@ class HalfGradient(torch.autograd.Function):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("layer", "label", "name", "fault"),
     [
-        ("forward", "exp", "exp", lambda x: torch.exp(x) * (1.0 + 3e-5)),
+        ("values", "exp", "exp", lambda x: torch.exp(x) * (1.0 + 3e-5)),
         ("dtype", "exp", "exp", lambda x: torch.exp(x).double()),
         ("gradient", "exp", "exp", lambda x: HalfGradient.apply(torch.exp(x))),
         ("requires_grad", "exp", "exp", lambda x: torch.exp(x).detach()),
@@ -115,7 +115,7 @@ def test_absent_and_unsupported_are_not_failures(catalogue: Catalogue) -> None:
     empty.Tensor = torch.Tensor  # type: ignore[attr-defined]
     sys.modules["empty_library"] = empty
     try:
-        assert statuses(catalogue, load("empty_library"), "exp")["forward"] == {"missing"}
+        assert statuses(catalogue, load("empty_library"), "exp")["values"] == {"missing"}
     finally:
         del sys.modules["empty_library"]
 
@@ -124,7 +124,7 @@ def test_an_unsupported_operator_is_said_so(catalogue: Catalogue, planted: Calla
     def refuse(x: Any) -> Any:
         raise NotImplementedError("exp")
 
-    assert statuses(catalogue, planted(exp=refuse), "exp")["forward"] == {"unsupported"}
+    assert statuses(catalogue, planted(exp=refuse), "exp")["values"] == {"unsupported"}
 
 
 def test_error_type_and_text_are_separate_layers(

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from conformance.audit import audit
-from conformance.cli import find_case
+from conformance.corpus import Corpus, Selection
 from conformance.engine import load, reference
 from conformance.judge import Judge
 from conformance.observe import Plan
@@ -36,7 +36,7 @@ def test_modules_and_optimizers_replay(modules: ModuleCatalogue, label: str) -> 
     assert cases
     for case in cases:
         verdicts = judge.judge(case)
-        assert verdicts["forward"].status == "pass", case.name
+        assert verdicts["values"].status == "pass", case.name
         assert {verdict.status for verdict in verdicts.values()} == {"pass"}, case.name
 
 
@@ -45,7 +45,7 @@ def test_wrong_arguments_of_modules(modules: ModuleCatalogue, label: str) -> Non
     judge = Judge(reference(), load("torch"))
     verdicts = [judge.judge(case) for case in modules.error_cases(label)]
     assert any("error pattern" in verdict for verdict in verdicts)
-    assert all(verdict.get("error text", verdict.get("forward")).status == "pass" for verdict in verdicts)
+    assert all(verdict.get("error text", verdict.get("values")).status == "pass" for verdict in verdicts)
 
 
 @pytest.mark.parametrize("form", ["method", "inplace", "out"])
@@ -55,14 +55,14 @@ def test_every_form_of_an_operator(catalogue: Catalogue, form: str) -> None:
     assert cases
     for case in cases:
         assert {verdict.status for verdict in judge.judge(case).values()} == {"pass"}, case.name
-        assert find_case(catalogue, case.name).name == case.name
+        assert Corpus(reference(), Selection()).find(case.name).name == case.name
 
 
 @pytest.mark.parametrize("name", ["einsum:float32:2", "mul:bfloat16:1", "nn.functional.dropout:float32:0"])
 def test_a_case_prints_as_a_script_that_runs(
     catalogue: Catalogue, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = as_script(find_case(catalogue, name))
+    source = as_script(Corpus(reference(), Selection()).find(name))
     assert "conformance" not in source
     exec(compile(source, "script", "exec"), {})
     assert "tensor" in capsys.readouterr().out
@@ -81,8 +81,8 @@ def test_planted_faults_are_caught_without_false_alarms(catalogue: Catalogue) ->
 
 def test_every_directed_program_agrees_with_itself() -> None:
     judge = Judge(reference(), load("torch"))
-    found = list(handwritten.cases(None))
+    found = [handwritten.case(name) for name in handwritten.select(None)]
     assert len(found) > 100
     for case in found:
         verdicts = judge.judge(case)
-        assert verdicts["forward"].status == "pass", (case.name, verdicts)
+        assert verdicts["values"].status == "pass", (case.name, verdicts)
