@@ -10,7 +10,7 @@ SOURCES := $(shell find tinytorch conformance -name '*.py' 2>/dev/null)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench conformance figures wheel clean
+.PHONY: help demo test lint bench conformance examples figures wheel clean
 
 help:
 	@echo 'make demo         install tinytorch alone and run a PyTorch program with it: no PyTorch anywhere'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint         the part of `make test` that runs nothing'
 	@echo 'make bench        time tinytorch against PyTorch'
 	@echo 'make conformance  compare with PyTorch on its own operator samples, and count public names'
+	@echo 'make examples     train every example with both libraries, 100 steps in either precision, and compare the curves'
 	@echo 'make figures      measure everything again and rewrite the table in README.md'
 	@echo 'make wheel        build dist/*.whl'
 	@echo 'make clean        remove what the other targets made'
@@ -68,6 +69,12 @@ bench: .venv/.made
 conformance: .venv/.made
 	$(TEST)/python -m conformance coverage
 	$(TEST)/python -m conformance run --impl tinytorch --dtype float32
+
+CURVES := $(shell grep -l 'from _running' examples/*.py)
+
+examples: .venv/.made
+	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-4 --atol 1e-12 --argument=--dtype --argument=float32
+	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-10 --atol 1e-12 --argument=--dtype --argument=float64
 
 figures: .venv/.made
 	$(TEST)/python benchmarks/figures.py

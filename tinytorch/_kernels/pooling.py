@@ -414,8 +414,21 @@ def fractional_max_pool(
     self: np.ndarray, kernel: Ints, output: Ints, random_samples: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Maxima of windows at pseudo-random places: random_samples (N, C, rank), the last dimension's sample first."""
+    if random_samples.dtype != self.dtype:
+        raise RuntimeError("Expect _random_samples to have the same dtype as input")
     rank = len(kernel)
     x = widen(self if self.ndim == rank + 2 else self[None])
+    if random_samples.ndim != 3:
+        raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {random_samples.ndim}")
+    for place, size, said in (
+        (0, x.shape[0], "no less then input batch size"),
+        (1, x.shape[1], "equals to input channel size"),
+        (2, rank, f"equals to {rank}; got {random_samples.shape[2]}"),
+    ):
+        given = random_samples.shape[place]
+        if given < size if place == 0 else given != size:
+            raise RuntimeError(f"Expect _random_samples.size({place}) {said}.")
+    random_samples = random_samples[: x.shape[0]]
     samples = random_samples.reshape(x.shape[0], x.shape[1], rank)
     values, indices = np.empty((*x.shape[:2], *output), x.dtype), np.empty((*x.shape[:2], *output), np.int64)
     sizes = x.shape[2:]

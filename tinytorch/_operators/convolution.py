@@ -34,6 +34,7 @@ convolution_backward = op(
     "bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
     kernels.convolution_backward,
     node="ConvolutionBackwardBackward0",
+    undefined_grads=True,
     method=False,
     function=False,
     out=False,
@@ -76,24 +77,24 @@ def _second_gradients(
     output_mask: Sequence[bool],
     needs: frozenset[str],
 ) -> dict[str, Any]:
-    """The trilinear form again: each cotangent takes the place of what it is a direction of."""
+    """The trilinear form again: each cotangent takes the place of what it is a direction of; None says that nothing came that way."""
     results: dict[str, Any] = {}
     if "grad_output" in needs:
         terms = []
-        if output_mask[0]:
+        if toward_input is not None:
             terms.append(convolution(toward_input, weight, None, *geometry))
-        if output_mask[1]:
+        if toward_weight is not None:
             terms.append(convolution(input, toward_weight, None, *geometry))
-        if output_mask[2]:
+        if toward_bias is not None:
             terms.append(toward_bias.view([-1, *[1] * (grad_output.dim() - 2)]).expand(grad_output.shape))
         total = terms[0] if terms else None
         for term in terms[1:]:
             total = total + term
         results["grad_output"] = total
-    if "input" in needs and output_mask[1]:
+    if "input" in needs and toward_weight is not None:
         mask = [True, False, False]
         results["input"] = convolution_backward(grad_output, input, toward_weight, None, *geometry, mask)[0]
-    if "weight" in needs and output_mask[0]:
+    if "weight" in needs and toward_input is not None:
         mask = [False, True, False]
         results["weight"] = convolution_backward(grad_output, toward_input, weight, None, *geometry, mask)[1]
     return {name: results.get(name) for name in ("grad_output", "input", "weight")}

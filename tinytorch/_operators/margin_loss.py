@@ -112,7 +112,7 @@ def margin_ranking_loss(
 )
 def hinge_embedding_loss(self: Any, target: Any, margin: float = 1.0, reduction: int = MEAN) -> Any:
     """x where y is 1, max(0, margin - x) where it is -1."""
-    zero = self.new_zeros((1,))
+    zero = self.new_zeros(())
     away = (self.new_full(self.shape, margin) - self).clamp_min(0).where(target != 1, zero)
     near = self.where(target != -1, zero)
     return applied(away + near, reduction)

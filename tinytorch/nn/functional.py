@@ -10,6 +10,7 @@ from typing import Any
 
 from ._functional.activation import *  # noqa: F403
 from ._functional.attention import *  # noqa: F403
+from ._functional.linear_cross_entropy import *  # noqa: F403
 from ._functional.loss import *  # noqa: F403
 from ._functional.normalization import *  # noqa: F403
 from ._functional.pooling import *  # noqa: F403

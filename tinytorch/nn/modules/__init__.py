@@ -14,6 +14,7 @@ from .flatten import *  # noqa: F403
 from .fold import *  # noqa: F403
 from .instancenorm import *  # noqa: F403
 from .linear import *  # noqa: F403
+from .linear_cross_entropy_options import LinearCrossEntropyOptions
 from .loss import *  # noqa: F403
 from .module import Module
 from .normalization import *  # noqa: F403
@@ -26,5 +27,7 @@ from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403
 
 __all__ = sorted(
-    name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Module)
+    name
+    for name, value in globals().items()
+    if isinstance(value, type) and issubclass(value, Module | LinearCrossEntropyOptions)
 )

@@ -99,30 +99,19 @@ class LinearCrossEntropyLoss(_WeightedLoss):
 
     def forward(self, input: Any, target: Any) -> Any:
         # input (N, in_features) or (in_features,); target (N, *out_features)
-        weight = self.linear.weight
-        if input.dim() not in (1, 2):
-            raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
-        if input.shape[-1] != weight.shape[-1]:
-            raise RuntimeError(
-                "expected equal input and linear_weight last dimensions (in_features), got "
-                f"{input.shape[-1]} and {weight.shape[-1]}, respectively"
-            )
-        if self.out_features and input.dim() == 1:
-            shape = (self.num_classes, *self.out_features, weight.shape[-1])
-            raise RuntimeError(
-                f"K-dimensional loss defined by linear_weight shape {shape} requires batched input, (N, {weight.shape[-1]}), got "
-                f"unbatched input with shape {tuple(input.shape)}"
-            )
-        logits = self.linear(input)
-        if self.out_features:
-            logits = logits.unflatten(-1, (self.num_classes, *self.out_features))
-        return F.cross_entropy(
-            logits,
+        weight, bias = self.linear.weight, self.linear.bias
+        weight = weight.view(self.num_classes, *self.out_features, weight.shape[-1])
+        bias = None if bias is None else bias.view(self.num_classes, *self.out_features)
+        return F.linear_cross_entropy(
+            input,
+            weight,
             target,
+            linear_bias=bias,
             weight=self.weight,
-            ignore_index=-100 if self.ignore_index is None else self.ignore_index,
             reduction=self.reduction,
+            ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
+            options=self.options,
         )
 
     def extra_repr(self) -> str:
