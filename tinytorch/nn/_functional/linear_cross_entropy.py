@@ -169,7 +169,7 @@ class _Reduced(Function):
             raise RuntimeError(
                 "linear_cross_entropy chunked backward called twice; retain_graph=True / double backward are not supported."
             )
-        with torch.no_grad():
+        with torch.set_grad_enabled(ctx.retain and torch.is_grad_enabled()):
             found = [None if grad is None else grad * grads[0] for grad in ctx.kept]
         if not ctx.retain:
             ctx.kept = None
