@@ -78,6 +78,8 @@ def mm(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
         not_implemented("addmm_impl_cpu_", dtype)
     if is_low_precision(dtype):
         return np.dot(self.astype(np.float32), mat2.astype(np.float32)).astype(dtype)
+    if self.shape[1] == 1 and self.shape[0] > 1 and mat2.shape[1] > 1:
+        return np.multiply(self, mat2, order="C")  # one product each: nothing is summed, and -0 stays
     return np.dot(self, mat2)
 
 
