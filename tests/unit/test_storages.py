@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -70,3 +72,23 @@ def test_as_torch(program: str) -> None:
 def test_resizing_a_storage_is_refused() -> None:
     with pytest.raises(NotImplementedError, match="resize_"):
         tinytorch.zeros(2).untyped_storage().resize_(100)
+
+
+def test_mapped_files(tmp_path: Path) -> None:
+    for library in (torch, tinytorch):
+        path = str(tmp_path / library.__name__)
+        Path(path).write_bytes(bytes(range(10)))
+        storages = library.UntypedStorage
+        private = storages.from_file(path, False, 5)
+        private[0] = 9
+        assert (private.tolist(), private.filename) == ([9, 1, 2, 3, 4], None)
+        shared = storages.from_file(path, shared=True, nbytes=12)
+        shared[1] = 9
+        assert shared.filename == path
+        assert Path(path).read_bytes() == bytes([0, 9, *range(2, 10), 0, 0])
+        with pytest.raises(RuntimeError, match="size <12> is smaller than the required mapping size <20>"):
+            storages.from_file(path, False, 20)
+        with pytest.raises(
+            RuntimeError, match=r"unable to open file .* in read-only mode: No such file or directory"
+        ):
+            storages.from_file(path + "?", False, 20)

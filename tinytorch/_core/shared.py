@@ -97,3 +97,30 @@ def share(tensor: Any) -> None:
         )
     distance = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     tensor._array = np.ndarray(array.shape, array.dtype, shared_copy(root), distance, array.strides)
+
+
+def mapped_file(path: str, shared: bool, size: int) -> np.ndarray:
+    """(size,) uint8: the start of a file in memory; changes go to the file if `shared`. Raises RuntimeError."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY, 0o600)
+    except OSError as error:
+        mode = "read-write" if shared else "read-only"
+        raise RuntimeError(
+            f"unable to open file <{path}> in {mode} mode: {error.strerror} ({error.errno})"
+        ) from None
+    try:
+        there = os.fstat(descriptor).st_size
+        if size < 0:
+            raise RuntimeError(f"unable to mmap {size} bytes from file <{path}>: Cannot allocate memory (12)")
+        if there < size:
+            if not shared:
+                raise RuntimeError(
+                    f"file <{path}> size <{there}> is smaller than the required mapping size <{size}>"
+                )
+            os.ftruncate(descriptor, size)
+        if not size:
+            return np.empty(0, np.uint8)
+        access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+        return np.frombuffer(mmap.mmap(descriptor, size, access=access), np.uint8)
+    finally:
+        os.close(descriptor)

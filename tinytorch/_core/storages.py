@@ -43,7 +43,7 @@ class _StorageBase:
     __slots__ = ()
 
     is_cuda = is_hpu = is_sparse = False
-    filename: None = None
+    filename: str | None = None
 
     def is_shared(self) -> bool:
         from .shared import block_of
@@ -133,6 +133,19 @@ class UntypedStorage(_StorageBase):
         if size > 1 and byte_order == "big":
             octets = np.ascontiguousarray(octets.reshape(-1, size)[:, ::-1]).reshape(-1)
         return cls._over(octets, False)
+
+    @classmethod
+    def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The first `nbytes` of a file, mapped; what is written goes to the file if `shared`, which makes or lengthens it as needed.
+
+        Raises RuntimeError if the file cannot be opened, or is too short.
+        """
+        from .shared import mapped_file
+
+        storage = cls._over(mapped_file(filename, shared, nbytes), False)
+        if shared:
+            storage.filename = filename
+        return storage
 
     @property
     def _bytes(self) -> np.ndarray:
