@@ -126,6 +126,27 @@ def adamw_hundred(torch: Any) -> Callable[[], Any]:
     return _hundred(torch, lambda parameters: torch.optim.AdamW(parameters, lr=1e-6))
 
 
+def rand_million(torch: Any) -> Callable[[], Any]:
+    """`rand` of 1,000,000"""
+    return lambda: torch.rand(1_000_000)
+
+
+def randn_million(torch: Any) -> Callable[[], Any]:
+    """`randn` of 1,000,000"""
+    return lambda: torch.randn(1_000_000)
+
+
+def bernoulli_million(torch: Any) -> Callable[[], Any]:
+    """`bernoulli_` of 1,000,000"""
+    target = torch.empty(1_000_000)
+    return lambda: target.bernoulli_(0.3)
+
+
+def randperm_million(torch: Any) -> Callable[[], Any]:
+    """`randperm` of 1,000,000"""
+    return lambda: torch.randperm(1_000_000)
+
+
 CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
@@ -139,6 +160,10 @@ CASES: dict[str, Case] = {
         sgd_hundred,
         adam_hundred,
         adamw_hundred,
+        rand_million,
+        randn_million,
+        bernoulli_million,
+        randperm_million,
     )
 }
 

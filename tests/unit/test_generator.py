@@ -221,10 +221,10 @@ def test_randperm() -> None:
     pair.same("bfloat16", theirs, integers.randperm(pair.ours, 300, ml_dtypes.bfloat16))
 
 
-def test_permutation_in_runs_equals_the_plain_loop() -> None:
+def test_permutation_in_batches_equals_the_plain_loop() -> None:
     for n in (2, 3, 17, 1000, 5000):
         one, two = Generator().manual_seed(n), Generator().manual_seed(n)
-        assert np.array_equal(integers._permutation_of_list(one, n), integers._permutation_in_runs(two, n))
+        assert np.array_equal(integers._permutation_of_list(one, n), integers._permutation_in_batches(two, n))
 
 
 def test_bernoulli_of_tensors() -> None:

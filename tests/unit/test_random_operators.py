@@ -419,3 +419,18 @@ def test_a_bad_probability_draws_nothing() -> None:
         target.bernoulli_(tinytorch.tensor([0.5, 0.5, 1.5]))
     assert np.array_equal(before.numpy(), tinytorch.get_rng_state().numpy())
     assert target.tolist() == [9.0, 9.0, 9.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_rrelu_slopes(dtype: str) -> None:
+    """The slope is used before it is rounded to the type of the noise."""
+
+    def drawn(library: Any) -> Any:
+        library.manual_seed(5)
+        x = (library.arange(-100, 20) / 64).to(getattr(library, dtype))
+        try:
+            return library.nn.functional.rrelu(x, training=True).double().tolist()
+        except NotImplementedError as error:
+            return str(error)
+
+    assert drawn(tinytorch) == drawn(torch)

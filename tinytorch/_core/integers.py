@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
@@ -16,8 +15,9 @@ _DIGITS = {"float32": 24, "float64": 53, "bfloat16": 8, "float16": 11}
 _LOWEST = -(2**63)
 _WORD_RANGE = 1 << 28
 _WIDE = 214748364
-# Up to this size a Python loop over a list permutes faster than runs of vectorised swaps.
-_LIST_PERMUTATION = 20000
+# Up to this size a Python loop over a list permutes faster than batches of swaps do.
+_LIST_PERMUTATION = 500
+_BATCH_BITS = 12  # a batch of swaps has as many steps as so many bits can count
 _COUNT_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
 
 
@@ -245,15 +245,14 @@ def randperm(generator: Generator, n: int, dtype: np.dtype[Any] | type = np.int6
         elif n <= _LIST_PERMUTATION:
             result = _permutation_of_list(generator, n)
         else:
-            result = _permutation_in_runs(generator, n)
+            result = _permutation_in_batches(generator, n)
     return _cast_integers(result, dtype)
 
 
 def _targets(generator: Generator, start: int, stop: int, n: int) -> np.ndarray:
-    """What the steps start..stop of the shuffle swap with, int64: somewhere from the step itself to the end."""
-    steps = np.arange(start, stop, dtype=np.int64)
-    targets: np.ndarray = generator._words(stop - start).astype(np.int64)
-    targets %= n - steps
+    """What the steps start..stop of the shuffle swap with, uint32: somewhere from the step itself to the end."""
+    steps = np.arange(start, stop, dtype=np.uint32)
+    targets: np.ndarray = generator._words(stop - start) % (np.uint32(n) - steps)
     targets += steps
     return targets
 
@@ -266,37 +265,44 @@ def _permutation_of_list(generator: Generator, n: int) -> np.ndarray:
     return np.array(order, np.int64)
 
 
-def _permutation_in_runs(generator: Generator, n: int) -> np.ndarray:
-    """The same swaps, many at a time: a run ends before the first step that touches what the run has already moved."""
-    order = np.arange(n, dtype=np.int64)
-    first_user = np.zeros(n, np.int32)
-    length = max(16, math.isqrt(n) // 2)
-    counters = np.arange(length, dtype=np.int32)
-    batch = length * 64
-    for begin in range(0, n - 1, batch):
-        stop = min(begin + batch, n - 1)
-        all_targets = _targets(generator, begin, stop, n)
-        step = begin
-        while step < stop:
-            targets = all_targets[step - begin : step - begin + length]
-            count = targets.size
-            numbers = counters[:count]
-            # Written backwards, so that the first of several steps with one target remains.
-            first_user[targets[::-1]] = numbers[::-1]
-            again = np.flatnonzero(first_user[targets] != numbers)
-            if again.size:
-                count = int(again[0])
-            later = np.flatnonzero(
-                (targets[:count] < step + count) & (targets[:count] != numbers[:count] + step)
-            )
-            if later.size:
-                count = min(count, int(targets[later].min()) - step)
-            targets = targets[:count]
-            here = order[step : step + count].copy()
-            order[step : step + count] = order[targets]
-            order[targets] = here
-            step += count
-    return order
+def _permutation_in_batches(generator: Generator, n: int) -> np.ndarray:
+    """The same swaps, a batch of steps at a time: step i brings to place i what lies at its target, and leaves there what lay at i.
+
+    What lies at i when step i comes is what the last earlier step with target i left, so inside a batch it is found by following such
+    steps back to one that found its place untouched.
+    """
+    order = np.arange(n, dtype=np.int32)
+    kind = np.uint32 if n <= 1 << (32 - _BATCH_BITS) else np.uint64
+    for start in range(0, n - 1, 1 << _BATCH_BITS):
+        stop = min(start + (1 << _BATCH_BITS), n - 1)
+        # Sorted by target, then by step: the users of one place are neighbours, the last one at the end.
+        keys = _targets(generator, start, stop, n).astype(kind)
+        keys <<= kind(_BATCH_BITS)
+        keys |= np.arange(stop - start, dtype=kind)
+        keys.sort()
+        steps = (keys & kind((1 << _BATCH_BITS) - 1)).astype(np.intp)
+        targets = (keys >> kind(_BATCH_BITS)).astype(np.intp)
+        here = order[start:stop]
+        inside = int(np.searchsorted(targets, stop))
+        found = here[_origins(steps[:inside], targets[:inside] - start, stop - start)]
+        brought = order[targets]
+        again = np.flatnonzero(targets[1:] == targets[:-1])
+        brought[again + 1] = found[steps[again]]
+        order[targets] = found[steps]  # the last of several remains
+        here[steps] = brought
+    return order.astype(np.int64)
+
+
+def _origins(steps: np.ndarray, targets: np.ndarray, count: int) -> np.ndarray:
+    """For each of `count` steps the one whose place held, at the start, what this one finds. Given: the steps with targets among them."""
+    origins = np.arange(count)
+    moving = targets != steps
+    places = targets[moving]
+    origins[places] = steps[moving]
+    before = origins[places]
+    while not np.array_equal(before, further := origins[before]):
+        origins[places] = before = further
+    return origins
 
 
 def _permutation_inside_out(generator: Generator, n: int) -> np.ndarray:

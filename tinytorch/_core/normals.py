@@ -56,9 +56,10 @@ _EXPONENT = np.array(23, np.int32)
 _BITS_24 = np.array(24, np.int32)
 _WHOLE = np.array(1 << 24, np.int32)
 _LOW_BITS = np.array(0xFFFFFF, np.uint32)
-_INT_ONE, _INT_TWO, _NOT_ONE = np.array(1, np.int32), np.array(2, np.int32), np.array(~1, np.int32)
-_WORD_TWO, _WORD_FOUR, _TO_SIGN = np.array(2, np.uint32), np.array(4, np.uint32), np.array(29, np.uint32)
-_BLOCKS = 256  # blocks of 16 that are transformed at once: temporaries stay in the cache
+_INT_ONE, _INT_TWO, _INT_FOUR = np.array(1, np.int32), np.array(2, np.int32), np.array(4, np.int32)
+_NOT_ONE, _TO_SIGN = np.array(~1, np.int32), np.array(29, np.int32)
+_BLOCKS = 512  # blocks of 16 that are transformed at once: temporaries stay in the cache
+_BATCH = 32 * 16 * _BLOCKS  # words that are drawn at once
 
 
 # ---- blocks of float32
@@ -144,13 +145,18 @@ def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np
     np.multiply(s, x, double, dtype=np.float64)
     double += x
     s[...] = double
-    turned = (octant & _INT_TWO).astype(bool)
-    cos, sin = np.where(turned, s, c), np.where(turned, c, s)
-    octant = octant.view(np.uint32)
-    sin.view(np.uint32)[...] ^= (octant & _WORD_FOUR) << _TO_SIGN
-    octant -= _WORD_TWO
-    cos.view(np.uint32)[...] ^= (~octant & _WORD_FOUR) << _TO_SIGN
-    return cos, sin
+    # Where octant & 2 the two change places; where octant & 4 sine, and where octant - 2 lacks that bit cosine, turns negative.
+    turned = -((octant >> _INT_ONE) & _INT_ONE)  # all bits or none
+    cos, sin = c.view(np.int32), s.view(np.int32)
+    turned &= cos ^ sin
+    cos ^= turned
+    sin ^= turned
+    sin ^= (octant & _INT_FOUR) << _TO_SIGN
+    octant -= _INT_TWO
+    np.invert(octant, octant)
+    octant &= _INT_FOUR
+    cos ^= octant << _TO_SIGN
+    return c, s
 
 
 def _blocks32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
@@ -195,8 +201,14 @@ def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float
         return cast(_blocks32(generator._words(count), mean, std), dtype)
 
     full = flat.size // 16 * 16
-    for part in slices(full, 16 * _BLOCKS):
-        flat[part] = block(part.stop - part.start)
+    if double:
+        for part in slices(full, 16 * _BLOCKS):
+            flat[part] = block(part.stop - part.start)
+    else:
+        for batch in slices(full, _BATCH):
+            words, target = generator._words(batch.stop - batch.start), flat[batch]
+            for part in slices(words.size, 16 * _BLOCKS):
+                target[part] = cast(_blocks32(words[part], mean, std), dtype)
     rest = flat.size - full
     if rest:
         # The last 16 values are made anew. The wider types have by then drawn a number for each value of the rest.

@@ -386,15 +386,22 @@ def _rrelu(
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return kernels.leaky_relu(self, (lower + upper) / 2)
+    if self.dtype == np.float16:
+        raise NotImplementedError("\"rrelu_with_noise_out_cpu\" not implemented for 'Half'")
     from tinytorch._core.generator import default_generator
     from tinytorch._core.sampling import uniform_
 
+    wide = np.float64 if self.dtype == np.float64 else np.float32
+    lower, upper = float(wide(lower)), float(wide(upper))
     negative = self <= 0
     slopes = np.empty(int(negative.sum()), np.float64)
     uniform_(default_generator if generator is None else generator, slopes, 0.0, 1.0)
     noise[...] = 1
-    noise[negative] = (slopes * (upper - lower) + lower).astype(self.dtype)
-    return np.multiply(self, noise, out=...)
+    drawn = (slopes * (upper - lower) + lower).astype(wide)
+    noise[negative] = drawn.astype(self.dtype)
+    result = self.copy()
+    result[negative] = (self[negative].astype(wide) * drawn).astype(self.dtype)
+    return result
 
 
 rrelu_with_noise_backward = op(
