@@ -272,11 +272,11 @@ def _permutation_in_batches(generator: Generator, n: int) -> np.ndarray:
     steps back to one that found its place untouched.
     """
     order = np.arange(n, dtype=np.int32)
-    kind = np.uint32 if n <= 1 << (32 - _BATCH_BITS) else np.uint64
+    kind: Any = np.uint32 if n <= 1 << (32 - _BATCH_BITS) else np.uint64
     for start in range(0, n - 1, 1 << _BATCH_BITS):
         stop = min(start + (1 << _BATCH_BITS), n - 1)
         # Sorted by target, then by step: the users of one place are neighbours, the last one at the end.
-        keys = _targets(generator, start, stop, n).astype(kind)
+        keys: Any = _targets(generator, start, stop, n).astype(kind)
         keys <<= kind(_BATCH_BITS)
         keys |= np.arange(stop - start, dtype=kind)
         keys.sort()
