@@ -102,7 +102,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         target = target_ if batched else target_.unsqueeze(0)  # (N,)
         used = 0
         size = target.size(0)
-        output = input.new_empty(size)
+        output = input.new_zeros(size)
         gather_inds = target.new_empty(size)
         bounds = [0, *self.cutoffs]
         for i in range(len(bounds) - 1):
