@@ -25,6 +25,7 @@ class _Options(threading.local):
 
 
 options = _Options()
+_PUBLISHED = __name__.replace("_serialization_options", "serialization")
 
 
 def get_default_load_endianness() -> LoadEndianness | None:
@@ -94,3 +95,7 @@ class skip_data:
 
     def __exit__(self, *exception: object) -> None:
         options.skip = self._before
+
+
+for _published in (LoadEndianness, set_default_mmap_options, skip_data):
+    _published.__module__ = _PUBLISHED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections import OrderedDict
 from typing import Any, ClassVar
 
@@ -110,7 +111,7 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one i
             if known is not None:
                 return self.write(self.get(known[0]))
             return self._write_name(obj, obj.module, obj.name)
-        if isinstance(obj, dtypes.dtype) and self.memo.get(id(obj)) is None:
+        if isinstance(obj, dtypes.dtype | layouts.qscheme) and self.memo.get(id(obj)) is None:
             return self._write_name(obj, "torch", obj._name)
         return super().save(obj, save_persistent_id)
 
@@ -118,7 +119,7 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one i
         module = getattr(obj, "__module__", None) or ""
         qualified = name or getattr(obj, "__qualname__", "")
         if module == _OURS or module.startswith(f"{_OURS}."):
-            self._write_name(obj, f"torch{module[len(_OURS) :]}", qualified)
+            self._write_name(obj, f"torch{_public_home(obj, module, qualified)[len(_OURS) :]}", qualified)
         elif (module == "torch" or module.startswith("torch.")) and qualified:
             self._write_name(obj, module, qualified)
         else:
@@ -146,6 +147,18 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one i
         else:
             self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
         self.memoize(obj)
+
+
+def _public_home(obj: Any, module: str, name: str) -> str:
+    """The module that offers `obj` under its name; `module` itself unless that one is private."""
+    if "._" not in module:
+        return module
+    homes = [
+        path
+        for path, loaded in [*sys.modules.items()]
+        if path.startswith(f"{_OURS}.") and "._" not in path and vars(loaded).get(name) is obj
+    ]
+    return min(homes, key=len, default=module)
 
 
 def _reduced(tensor: Any) -> tuple[Any, ...]:

@@ -60,7 +60,7 @@ _CAREFUL: dict[Any, Callable[..., Any]] = {codecs.encode: _encode, bytearray: _b
 def _builtin_names() -> dict[str, Any]:
     """Everything a file may name without being allowed by the user, by full name; torch's list as far as it exists here."""
     from . import _legacy, _utils, serialization
-    from ._core import dtypes
+    from ._core import dtypes, layouts
     from ._core.device import device
     from ._core.size import Size
     from ._core.storage import TypedStorage
@@ -85,6 +85,13 @@ def _builtin_names() -> dict[str, Any]:
         "torch.storage.UntypedStorage": serialization.StorageType("UntypedStorage"),
     }
     names.update({f"torch.{kind._name}": kind for kind in dtypes.ALL})
+    names.update(
+        {
+            f"torch.{name}": value
+            for name, value in layouts.CONSTANTS.items()
+            if isinstance(value, layouts.qscheme)
+        }
+    )
     names.update({f"torch._utils.{name}": getattr(_utils, name) for name in _REBUILDERS})
     names.update({f"torch.{name}": serialization.StorageType(name) for name in _legacy._STORAGES})
     names.update({f"torch.{name}": getattr(_legacy, name) for name in _legacy._TENSORS})
@@ -105,11 +112,11 @@ def _user_names() -> dict[str, Any]:
 
 def _modern(module: str, name: str) -> tuple[str, str]:
     """Protocol 2 writes the names that Python 2 used."""
-    from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+    from _compat_pickle import NAME_MAPPING
 
-    if (module, name) in NAME_MAPPING:
+    if (module, name) in NAME_MAPPING and module != "exceptions":
         return NAME_MAPPING[module, name]
-    return IMPORT_MAPPING.get(module, module), name
+    return {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module), name
 
 
 class Unpickler:

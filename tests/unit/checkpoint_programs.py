@@ -1,6 +1,6 @@
-"""Writes or checks a file of checkpoints; run by either library, so that files go from one to the other between processes.
+"""Writes or checks checkpoints; run by either library, so that files go from one to the other between processes.
 
-`python checkpoint_programs.py write|write-old|check|check-old path`
+`python checkpoint_programs.py write|check folder`
 """
 
 from __future__ import annotations
@@ -86,6 +86,44 @@ def content(old: bool) -> dict[str, Any]:
     return found
 
 
+MODULES = {
+    "sequential": lambda n: n.Sequential(
+        n.Linear(4, 4), n.ReLU(), n.BatchNorm1d(4), n.Dropout(0.5), n.LayerNorm(4), n.GELU()
+    ),
+    "convolutions": lambda n: n.Sequential(n.Conv2d(4, 3, 1), n.MaxPool2d(1), n.ConvTranspose2d(3, 4, 1)),
+    "recurrent": lambda n: n.LSTM(4, 3, 2, bidirectional=True),
+    "transformer": lambda n: n.TransformerEncoder(n.TransformerEncoderLayer(4, 2, 8), 2),
+    "containers": lambda n: n.ModuleDict(
+        {"a": n.ParameterList([torch.ones(2)]), "b": n.ParameterDict({"c": torch.ones(3)})}
+    ),
+    "loss": lambda n: n.CrossEntropyLoss(weight=torch.ones(3), label_smoothing=0.1),
+}
+INPUTS = {
+    "sequential": (3, 4),
+    "convolutions": (1, 4, 2, 2),
+    "recurrent": (5, 2, 4),
+    "transformer": (5, 2, 4),
+}
+
+
+def whole(name: str) -> Any:
+    torch.manual_seed(0)
+    return MODULES[name](torch.nn)
+
+
+def check_modules(path: str) -> None:
+    found = torch.load(path, weights_only=False)
+    for name, module in found.items():
+        expected = whole(name)
+        assert repr(module) == repr(expected), name
+        assert shown(module.state_dict()) == shown(expected.state_dict()), name
+        if name in INPUTS:
+            x = torch.ones(INPUTS[name])
+            got, wanted = (m.eval()(x) for m in (module, expected))
+            got, wanted = (r[0] if isinstance(r, tuple) else r for r in (got, wanted))
+            assert torch.equal(got, wanted), name
+
+
 def shown(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         numbers = None if value.is_meta else value.detach()
@@ -129,15 +167,18 @@ def check(path: str, old: bool, **options: Any) -> None:
     optimizer.load_state_dict(found["optimizer"])
 
 
-def main(action: str, path: str) -> None:
-    old = action.endswith("old")
-    if action.startswith("write"):
-        torch.save(content(old), path, _use_new_zipfile_serialization=not old)
+def main(action: str, folder: str) -> None:
+    path, old, modules = (f"{folder}/{name}.pt" for name in ("state", "old", "modules"))
+    if action == "write":
+        torch.save(content(False), path)
+        torch.save(content(True), old, _use_new_zipfile_serialization=False)
+        torch.save({name: whole(name) for name in MODULES}, modules)
         return
-    check(path, old)
-    check(path, old, map_location=torch.device("cpu"))
-    if not old:
-        check(path, old, mmap=True)
+    check(path, False)
+    check(path, False, map_location=torch.device("cpu"))
+    check(path, False, mmap=True)
+    check(old, True)
+    check_modules(modules)
 
 
 if __name__ == "__main__":

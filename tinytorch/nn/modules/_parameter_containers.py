@@ -35,6 +35,8 @@ def _as_parameter(value: Any) -> Any:
 class ParameterList(Module):
     """A list whose tensors are registered as parameters. Source: torch's documentation, torch.nn.ParameterList."""
 
+    __module__ = __name__.replace("_parameter_containers", "container")
+
     def __init__(self, values: Any = None) -> None:
         super().__init__()
         self._size = 0
@@ -97,6 +99,8 @@ class ParameterList(Module):
 
 class ParameterDict(Module):
     """A dictionary whose tensors are registered as parameters. Source: torch's documentation, torch.nn.ParameterDict."""
+
+    __module__ = __name__.replace("_parameter_containers", "container")
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
