@@ -134,6 +134,17 @@ flash.vjp_all(
 )
 
 
+#: Which implementations may be picked; `torch.backends.cuda` and `torch.nn.attention` turn them on and off.
+switches = {
+    "flash": True,
+    "math": True,
+    "mem_efficient": True,
+    "cudnn": True,
+    "overrideable": True,
+    "reduced": False,
+}
+
+
 def _check(query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool) -> None:
     def name(tensor: Any) -> str:
         return c_type_name(tensor.dtype._numpy)
@@ -190,10 +201,17 @@ def scaled_dot_product_attention(
 ) -> Any:
     """softmax(query key^T / sqrt(E) + mask) value."""
     _check(query, key, value, attn_mask, is_causal)
-    if _fusible(query, key, value, attn_mask, dropout_p, enable_gqa):
+    if switches["flash"] and _fusible(query, key, value, attn_mask, dropout_p, enable_gqa):
         if enable_gqa:
             key, value = _repeated_heads(query, key, value)
         return flash(query, key, value, dropout_p, is_causal, attn_mask, scale)[0]
+    if not switches["math"]:
+        if switches["flash"]:
+            raise RuntimeError("No available kernel.  Aborting execution.")
+        raise RuntimeError(
+            "No viable backend for scaled_dot_product_attention was found. This is likely due to turning off both the math kernel and the "
+            "fused kernels."
+        )
     return _math(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
 
 

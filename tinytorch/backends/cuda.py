@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tinytorch._operators.attention import switches
 from tinytorch.backends._settings import Flag as _Flag
 
 __all__ = [
@@ -100,53 +101,51 @@ matmul = cuBLASModule()
 
 # ----- which implementation of attention may be picked on a CUDA device
 
-_attention = {"flash": True, "math": True, "mem_efficient": True, "cudnn": True, "reduced": False}
 
-
-def _set_attention(name: str, enabled: Any) -> None:
+def _setswitches(name: str, enabled: Any) -> None:
     if not isinstance(enabled, bool):
         raise RuntimeError(f"set_sdp_use_math expects a bool, but got {type(enabled).__name__}")
-    _attention[name] = enabled
+    switches[name] = enabled
 
 
 def flash_sdp_enabled() -> bool:
-    return _attention["flash"]
+    return switches["flash"]
 
 
 def enable_flash_sdp(enabled: bool) -> None:
-    _set_attention("flash", enabled)
+    _setswitches("flash", enabled)
 
 
 def mem_efficient_sdp_enabled() -> bool:
-    return _attention["mem_efficient"]
+    return switches["mem_efficient"]
 
 
 def enable_mem_efficient_sdp(enabled: bool) -> None:
-    _set_attention("mem_efficient", enabled)
+    _setswitches("mem_efficient", enabled)
 
 
 def math_sdp_enabled() -> bool:
-    return _attention["math"]
+    return switches["math"]
 
 
 def enable_math_sdp(enabled: bool) -> None:
-    _set_attention("math", enabled)
+    _setswitches("math", enabled)
 
 
 def cudnn_sdp_enabled() -> bool:
-    return _attention["cudnn"]
+    return switches["cudnn"]
 
 
 def enable_cudnn_sdp(enabled: bool) -> None:
-    _set_attention("cudnn", enabled)
+    _setswitches("cudnn", enabled)
 
 
 def fp16_bf16_reduction_math_sdp_allowed() -> bool:
-    return _attention["reduced"]
+    return switches["reduced"]
 
 
 def allow_fp16_bf16_reduction_math_sdp(enabled: bool) -> None:
-    _set_attention("reduced", enabled)
+    _setswitches("reduced", enabled)
 
 
 def is_flash_attention_available() -> bool:
@@ -171,7 +170,7 @@ def sdp_kernel(
         FutureWarning,
         stacklevel=3,
     )
-    before = dict(_attention)
+    before = dict(switches)
     try:
         enable_flash_sdp(enable_flash)
         enable_math_sdp(enable_math)
@@ -179,4 +178,4 @@ def sdp_kernel(
         enable_cudnn_sdp(enable_cudnn)
         yield
     finally:
-        _attention.update(before)
+        switches.update(before)

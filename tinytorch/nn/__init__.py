@@ -13,7 +13,7 @@ from .parameter import Parameter as Parameter
 from .parameter import UninitializedBuffer as UninitializedBuffer
 from .parameter import UninitializedParameter as UninitializedParameter
 
-_SUBMODULES = frozenset(("parallel", "attention", "modules", "utils"))
+_SUBMODULES = frozenset(("parallel", "attention", "common_types", "grad", "modules", "utils"))
 
 
 def __getattr__(name: str) -> Any:

@@ -11,15 +11,7 @@ from .. import functional as F
 from ..modules.module import Module
 from . import parametrize
 
-__all__ = ["spectral_norm", "weight_norm"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "orthogonal":
-        raise AttributeError(
-            "module 'torch.nn.utils.parametrizations' has no attribute 'orthogonal' (tinytorch lacks it)"
-        )
-    raise AttributeError(f"module 'torch.nn.utils.parametrizations' has no attribute '{name}'")
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 def _norm_except_dim(v: Any, dim: int | None) -> Any:
@@ -128,4 +120,121 @@ def spectral_norm(
         turned = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
         dim = 1 if isinstance(module, turned) else 0
     parametrize.register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
+    return module
+
+
+class _Orthogonal(Module):
+    """A matrix (..., n, k) with orthonormal columns (rows, if n < k) from an unconstrained one.
+
+    Q = base · map(X), where `base` is chosen so that the present value is reached from one simple X.
+    Source: Lezcano-Casado 2019, "Trivializations for Gradient-Based Optimization on Manifolds"; the maps: Lezcano-Casado and
+    Martínez-Rubio 2019.
+    """
+
+    base: Any
+
+    def __init__(self, weight: Any, orthogonal_map: str, *, use_trivialization: bool = True) -> None:
+        super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def forward(self, X: Any) -> Any:
+        wide = X.size(-2) < X.size(-1)
+        if wide:
+            X = X.mT  # (..., n, k), n >= k
+        n, k = X.shape[-2:]
+        if self.orthogonal_map == "householder":
+            reflectors = X.tril(diagonal=-1)
+            tau = 2.0 / (1.0 + (reflectors * reflectors).sum(dim=-2))
+            Q = torch.linalg.householder_product(reflectors, tau)
+            # the diagonal holds signs only, and has no gradient
+            Q = Q * X.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        else:
+            lower = X.tril()
+            if n != k:
+                lower = torch.cat(
+                    [lower, lower.new_zeros(n, n - k).expand(*lower.shape[:-2], -1, -1)], dim=-1
+                )
+            skew = lower - lower.mH  # (..., n, n)
+            if self.orthogonal_map == "matrix_exp":
+                Q = torch.matrix_exp(skew)
+            else:
+                one = torch.eye(n, dtype=skew.dtype, device=skew.device)
+                Q = torch.linalg.solve(torch.add(one, skew, alpha=-0.5), torch.add(one, skew, alpha=0.5))
+            Q = Q[..., :k] if n != k else Q
+        if hasattr(self, "base"):
+            Q = self.base @ Q
+        return Q.mT if wide else Q
+
+    @no_grad()
+    def right_inverse(self, Q: Any) -> Any:
+        if Q.shape != self.shape:
+            raise ValueError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}."
+            )
+        given = Q
+        wide = Q.size(-2) < Q.size(-1)
+        if wide:
+            Q = Q.mT
+        n, k = Q.shape[-2:]
+        if not hasattr(self, "base"):
+            if self.orthogonal_map != "householder":
+                raise NotImplementedError(
+                    "It is not possible to assign to the matrix exponential or the Cayley parametrizations when use_trivialization=False."
+                )
+            factors, tau = torch.geqrf(Q)
+            signs = factors.diagonal(dim1=-2, dim2=-1)
+            signs.copy_(signs.sign())
+            signs[tau == 0.0] *= -1
+            return factors.mT if wide else factors
+        if n == k:
+            Q = Q.clone() if _is_orthogonal(Q) else _make_orthogonal(Q)
+        else:  # complete the columns to a basis
+            more = torch.randn(*(Q.size()[:-2] + (n, n - k)), dtype=Q.dtype, device=Q.device)
+            Q = _make_orthogonal(torch.cat([Q, more], dim=-1))
+        self.base = Q
+        start = torch.zeros_like(given)
+        start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+        return start
+
+
+def _is_orthogonal(Q: Any, eps: float | None = None) -> bool:
+    """Whether the columns are orthonormal up to rounding."""
+    n, k = Q.size(-2), Q.size(-1)
+    one = torch.eye(k, dtype=Q.dtype, device=Q.device)
+    eps = 10.0 * n * torch.finfo(Q.dtype).eps if eps is None else eps
+    return bool(torch.allclose(Q.mH @ Q, one, atol=eps))
+
+
+def _make_orthogonal(A: Any) -> Any:
+    """The orthogonal factor of A with a positive diagonal in the triangular one."""
+    Q, R = torch.linalg.qr(A)
+    return Q * R.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
+def orthogonal(
+    module: Any, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> Any:
+    """Keep a parameter (..., n, k) orthogonal. Raises ValueError for a map that is none and for vectors.
+
+    Source: torch's documentation, torch.nn.utils.parametrizations.orthogonal.
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, torch.Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.ndim < 2:
+        raise ValueError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions.")
+    if orthogonal_map is None:
+        square = weight.size(-2) == weight.size(-1)
+        orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
+    if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
+        raise ValueError(
+            f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+        )
+    parametrization = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)
+    parametrize.register_parametrization(module, name, parametrization, unsafe=True)
     return module
