@@ -143,3 +143,29 @@ def run(library: Any, program: str) -> Any:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_as_torch(name: str) -> None:
     assert run(tinytorch, PROGRAMS[name]) == run(torch, PROGRAMS[name])
+
+
+class Duck:
+    """Not a tensor; answers for every function that it is given to."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func.__name__, len(args), sorted(kwargs or {})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda F, tensor, duck: F.relu(input=duck),
+        lambda F, tensor, duck: F.mse_loss(tensor, duck),
+        lambda F, tensor, duck: F.cross_entropy(tensor, tensor, weight=duck),
+        lambda F, tensor, duck: F.layer_norm(duck, (3,)),
+        lambda F, tensor, duck: F.softmax(duck),
+        lambda F, tensor, duck: F.interpolate(duck, 4),
+        lambda F, tensor, duck: F.linear(tensor, duck),
+        lambda F, tensor, duck: F.normalize(duck, dim=0),
+    ],
+)
+def test_functions_written_in_python_ask_others(call: Any) -> None:
+    expected = call(torch.nn.functional, torch.ones(3), Duck())
+    assert call(tinytorch.nn.functional, tinytorch.ones(3), Duck()) == expected

@@ -15,6 +15,7 @@ from ._functional.loss import *  # noqa: F403
 from ._functional.normalization import *  # noqa: F403
 from ._functional.pooling import *  # noqa: F403
 from ._functional.published import ops as _ops
+from ._functional.published import overridable as _overridable
 from ._functional.vision import *  # noqa: F403
 
 #: public name here -> operator
@@ -54,6 +55,15 @@ _OPERATORS = {
     },
     "logsigmoid": "log_sigmoid",
 }
+
+
+#: What torch does not offer to `__torch_function__` itself: only what these call is.
+_DIRECT = frozenset(("sigmoid", "tanh", "threshold"))
+
+for _name, _value in list(globals().items()):
+    if getattr(_value, "__module__", "").startswith(__name__.rpartition(".")[0] + "._functional"):
+        if callable(_value) and not _name.startswith("_") and _name not in _DIRECT:
+            globals()[_name] = _overridable(_value)
 
 
 def __getattr__(name: str) -> Any:

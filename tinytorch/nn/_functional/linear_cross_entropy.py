@@ -67,7 +67,7 @@ def linear_cross_entropy(
             f"target.dtype == int64, out_features == (). Got reduction={reduction!r}, label_smoothing={label_smoothing}, "
             f"target.dtype={target.dtype}, out_features={tuple(dims)}, tracing=False, "
             f"linear_bias.shape={None if linear_bias is None else tuple(linear_bias.shape)}.",
-            stacklevel=2,
+            stacklevel=3,
         )
     if dims:
         linear_weight = linear_weight.view(classes * math.prod(dims), features)

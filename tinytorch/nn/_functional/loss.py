@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def _warn_sizes(input: Any, target: Any, stacklevel: int = 3) -> None:
+def _warn_sizes(input: Any, target: Any, stacklevel: int = 4) -> None:
     if target.size() != input.size():
         warnings.warn(
             f"Using a target size ({target.size()}) that is different to the input size ({input.size()}). This will "
@@ -228,7 +228,7 @@ def kl_div(
                 "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
                 "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to "
                 "behave the same as 'batchmean' in the next major release.",
-                stacklevel=2,
+                stacklevel=3,
             )
         number = reduction_number("sum" if reduction == "batchmean" else reduction)
     result = ops.kl_div(input, target, number, log_target=log_target)

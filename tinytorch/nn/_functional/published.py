@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..._core.declare import find
 from ..._core.front import front_of
+from ..._core.modes import PLAIN
+from ..._core.overrides import dispatch_function, has_override
 
 #: torch's numbering of reductions; "elementwise_mean" and "batchmean" are taken for "mean" with a warning elsewhere.
 _REDUCTIONS = {"none": 0, "mean": 1, "elementwise_mean": 1, "sum": 2}
@@ -27,6 +31,48 @@ class Published:
 ops = Published()
 
 
+_COMMON = (int, float, bool, str, tuple, list, type(None))
+
+
+def overridable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as `torch.nn.functional` publishes it: `__torch_function__` of arguments and modes is asked first.
+
+    It adds a frame, which the functions' warnings count.
+    """
+    name = function.__name__
+
+    @functools.wraps(function)
+    def public(*args: Any, **kwargs: Any) -> Any:
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            cls = value.__class__
+            if cls not in PLAIN and (cls not in _COMMON or cls is tuple or cls is list or not PLAIN):
+                if has_override(args, kwargs):
+                    args, kwargs = _spelled_out(function, args, kwargs)
+                    return dispatch_function(public, args, kwargs, f"nn.functional.{name}")
+                break
+        return function(*args, **kwargs)
+
+    public.__module__ = "tinytorch.nn.functional"
+    public.__qualname__ = name
+    return public
+
+
+def _spelled_out(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as torch hands them on: what has no default by position, everything else by name."""
+    signature = inspect.signature(function)
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    required = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    values = bound.arguments
+    return tuple([values.pop(name) for name in required]), values
+
+
 def overwrite(name: str, *args: Any) -> Any:
     """The in-place form of the operator `name`."""
     return find(name).inplace(*args)
@@ -39,7 +85,7 @@ def reduction_number(reduction: str) -> int:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     if reduction == "elementwise_mean":
         warnings.warn(
-            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=4
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=5
         )
     return number
 
@@ -52,7 +98,7 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, emit_warnin
     if emit_warning:
         warnings.warn(
             f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.",
-            stacklevel=4,
+            stacklevel=5,
         )
     return name
 

@@ -107,7 +107,7 @@ def upsample(
 ) -> Any:
     """The former name of interpolate."""
     warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3
     )
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -116,7 +116,7 @@ def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> 
     """interpolate with mode "nearest"."""
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=3,
     )
     return interpolate(input, size, scale_factor, mode="nearest")
 
@@ -125,7 +125,7 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
     """interpolate with mode "bilinear" and aligned corners."""
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=3,
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
@@ -153,7 +153,7 @@ def grid_sample(
         warnings.warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
             "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=2,
+            stacklevel=3,
         )
         align_corners = False
     return ops.grid_sampler(input, grid, modes.index(mode), paddings.index(padding_mode), align_corners)
@@ -165,7 +165,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
         warnings.warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
             "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=2,
+            stacklevel=3,
         )
         align_corners = False
     if not theta.is_floating_point():
