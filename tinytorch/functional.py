@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._core import layout
 from ._core.size import Size
 from ._operators import FUNCTIONS as _FUNCTIONS
 
@@ -17,16 +16,26 @@ __all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_sh
 
 
 def broadcast_shapes(*shapes: Any) -> Size:
-    """The shape that tensors of the given shapes (or sizes) broadcast to. Raises RuntimeError if there is none."""
-    whole = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
-    for shape in whole:
-        for size in shape:
+    """The shape that tensors of the given shapes (or sizes) broadcast to.
+
+    Raises RuntimeError if there is none, ValueError for a negative size.
+    """
+    whole = [(shape,) if isinstance(shape, int) else shape for shape in shapes]
+    common = [1] * max(map(len, whole), default=0)
+    for index, shape in enumerate(whole):
+        for dim in range(-1, -1 - len(shape), -1):
+            size = shape[dim]
             if size < 0:
-                raise RuntimeError(f"Trying to create tensor with negative dimension ({size}): ({size})")
-    try:
-        return Size(layout.broadcast_shapes(*whole))
-    except RuntimeError:
-        raise RuntimeError("Shape mismatch: objects cannot be broadcast to a single shape") from None
+                raise ValueError("Attempting to broadcast a dimension with negative length!")
+            if size == 1 or size == common[dim]:
+                continue
+            if common[dim] != 1:
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {size} at {dim}! Mismatching argument at index {index} had "
+                    f"{shape}; but expected shape should be broadcastable to {common}"
+                )
+            common[dim] = size
+    return Size(common)
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,7 @@ class Constraint:
         return self._name() + "()"
 
     def _name(self) -> str:
-        return type(self).__name__.removeprefix("_")
+        return type(self).__name__[1:]  # the classes here begin with an underscore
 
     def _show(self, *attributes: str) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in attributes)
@@ -130,10 +130,12 @@ class _IndependentConstraint(Constraint):
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
         if not isinstance(base_constraint, Constraint):
-            raise AssertionError(f"base_constraint must be a Constraint, got {type(base_constraint)}")
+            raise AssertionError(
+                f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
+            )
         if not isinstance(reinterpreted_batch_ndims, int):
             raise AssertionError(
-                f"reinterpreted_batch_ndims must be int, got {type(reinterpreted_batch_ndims)}"
+                f"reinterpreted_batch_ndims must be an int, got {type(reinterpreted_batch_ndims).__name__}"
             )
         if reinterpreted_batch_ndims < 0:
             raise AssertionError(f"reinterpreted_batch_ndims must be >= 0, got {reinterpreted_batch_ndims}")
@@ -168,7 +170,9 @@ class MixtureSameFamilyConstraint(Constraint):
 
     def __init__(self, base_constraint: Constraint) -> None:
         if not isinstance(base_constraint, Constraint):
-            raise AssertionError(f"base_constraint must be a Constraint, got {type(base_constraint)}")
+            raise AssertionError(
+                f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
+            )
         self.base_constraint = base_constraint
         super().__init__()
 
@@ -190,7 +194,7 @@ class MixtureSameFamilyConstraint(Constraint):
         return inside.reshape(inside.shape[: value.dim() - event_dim] + (-1,)).all(-1)
 
     def __repr__(self) -> str:
-        return f"{self._name()}({self.base_constraint!r})"
+        return f"{type(self).__name__}({self.base_constraint!r})"
 
 
 # ---- numbers
@@ -481,7 +485,7 @@ class _Cat(_Several):
         self._set(cseq, dim)
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
         if len(self.lengths) != len(self.cseq):
-            raise AssertionError(f"lengths ({len(self.lengths)}) must match cseq length ({len(self.cseq)})")
+            raise AssertionError(f"lengths ({len(self.lengths)}) must match cseq ({len(self.cseq)})")
         super().__init__()
 
     @property
