@@ -311,6 +311,45 @@ def get_autocast_dtype(device_type: str) -> dtype:
     return dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
 
 
+def cudnn_is_acceptable(input: Any) -> bool:
+    """False: there is no cuDNN."""
+    _require("cudnn_is_acceptable", input)
+    return False
+
+
+def is_distributed(input: Any) -> bool:
+    """False: no tensor is."""
+    _require("is_distributed", input)
+    return False
+
+
+def get_device_module(device: Any = None) -> Any:
+    """The module of a kind of device, `torch.cpu` for the CPU. Raises RuntimeError where there is none."""
+    import tinytorch
+
+    if device is None:
+        kind = "cpu"
+    elif isinstance(device, _device):
+        kind = device.type
+    elif isinstance(device, str):
+        kind = _device(device).type
+    else:
+        raise RuntimeError(f"Invalid value of device '{device}', expect torch.device, str, or None")
+    module = getattr(tinytorch, kind, None)
+    if module is None:
+        raise RuntimeError(
+            f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'."
+        )
+    return module
+
+
+def get_file_path(*path_components: str) -> str:
+    """The path of a file that stands beside this package."""
+    import os
+
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), *path_components)
+
+
 def einsum(*args: Any) -> Tensor:
     """Sums of products in Einstein's notation. Source: torch's documentation, torch.einsum."""
     from ._operators.einsum import einsum as run

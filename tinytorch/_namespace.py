@@ -31,6 +31,7 @@ SUBMODULES = frozenset(
         "fft",
         "func",
         "functional",
+        "futures",
         "hub",
         "jit",
         "linalg",
@@ -78,11 +79,9 @@ _WHERE = {
         set_default_device get_default_device typename get_num_threads set_num_threads get_num_interop_threads
         set_num_interop_threads are_deterministic_algorithms_enabled use_deterministic_algorithms is_deterministic_algorithms_warn_only_enabled
         get_deterministic_debug_mode set_deterministic_debug_mode is_warn_always_enabled set_warn_always get_float32_matmul_precision
-        set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled
-        get_autocast_gpu_dtype get_autocast_cpu_dtype is_autocast_cache_enabled clear_autocast_cache
-        sym_int sym_float sym_max sym_min sym_not sparse_coo_tensor set_flush_denormal get_file_path is_vulkan_available
-        __config__ autocast_increment_nesting autocast_decrement_nesting cudnn_is_acceptable is_anomaly_enabled is_anomaly_check_nan_enabled is_distributed
-        get_device_module Event Stream set_vital""",
+        set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype
+        is_vulkan_available set_flush_denormal is_anomaly_enabled is_anomaly_check_nan_enabled cudnn_is_acceptable
+        is_distributed get_device_module get_file_path""",
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",
@@ -94,6 +93,11 @@ _WHERE = {
     ".serialization": "save load",
     "._compile": "compile",
     ".functional": "broadcast_shapes",
+    "._symbolic": "sym_int sym_float sym_max sym_min sym_not",
+    "._futures": "Future",
+    "._C": "DisableTorchFunctionSubclass",
+    ".cuda": "OutOfMemoryError",
+    ".jit": "ScriptFunction",
     ".amp": "autocast GradScaler",
     ".func": "vmap",
     "._ops": "ops",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._kernels.linalg import LinAlgError  # noqa: F401  (offered by __all__)
+
 _NAMES = """
     LinAlgError cholesky cholesky_ex cond cross det diagonal eig eigh eigvals eigvalsh
     householder_product inv inv_ex ldl_factor ldl_factor_ex ldl_solve lstsq lu lu_factor

@@ -38,7 +38,7 @@ class autocast:
         )
         if enabled and device_type == "cuda":
             warnings.warn(
-                "User provided device_type of 'cuda', but CUDA is not available. Disabling",
+                "CUDA is not available or torch_xla is imported. Disabling autocast.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -320,3 +321,9 @@ HalfTensor = _tensor_type("HalfTensor")
 IntTensor = _tensor_type("IntTensor")
 LongTensor = _tensor_type("LongTensor")
 ShortTensor = _tensor_type("ShortTensor")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return importlib.import_module(".amp", __name__)
+    raise AttributeError(f"module 'torch.cuda' has no attribute '{name}' (tinytorch lacks it)")

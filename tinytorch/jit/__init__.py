@@ -11,9 +11,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from ..futures import Future
+
 __all__ = [
     "Error",
     "Final",
+    "Future",
     "ScriptFunction",
     "ScriptModule",
     "annotate",
