@@ -35,7 +35,7 @@ def _standard_gamma_grad(self: np.ndarray, output: np.ndarray) -> np.ndarray:
     return kernels.standard_gamma_grad(alpha.astype(np.float64), x.astype(np.float64)).astype(self.dtype)
 
 
-_standard_gamma_grad.vjp(self=_no_derivative)
+_standard_gamma_grad.vjp(self=_no_derivative, output=_no_derivative)
 
 
 def _no_dirichlet_derivative(grad: Any) -> Any:

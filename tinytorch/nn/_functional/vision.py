@@ -89,8 +89,13 @@ def interpolate(
             raise NotImplementedError(
                 f"Got {input.dim()}D input, but {mode} mode needs {_RANKS[mode]}D input"
             )
-        if antialias or mode == "lanczos":
-            raise NotImplementedError(f"interpolate: antialias with mode '{mode}' is not implemented")
+        if mode == "lanczos":
+            if not antialias:
+                raise ValueError("Lanczos mode requires antialias=True")
+            if align_corners:
+                raise ValueError("Lanczos mode does not support align_corners=True")
+        if antialias:
+            return getattr(ops, f"_upsample_{mode}2d_aa")(input, output_size, align_corners, factors)
         return getattr(ops, _MODES[mode])(input, output_size, align_corners, factors)
     raise NotImplementedError(
         f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | linear | "
