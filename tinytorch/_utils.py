@@ -123,3 +123,16 @@ def _set_obj_state(target: Any, state: Any) -> Any:
     for name, value in (slots or {}).items():
         setattr(target, name, value)
     return target
+
+
+def _flatten_dense_tensors(tensors: Any) -> Any:
+    """The elements of all tensors in one dimension, one tensor after the other."""
+    import tinytorch as torch
+
+    return torch.cat([tensor.contiguous().view(-1) for tensor in tensors])
+
+
+def _unflatten_dense_tensors(flat: Any, tensors: Any) -> tuple[Any, ...]:
+    """Views of what `_flatten_dense_tensors` gave, in the shapes of `tensors`."""
+    sizes = [tensor.numel() for tensor in tensors]
+    return tuple(part.view_as(tensor) for part, tensor in zip(flat.split(sizes), tensors))

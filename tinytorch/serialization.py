@@ -329,6 +329,12 @@ def load(
             if is_archive:
                 mapped = _map(os.fspath(f)) if mmap else None
                 return _load_archive(file, _restorer(map_location), base, options, strict, mapped)
+            if is_path and _is_tar(file):
+                if strict:
+                    raise RuntimeError(
+                        f"Cannot use ``weights_only=True`` with files saved in the legacy .tar format. {_RISK}"
+                    )
+                raise NotImplementedError("torch.load of files in the legacy .tar format")
             return _serialization_legacy.read(file, _restorer(map_location), base, options, _options.skip)
         except pickle.UnpicklingError as error:
             if strict:
@@ -338,6 +344,13 @@ def load(
             if strict:
                 raise EOFError from None
             raise
+
+
+def _is_tar(file: Any) -> bool:
+    """Whether the file is of the first format of all, a tar archive."""
+    head = file.read(262)
+    file.seek(-len(head), os.SEEK_CUR)
+    return bool(head[257:] == b"ustar")
 
 
 def _is_strict(weights_only: bool | None, module: Any) -> bool:

@@ -238,6 +238,32 @@ def test_memory_with_views_cannot_be_shared() -> None:
     assert model.share_memory().weight.is_shared()
 
 
+def fit(seed: int, model: Any) -> None:
+    """Steps towards weights of 1, 2 and 3 on data of this process's own."""
+    tinytorch.manual_seed(seed)
+    optimizer = tinytorch.optim.SGD(model.parameters(), lr=0.05, momentum=0.5)
+    for _ in range(60):
+        x = tinytorch.randn(32, 3)
+        optimizer.zero_grad()
+        loss = (model(x) - x @ tinytorch.tensor([[1.0], [2.0], [3.0]])).square().mean()
+        loss.backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_train_one_model(method: str) -> None:
+    model = tinytorch.nn.Linear(3, 1)
+    model.share_memory()
+    context: Any = tinytorch.multiprocessing.get_context(method)
+    processes = [context.Process(target=fit, args=(seed, model)) for seed in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert model.weight.tolist()[0] == pytest.approx([1, 2, 3], abs=0.1)
+
+
 def quiet(index: int, path: str) -> None:
     Path(path, str(index)).touch()
 

@@ -9,6 +9,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,16 @@ def test_deflated_archives_load() -> None:
     for library in (torch, tinytorch):
         target.seek(0)
         assert library.load(target)[:9].tolist() == [0, 1, 2, 3, 4, 5, 6, 0, 1]
+
+
+def test_tar_archives(tmp_path: Path) -> None:
+    path = tmp_path / "first.pt"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for name in ("sys_info", "pickle", "storages", "tensors"):
+            archive.addfile(tarfile.TarInfo(name))
+    assert outcome(lambda t: t.load(path), tinytorch) == outcome(lambda t: t.load(path), torch)
+    with pytest.raises(NotImplementedError, match=r"legacy .tar format"):
+        tinytorch.load(path, weights_only=False)
 
 
 def test_big_endian_files() -> None:

@@ -142,6 +142,14 @@ class ConcatDataset(Dataset[_T_co]):
         start = self.cumulative_sizes[place - 1] if place else 0
         return self.datasets[place][idx - start]
 
+    @property
+    def cummulative_sizes(self) -> list[int]:
+        """`cumulative_sizes` by its former name. Warns."""
+        warnings.warn(
+            "`cummulative_sizes` attribute is renamed to `cumulative_sizes`", FutureWarning, stacklevel=2
+        )
+        return self.cumulative_sizes
+
 
 class ChainDataset(IterableDataset[Any]):
     """One iterable dataset after the other."""
