@@ -10,6 +10,7 @@ from ._core.generator import Generator
 from ._core.layouts import layout, memory_format, qscheme
 from ._core.modes import modes as _modes
 from ._core.numeric_limits import finfo, iinfo
+from ._core.overrides import disabled_torch_dispatch as _disabled_torch_dispatch_impl
 from ._core.overrides import disabled_torch_function as _disabled_torch_function_impl
 from ._core.overrides import has_override as _has_override
 from ._core.size import Size
@@ -30,7 +31,7 @@ __all__ = [
 
 _TensorBase = TensorBase
 _has_cuda = _has_mps = _has_xpu = _has_mkldnn = _has_distributed = False
-_PublicFlags = (_disabled_torch_function_impl,)
+_PublicFlags = (_disabled_torch_dispatch_impl, _disabled_torch_function_impl)
 
 
 class DisableTorchFunctionSubclass:

@@ -116,12 +116,14 @@ for _name, _kind in _STORAGES.items():
 
 def set_default_tensor_type(t: Any) -> None:
     """Make a legacy type's element type the default. Deprecated; raises TypeError for other types."""
-    if isinstance(t, TensorType) and not _told:
+    if not _told:
         _told.append(True)
         _warn_default_type()
     kind = t
     if isinstance(t, str):
         kind = globals().get(t.removeprefix("torch.")) if t.startswith("torch.") else None
+        if kind is None and t.startswith("torch.cuda.") and t.removeprefix("torch.cuda.") in globals():
+            raise TypeError(f"type {t} not available. Torch not compiled with CUDA enabled.")
         if kind is None:
             raise TypeError(f"invalid type string: {t}" if "." in t else f"{t} is not a type")
     if not isinstance(kind, TensorType):

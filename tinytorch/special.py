@@ -18,9 +18,12 @@ __all__ = list(_NAMES.split())
 
 
 def __getattr__(name: str) -> Any:
-    from ._core.front import function_of
+    if name in __all__:
+        from ._core.front import function_of
 
-    found = function_of(name, "special") if name in __all__ else None
+        found = function_of(name, "special")
+    else:
+        found = None
     if found is None:
         raise AttributeError(f"module 'torch.special' has no attribute '{name}' (tinytorch lacks it)")
     globals()[name] = found

@@ -94,7 +94,11 @@ class Operator:
     @cached_property
     def argument_names(self) -> frozenset[str]:
         """What a call may give: the schema's names, and those that torch's Python signature has instead."""
-        return frozenset(self.schema.names) | {"requires_grad"} | frozenset(self.call_names.values())
+        names = frozenset(self.schema.names) | {"requires_grad"} | frozenset(self.call_names.values())
+        if self.family == "composite" and "python" in self.options:
+            code = self.kernel.__code__
+            names |= frozenset(code.co_varnames[: code.co_argcount])
+        return names
 
     @cached_property
     def tensor_positions(self) -> tuple[int, ...]:

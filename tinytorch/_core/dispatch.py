@@ -200,6 +200,8 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
     if operator.family in ("pointwise", "reduction") and operator.options.get("result") != "bool":
         for tensor in tensors_of(operator, args):
             if tensor._key._dtype in dtypes.FLOAT8 and operator.name not in _MOVES:
+                if operator.family == "pointwise":
+                    promotion_of(operator, args)  # which may refuse the types before any kernel does
                 name = _FLOAT8_NAMES.get(operator.name, f"{operator.name}_cpu")
                 raise NotImplementedError(
                     f"\"{name}\" not implemented for '{legacy_name(tensor._key._dtype)}'"
@@ -489,7 +491,7 @@ def meta_tensor(
     if strides is None:
         strides = layout.contiguous_strides(shape)
     scaled = tuple([stride * element_type.itemsize for stride in strides])
-    array = np.lib.stride_tricks.as_strided(element_type._zero, shape, scaled)
+    array = layout.phantom(element_type._zero, shape, scaled)
     tensor: Tensor = make(Tensor, array, element_type._meta)
     return tensor
 

@@ -7,6 +7,7 @@ batched, dual, conjugated) carries a `Key` of its own, which no fast path recogn
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import ml_dtypes
@@ -86,11 +87,25 @@ class dtype:
     def __deepcopy__(self, memo: object) -> Any:
         return self
 
+    @property
+    def abbr(self) -> str:
+        """A short name: "f32", "i64", "bf16", "b8"."""
+        letters, digits = re.match(r"([a-z]+)(.*)", self._name).groups()  # type: ignore[union-attr]
+        return {"bool": "b", "bfloat": "bf"}.get(letters, letters[0]) + (digits or "8").replace("_", "")
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'torch.dtype' object has no attribute '{name}'")
+
     def to_complex(self) -> Any:
         """The complex type whose parts have this type's precision."""
-        return {float16: complex64, float32: complex64, float64: complex128, bfloat16: complex64}.get(
-            self, self
-        )
+        if self.is_complex:
+            return self
+        found = {float16: complex64, float32: complex64, float64: complex128, bfloat16: complex64}.get(self)
+        if found is None:
+            from .promotion import SCALAR_TYPE_NAMES
+
+            raise RuntimeError(f"Unknown Complex ScalarType for {SCALAR_TYPE_NAMES[self]}")
+        return found
 
     def to_real(self) -> Any:
         """The type of the real and imaginary parts."""

@@ -22,7 +22,7 @@ from .dispatch import (
     uses_ufunc,
 )
 from .modes import modes
-from .promotion import check_result_cast
+from .promotion import can_cast, check_result_cast
 from .quiet import hush, unhush
 
 
@@ -188,6 +188,12 @@ def _check_promotion(operator: Operator, self: Any, args: tuple[Any, ...]) -> No
     if rule == "bool":
         return
     common = apply_rule(rule, common, args)
+    if not can_cast(common, self._key._dtype):  # torch looks at the shape first
+        shapes = [tensor._array.shape for tensor in tensors_of(operator, args)]
+        try:
+            _check_target_shape(self, np.broadcast_shapes(*shapes))
+        except ValueError:
+            pass  # they do not fit each other, either
     check_result_cast(common, self._key._dtype)
 
 

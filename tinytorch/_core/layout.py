@@ -25,6 +25,13 @@ def contiguous_strides(shape: Sequence[int]) -> Shape:
 def channels_last_strides(shape: Sequence[int]) -> Shape:
     """Strides of (N, C, *spatial) stored as (N, *spatial, C)."""
     order = [0, *range(2, len(shape)), 1]
+    if 0 in shape:  # torch multiplies by empty dimensions here, and here only
+        strides = [0] * len(shape)
+        step = 1
+        for dim in reversed(order):
+            strides[dim] = step
+            step *= shape[dim]
+        return tuple(strides)
     return _strides_in_order(shape, order)
 
 
@@ -198,3 +205,11 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
                         f"The size of tensor a ({held}) must match the size of tensor b ({size}) at non-singleton dimension {len(result) + i}"
                     )
     return tuple(result)
+
+
+def phantom(zero: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    """An array of the given geometry (strides in bytes) with nothing but one element of memory: for tensors without data."""
+    if zero.dtype.kind in "biufc" and zero.dtype.itemsize > 1:
+        return np.lib.stride_tricks.as_strided(zero, shape, strides)
+    bits = zero.view(f"u{zero.dtype.itemsize}")  # extension types are not known to array interfaces
+    return np.lib.stride_tricks.as_strided(bits, shape, strides).view(zero.dtype)

@@ -26,6 +26,9 @@ def legacy_new(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`torch.Tensor(...)`: sizes give uninitialised memory, a sequence its elements, a tensor or storage shares its memory."""
     result = legacy_tensor(args, kwargs, defaults.dtype, any_type=True)
     if cls is not Tensor:
+        from .overrides import refuse_dispatch
+
+        refuse_dispatch(cls)
         result = make(cls, result._array, result._key)
     return result
 

@@ -72,14 +72,16 @@ def has_override(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def dispatch_override(front: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Ask modes, then arguments, subclasses before their parents. Raises TypeError if all return NotImplemented."""
-    return dispatch_function(front.function, args, kwargs, front.shown)
+    return dispatch_function(front.function, args, kwargs or None, front.shown)
 
 
-def relevant_arguments(args: Iterable[Any]) -> list[Any]:
-    """The arguments that may answer, one per class, subclasses before their parents."""
+def relevant_arguments(args: Iterable[Any], plain: bool = False) -> list[Any]:
+    """The arguments that may answer, one per class, subclasses before their parents. `plain`: plain tensors are listed, too."""
     overloaded: list[Any] = []
     for item in _flat(args):
-        if _overridden(item) and all(type(item) is not type(other) for other in overloaded):
+        if (_overridden(item) or (plain and type(item) is Tensor)) and all(
+            type(item) is not type(other) for other in overloaded
+        ):
             index = len(overloaded)
             for i, other in enumerate(overloaded):
                 if issubclass(type(item), type(other)):
@@ -92,20 +94,27 @@ def relevant_arguments(args: Iterable[Any]) -> list[Any]:
 def dispatch_function(
     function: Any,
     args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    kwargs: dict[str, Any] | None,
     name: str,
     relevant: tuple[Any, ...] | None = None,
 ) -> Any:
-    """The answer of the first of modes and arguments that has one. `relevant`: the arguments to ask, default all of them."""
+    """The answer of the first of modes and arguments that has one. `relevant`: the arguments to ask, default all of them.
+
+    As in torch, `kwargs` is None rather than empty where a function is not written in Python.
+    """
     overloaded = (
-        relevant_arguments((*args, *kwargs.values()) if relevant is None else relevant)
+        relevant_arguments((*args, *(kwargs or {}).values()))
+        if relevant is None
+        else relevant_arguments(relevant, True)
         if modes.torch_function
         else []
     )
     types = tuple([type(item) for item in overloaded])
+    asked = [f"tensor subclass {cls!r}" for cls in types]
     if modes.function_modes:
         stack = modes.function_modes
         mode = stack[-1]
+        asked.insert(0, f"mode object {mode!r}")
         modes.function_modes = stack[:-1]
         try:
             result = mode.__torch_function__(function, types, args, kwargs)
@@ -119,7 +128,7 @@ def dispatch_function(
             return result
     raise NoHandlerError(
         f"Multiple dispatch failed for 'torch.{name}'; all __torch_function__ handlers returned NotImplemented:\n\n"
-        + "".join(f"  - tensor subclass {cls!r}\n" for cls in types)
+        + "".join(f"  - {item}\n" for item in asked)
         + "\nFor more information, try re-running with TORCH_LOGS=not_implemented"
     )
 
@@ -191,12 +200,33 @@ def make_subclass(cls: Any, data: Any, require_grad: bool = False) -> Any:
     return result.requires_grad_() if require_grad else result
 
 
+def make_wrapper_subclass(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """`Tensor._make_wrapper_subclass`: such tensors live by `__torch_dispatch__`."""
+    refuse_dispatch(cls)
+    raise NotImplementedError("Tensor._make_wrapper_subclass: __torch_dispatch__ is not implemented")
+
+
+def refuse_dispatch(cls: type) -> None:
+    """Raises NotImplementedError for a class whose `__torch_dispatch__` would have to be asked below autograd."""
+    handler = getattr(cls, "__torch_dispatch__", None)
+    if handler is not None and getattr(handler, "__func__", handler) is not disabled_torch_dispatch:
+        raise NotImplementedError(
+            f"{cls.__qualname__}.__torch_dispatch__: __torch_dispatch__ is not implemented"
+        )
+
+
+def disabled_torch_dispatch(cls: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """`_disabled_torch_dispatch_impl`: what a class has that wants to hear nothing below autograd."""
+    return NotImplemented
+
+
 def _check_class(cls: Any) -> None:
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(
             "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your class inherits from "
             "Tensor."
         )
+    refuse_dispatch(cls)
 
 
 # Members written in Python -----------------------------------------------------------------------------------------------------
@@ -225,6 +255,55 @@ _SILENT = frozenset(
         "__sizeof__",
         "__iter__",
         "as_subclass",
+    ]
+)
+
+
+#: Members that torch has written in Python, too.
+_IN_PYTHON = frozenset(
+    [
+        "__array__",
+        "__array_wrap__",
+        "__contains__",
+        "__deepcopy__",
+        "__dir__",
+        "__dlpack__",
+        "__dlpack_device__",
+        "__floordiv__",
+        "__format__",
+        "__hash__",
+        "__ipow__",
+        "__iter__",
+        "__len__",
+        "__pow__",
+        "__rdiv__",
+        "__reduce_ex__",
+        "__repr__",
+        "__reversed__",
+        "__rfloordiv__",
+        "__rlshift__",
+        "__rmatmul__",
+        "__rmod__",
+        "__rpow__",
+        "__rrshift__",
+        "__rsub__",
+        "__rtruediv__",
+        "__setstate__",
+        "backward",
+        "dim_order",
+        "is_shared",
+        "istft",
+        "lu",
+        "norm",
+        "register_hook",
+        "register_post_accumulate_grad_hook",
+        "share_memory_",
+        "split",
+        "stft",
+        "storage",
+        "unflatten",
+        "unique",
+        "unique_consecutive",
     ]
 )
 
@@ -277,7 +356,9 @@ def _wrapped_method(name: str, method: Any) -> Any:
         if (args and args[0].__class__ in PLAIN and len(args) == 1) or not has_override(args, kwargs):
             return method(*args, **kwargs)
         try:
-            return dispatch_function(public, args, kwargs, f"Tensor.{name}")
+            return dispatch_function(
+                public, args, kwargs if name in _IN_PYTHON else kwargs or None, f"Tensor.{name}"
+            )
         except NoHandlerError:
             if name in ("__eq__", "__ne__"):
                 return NotImplemented
@@ -295,19 +376,19 @@ def _wrapped_property(name: str, member: property) -> property:
     def get(self: Any) -> Any:
         if self.__class__ in PLAIN or not has_override((self,), {}):
             return getter(self)
-        return dispatch_function(public.__get__, (self,), {}, f"Tensor.{name}.__get__")
+        return dispatch_function(public.__get__, (self,), None, f"Tensor.{name}.__get__")
 
     def set_value(self: Any, value: Any) -> None:
         if self.__class__ in PLAIN or not has_override((self,), {}):
             setter(self, value)
         else:
-            dispatch_function(public.__set__, (self, value), {}, f"Tensor.{name}.__set__")
+            dispatch_function(public.__set__, (self, value), None, f"Tensor.{name}.__set__")
 
     def delete(self: Any) -> None:
         if self.__class__ in PLAIN or not has_override((self,), {}):
             deleter(self)
         else:
-            dispatch_function(public.__delete__, (self,), {}, f"Tensor.{name}.__delete__")
+            dispatch_function(public.__delete__, (self,), None, f"Tensor.{name}.__delete__")
 
     get._interposed = True  # type: ignore[attr-defined]
     public = property(
@@ -319,14 +400,17 @@ def _wrapped_property(name: str, member: property) -> property:
     return public
 
 
+_OWN = __name__.partition(".")[0]
+
+
 def note_subclass(cls: type) -> None:
-    """A class derived from Tensor came into being; torch's own need no dispatch."""
-    module = str(cls.__module__)
-    if module != "torch" and not module.startswith("torch."):
+    """A class derived from Tensor came into being; torch's own need no dispatch, or ask for it when there is an instance."""
+    if str(cls.__module__).partition(".")[0] not in ("torch", _OWN):
         interpose_members()
 
 
 type.__setattr__(Tensor, "__torch_function__", classmethod(tensor_torch_function))
 type.__setattr__(Tensor, "as_subclass", as_subclass)
 type.__setattr__(Tensor, "_make_subclass", staticmethod(make_subclass))
+type.__setattr__(Tensor, "_make_wrapper_subclass", staticmethod(make_wrapper_subclass))
 subclass_listener.append(note_subclass)

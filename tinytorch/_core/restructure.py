@@ -9,6 +9,7 @@ import numpy as np
 from . import dispatch, layout, mutation
 from .declare import Operator
 from .modes import modes
+from .sampling import NATIVE_NAMES
 from .storage import Anchor, UntypedStorage, restride, root_of
 from .tensor import Tensor, key_of, make, set_array
 
@@ -59,9 +60,7 @@ def resize(self: Any, size: tuple[int, ...], strides: tuple[int, ...] | None = N
     strides = layout.contiguous_strides(size) if strides is None else strides
     itemsize = array.itemsize
     if self._key._special == "meta":
-        self._array = np.lib.stride_tricks.as_strided(
-            self._key._dtype._zero, size, tuple([s * itemsize for s in strides])
-        )
+        self._array = layout.phantom(self._key._dtype._zero, size, tuple([s * itemsize for s in strides]))
         return self
     set_array(self, window(array, size, strides))
     return self
@@ -87,6 +86,12 @@ def window(array: np.ndarray, size: tuple[int, ...], strides: tuple[int, ...]) -
     return np.ndarray(size, array.dtype, grown, start, scaled)
 
 
+def _native_name(tensor: Any) -> str:
+    """The name of the element type in C++."""
+    name = tensor._key._dtype._name
+    return NATIVE_NAMES.get(name, name)
+
+
 def set_source(
     self: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
 ) -> Any:
@@ -98,7 +103,7 @@ def set_source(
     elif isinstance(source, Tensor):
         if source._key._dtype is not self._key._dtype:
             raise RuntimeError(
-                f"Could not set tensor of type {source._key._dtype._name} to a tensor of type {self._key._dtype._name}"
+                f"Could not set tensor of type {_native_name(source)} to a tensor of type {_native_name(self)}"
             )
         array = source._array
         if size is not None:

@@ -5,6 +5,7 @@ NumPy already knows which memory an array lives in (its chain of `base`s), so a 
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,16 @@ __all__ = [
 class Anchor:
     """Holds memory that came from outside, so that the search for the owner of an array stops at it."""
 
-    __slots__ = ("__array_interface__", "owner")
+    __slots__ = ("__array_interface__", "owner", "storage")
 
-    def __init__(self, array: np.ndarray) -> None:
+    def __init__(self, array: np.ndarray, storage: Any = None) -> None:
         interface = array.__array_interface__
         address, read_only = interface["data"]
         if read_only:  # torch does not know read-only memory: writing to it is the caller's affair
             interface = {**interface, "data": (address, False)}
         self.__array_interface__ = interface
         self.owner = array
+        self.storage = storage
 
 
 def anchored(array: np.ndarray) -> np.ndarray:
@@ -55,10 +57,17 @@ class Window:
     __slots__ = ("__array_interface__", "owner")
 
     def __init__(
-        self, owner: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+        self,
+        owner: np.ndarray,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        offset: int,
+        kind: str | None = None,
     ) -> None:
         interface = dict(owner.__array_interface__)
         address, read_only = interface["data"]
+        if kind is not None:
+            interface["typestr"] = kind
         interface.update(shape=shape, strides=strides, data=(address + offset, read_only))
         interface.pop("descr", None)
         self.__array_interface__ = interface
@@ -112,10 +121,57 @@ def storage_of(tensor: Any) -> UntypedStorage:
         raise NotImplementedError("Cannot access storage of BatchedTensorImpl")
     root = root_of(tensor._array)
     found = held.get(id(root))
-    if found is None or found._root is not root:
+    if found is None or not covers(found, root):
         found = UntypedStorage._over(root, tensor._key._special == "meta")
         held[id(root)] = found
     return found
+
+
+def covers(storage: UntypedStorage, root: np.ndarray) -> bool:
+    """Whether `root` is a storage's memory, or stands in for memory that the storage no longer has."""
+    return storage._root is root or any(stand_in() is root for stand_in in storage._stand_ins)
+
+
+def move_storage(storage: UntypedStorage, size: int) -> None:
+    """Give a storage other memory of `size` bytes, and let every tensor over it look there.
+
+    A tensor that reaches beyond the new end keeps elements of its own until the storage has grown again. torch leaves such a tensor
+    without memory.
+    """
+    import gc
+
+    from .tensor import Tensor, set_array
+
+    octets = np.empty(size, np.uint8)
+    common = min(size, storage.nbytes())
+    octets[:common] = bytes_of(storage._root)[:common]
+    for tensor in [item for item in gc.get_objects() if issubclass(type(item), Tensor)]:
+        array = getattr(tensor, "_array", None)
+        if array is None or tensor._key._special not in (None, "strided"):
+            continue
+        root = root_of(array)
+        if not covers(storage, root):
+            continue
+        start = _address(array) - _address(root) if array.size else 0
+        target = octets
+        if start + span_of(array) > size:
+            stand_in = np.zeros(start + span_of(array), np.uint8)
+            kept = bytes_of(root)[: stand_in.size]
+            stand_in[: kept.size] = kept
+            anchor = Anchor(stand_in, storage)
+            target = np.asarray(anchor)
+            storage._stand_ins.append(weakref.ref(target))
+            held[id(target)] = storage
+        moved = np.asarray(Window(target, array.shape, array.strides, start, f"|V{array.itemsize}"))
+        set_array(tensor, moved.view(array.dtype))
+    held.pop(id(storage._root), None)
+    storage._root = octets
+    held[id(octets)] = storage
+
+
+def _address(array: np.ndarray) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def bytes_of(root: np.ndarray) -> np.ndarray:

@@ -59,8 +59,8 @@ class _StorageBase:
     def resizable(self) -> bool:
         return True
 
-    def get_device(self) -> int:
-        return -1
+    def get_device(self) -> None:
+        """Only accelerators number their devices."""
 
     def share_memory_(self) -> Any:
         """This storage if it is shared already. Raises NotImplementedError otherwise: tensors hold its memory; share those."""
@@ -103,6 +103,7 @@ class UntypedStorage(_StorageBase):
                     )
             self._root = np.array([item % 256 for item in items], np.uint8)
         self._meta = place == "meta"
+        self._stand_ins: list[weakref.ref[np.ndarray]] = []
         held[id(self._root)] = self
 
     @classmethod
@@ -110,6 +111,7 @@ class UntypedStorage(_StorageBase):
         self = object.__new__(cls)
         self._root = root
         self._meta = meta
+        self._stand_ins = []
         return self
 
     @classmethod
@@ -234,11 +236,15 @@ class UntypedStorage(_StorageBase):
         raise NotImplementedError(f"moving a storage from {self.device} to {device}")
 
     def resize_(self, size: int) -> UntypedStorage:
-        """Keep the size. Raises NotImplementedError for another one: tensors hold arrays, whose memory cannot change under them."""
+        """Other memory of `size` bytes with the old beginning, under every tensor over this storage."""
+        from .storage import move_storage
+
         if size != self.nbytes():
-            raise NotImplementedError(
-                f"UntypedStorage.resize_ from {self.nbytes()} to {size} bytes is not implemented"
-            )
+            if self._meta:
+                raise NotImplementedError(
+                    f"UntypedStorage.resize_ from {self.nbytes()} to {size} bytes without data"
+                )
+            move_storage(self, size)
         return self
 
     def byteswap(self, dtype: dtypes.dtype) -> None:

@@ -16,6 +16,7 @@ _creation       views only: None, or what makes writing through this view imposs
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,11 @@ class Tensor(PropertyMembers, AutogradMembers, BridgeMembers, TensorBase, metacl
         for listener in subclass_listener:
             listener(cls)
 
+
+for _mixin in Tensor.__mro__[1:-1]:
+    for _name, _member in vars(_mixin).items():
+        if isinstance(_member, FunctionType):
+            _member.__qualname__ = f"Tensor.{_name}"  # what texts about wrong calls show
 
 register_plain(Tensor)
 protect(AutogradMembers)

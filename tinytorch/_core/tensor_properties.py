@@ -17,6 +17,10 @@ _CPU = device_of("cpu")
 _META = device_of("meta")
 
 
+#: Filled when torch's warning about numbers made of recorded tensors has been given: it comes once.
+_warned_of_recorded: list[bool] = []
+
+
 class PropertyMembers:
     """Attributes and methods that read a tensor's own description."""
 
@@ -293,6 +297,14 @@ class PropertyMembers:
 
     def __float__(self) -> float:
         self._one_element()
+        if not _warned_of_recorded and self.requires_grad:  # type: ignore[attr-defined]
+            _warned_of_recorded.append(True)
+            warnings.warn(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+                "Consider using tensor.detach() first.",
+                UserWarning,
+                stacklevel=2,
+            )
         value = self.item()
         return float(value) if value.__class__ is not complex else float(_real_part(value, "double"))
 
@@ -320,7 +332,7 @@ class PropertyMembers:
         return int(self.item())
 
     def _one_element(self) -> None:
-        if self._key._special != "meta" and self._array.size != 1:
+        if self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
 
     def __iter__(self) -> Iterator[Any]:

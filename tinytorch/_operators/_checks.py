@@ -235,3 +235,19 @@ def check_relu(common, self):
 
 
 check_relu.refuses = ("bool", "complex")
+
+
+def check_geometry(size, stride, offset):
+    """Raises RuntimeError with torch's text for sizes, strides and offsets that as_strided cannot take."""
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
+    if any(n < 0 for n in size):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}"
+        )
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")

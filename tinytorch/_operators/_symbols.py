@@ -235,23 +235,22 @@ def _setitem(self, key, value):
     subscript.setitem(self, key, value)
 
 
+#: Filled when torch's warning about `.T` has been given: it comes once.
+_warned_of_T: list[bool] = []
+
+
 def _T(self):
-    if self.dim() != 2:
+    if self.dim() != 2 and not _warned_of_T:
         import warnings
 
-        if self.dim() in (0, 1):
-            warnings.warn(
-                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated",
-                stacklevel=2,
-            )
-        else:
-            warnings.warn(
-                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
-                "future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
-                "reverse the dimensions of a tensor.",
-                UserWarning,
-                stacklevel=2,
-            )
+        _warned_of_T.append(True)
+        warnings.warn(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
+            "future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
+            "reverse the dimensions of a tensor.",
+            UserWarning,
+            stacklevel=2,
+        )
     return self.permute(tuple(range(self.dim() - 1, -1, -1)))
 
 

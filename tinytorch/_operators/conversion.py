@@ -161,7 +161,7 @@ for _name, _dtype in _CASTS.items():
 @composite("contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)", function=False)
 def contiguous(self, memory_format=0):
     """This tensor if its elements already lie in the given order, else a copy."""
-    if memory_format is layouts.preserve_format:
+    if memory_format is layouts.preserve_format and not self.is_contiguous():
         raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
     if memory_format.__class__ is int:
         memory_format = layouts.contiguous_format

@@ -130,6 +130,10 @@ def empty(size, dtype, memory_format=None):
     shape = checked(size, "empty")
     kind = (dtype or defaults.dtype)._numpy
     if memory_format in (layouts.channels_last, layouts.channels_last_3d):
+        rank = 4 if memory_format is layouts.channels_last else 5
+        if len(shape) != rank:
+            name = "channels_last" if rank == 4 else "channels_last_3d"
+            raise RuntimeError(f"required rank {rank} tensor to use {name} format")
         return layout.empty(shape, layout.channels_last_strides(shape), kind)
     return np.empty(shape, kind)
 

@@ -9,6 +9,7 @@ from .._core.declare import composite, op, view
 from .._core.dispatch import wrap_dim
 from .._core.storage import offset_of, restride, root_of
 from .._kernels import restriding as kernels
+from ._checks import check_geometry
 
 
 @view("view(Tensor(a) self, SymInt[] size) -> Tensor(a)")
@@ -455,12 +456,7 @@ def as_strided(self, size, stride, storage_offset):
     start = _address(root)
     own = (_address(self) - start) // self.itemsize
     offset = own if storage_offset is None else storage_offset
-    if len(size) != len(stride):
-        raise RuntimeError("mismatch in length of strides and shape")
-    if any(s < 0 for s in stride):
-        raise RuntimeError(
-            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
-        )
+    check_geometry(size, stride, offset)
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     held = root.nbytes
     if span and (offset + span) * self.itemsize > held:

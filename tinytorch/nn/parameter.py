@@ -9,7 +9,7 @@ from typing import Any
 from .._core import layouts
 from .._core.construct import _class_reference
 from .._core.modes import register_plain
-from .._core.overrides import disabled_torch_function
+from .._core.overrides import disabled_torch_function, interpose_members
 from .._core.tensor import Tensor, TensorMeta, counter_of, make
 
 __all__ = [
@@ -45,8 +45,10 @@ copyreg.pickle(_BufferMeta, _class_reference)  # type: ignore[arg-type]
 
 
 def _nothing(kind: Any = None, device: Any = None) -> Any:
+    """The memory of a tensor that waits for its shape; from the first one on, members of tensors ask before they answer."""
     import tinytorch
 
+    interpose_members()
     return tinytorch.empty(0, dtype=kind, device=device)
 
 
