@@ -89,7 +89,7 @@ def window(array: np.ndarray, size: tuple[int, ...], strides: tuple[int, ...]) -
 def _native_name(tensor: Any) -> str:
     """The name of the element type in C++."""
     name = tensor._key._dtype._name
-    return NATIVE_NAMES.get(name, name)
+    return str(NATIVE_NAMES.get(name, name))
 
 
 def set_source(
