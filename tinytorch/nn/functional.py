@@ -49,7 +49,6 @@ _OPERATORS = {
             "pixel_unshuffle",
             "channel_shuffle",
             "native_channel_shuffle",
-            "pad",
             "scaled_dot_product_attention",
         ]
     },
@@ -58,11 +57,15 @@ _OPERATORS = {
 
 
 #: What torch does not offer to `__torch_function__` itself: only what these call is.
-_DIRECT = frozenset(("sigmoid", "tanh", "threshold"))
+_DIRECT = frozenset(("sigmoid", "tanh", "threshold", "upsample", "upsample_bilinear", "upsample_nearest"))
 
 for _name, _value in list(globals().items()):
     if getattr(_value, "__module__", "").startswith(__name__.rpartition(".")[0] + "._functional"):
-        if callable(_value) and not _name.startswith("_") and _name not in _DIRECT:
+        if not callable(_value) or _name.startswith("_"):
+            continue
+        if _name in _DIRECT:
+            _value.__module__ = __name__
+        else:
             globals()[_name] = _overridable(_value)
 
 

@@ -48,7 +48,8 @@ def overridable(function: Callable[..., Any]) -> Callable[..., Any]:
             if cls not in PLAIN and (cls not in _COMMON or cls is tuple or cls is list or not PLAIN):
                 if has_override(args, kwargs):
                     args, kwargs = _spelled_out(function, args, kwargs)
-                    return dispatch_function(public, args, kwargs, f"nn.functional.{name}")
+                    everything = (*args, *kwargs.values())
+                    return dispatch_function(public, args, kwargs, f"nn.functional.{name}", everything)
                 break
         return function(*args, **kwargs)
 

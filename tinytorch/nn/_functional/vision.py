@@ -8,7 +8,15 @@ from typing import Any
 
 from .published import ops
 
-__all__ = ["affine_grid", "grid_sample", "interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
+__all__ = [
+    "affine_grid",
+    "grid_sample",
+    "interpolate",
+    "pad",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
+]
 
 _MODES = {
     "nearest": "upsample_nearest{}d",
@@ -111,28 +119,39 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Any:
     """The former name of interpolate."""
+    from .. import functional
+
     warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
     )
-    return interpolate(input, size, scale_factor, mode, align_corners)
+    return functional.interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """interpolate with mode "nearest"."""
+    from .. import functional
+
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
+        stacklevel=2,
     )
-    return interpolate(input, size, scale_factor, mode="nearest")
+    return functional.interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """interpolate with mode "bilinear" and aligned corners."""
+    from .. import functional
+
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
+        stacklevel=2,
     )
-    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+    return functional.interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
+    """Elements around the last dimensions: `pad` counts them from the last dimension on, before and after."""
+    return ops.pad(input, pad, mode, value)
 
 
 def grid_sample(
