@@ -17,6 +17,7 @@ examples:
   conformance run --impl yourlibrary --source all --jobs 4 --json report.json --html report.html
   conformance show add:float32:3 --impl yourlibrary
   conformance replay report.json
+  conformance export --output goldens.zip; elsewhere, without PyTorch: conformance run --goldens goldens.zip
 """
 
 
@@ -59,6 +60,11 @@ def parser() -> argparse.ArgumentParser:
     add_audit(
         commands.add_parser(
             "audit", help="plant faults in torch's own results and count those that are caught"
+        )
+    )
+    add_export(
+        commands.add_parser(
+            "export", help="write programs with torch's results, to judge where there is no torch"
         )
     )
     return top
@@ -124,7 +130,9 @@ def add_reports(command: argparse.ArgumentParser) -> None:
     group.add_argument("--html", type=Path, help="one self-contained page")
     group.add_argument("--baseline", type=Path, help="an earlier --json report: only what broke since counts")
     group.add_argument("--recorded", type=Path, help="a file of --record: fail only where it has a pass")
-    group.add_argument("--record", type=Path, help="write which cases pass, for later --recorded")
+    group.add_argument(
+        "--record", type=Path, help="write which cases pass into a file, or into its place in one"
+    )
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -137,6 +145,9 @@ def add_run(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="keep results in FILE as they come, and take up from what it holds",
+    )
+    command.add_argument(
+        "--goldens", type=Path, metavar="FILE", help="judge by a file of `export`; needs no PyTorch"
     )
 
 
@@ -189,3 +200,10 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--jobs", type=int, default=1)
     command.add_argument("--json", type=Path)
     command.add_argument("--examples", action="store_true", help="name cases where the harness was wrong")
+
+
+def add_export(command: argparse.ArgumentParser) -> None:
+    add_selection(command, "opinfo,errors,directed", "float32")
+    command.set_defaults(samples=12)
+    command.add_argument("--output", type=Path, required=True)
+    command.add_argument("--jobs", type=int, default=1)

@@ -15,6 +15,7 @@ from conformance.engine import load, reference
 from conformance.journal import Journal
 from conformance.observe import Plan
 from conformance.pool import Pool, Task, preload
+from conformance.recorded import Record, print_regressions
 from conformance.report.files import read_json, report_of, write_json, write_junit
 from conformance.report.history import print_changes, print_difference
 from conformance.report.page import write_page
@@ -62,6 +63,14 @@ def setup_of(options: argparse.Namespace, selection: Selection) -> Setup:
 
 
 def command_run(options: argparse.Namespace) -> int:
+    if options.goldens is not None:
+        from conformance.goldens import judge_goldens
+
+        started = time.monotonic()
+        summary, about = judge_goldens(options.goldens, options.impl, options.op, options.timeout)
+        for result in summary.results:
+            Terminal(None, options.fail_only).show(result)
+        return conclude(options, summary, about, started)
     selection = selection_of(options)
     unknown = set(selection.sources) - set(SOURCES)
     if unknown:
@@ -146,12 +155,10 @@ def conclude(options: argparse.Namespace, summary: Summary, about: dict[str, Any
     if options.html:
         write_page(options.html, report, before)
     if options.record:
-        from conformance.recorded import write_record
-
-        write_record(options.record, summary, about)
+        record = Record(options.record if options.record.exists() else None)
+        record.update(summary)
+        record.write(options.record)
     if options.recorded:
-        from conformance.recorded import print_regressions
-
         return 1 if print_regressions(options.recorded, summary) or not summary.results else 0
     if before is not None:
         return 1 if print_changes(before, report) else 0
@@ -270,3 +277,9 @@ def command_audit(options: argparse.Namespace) -> int:
     if options.all_samples:
         options.samples = None
     return run_audit(selection_of(options), options.jobs, options.examples, options.json)
+
+
+def command_export(options: argparse.Namespace) -> int:
+    from conformance.goldens import export
+
+    return export(selection_of(options), options.output, options.jobs)

@@ -212,12 +212,15 @@ def compare_versions(x: Observation, t: Observation) -> str:
     return ""
 
 
-def compare_repr(x: str, t: str, same_bits: bool) -> str:
-    """The printed result; where the bits differ within the tolerance, so may the last digits."""
+def compare_repr(x: str, t: str, same_bits: bool, outputs: list[TensorSeen]) -> str:
+    """The printed result; where the bits differ within the tolerance, so may the digits, by the dtype's rounding."""
     ours, theirs = GRAD_FN.sub("", x), GRAD_FN.sub("", t)
     if same_bits or ours == theirs:
         return "" if ours == theirs else f"{shorten(ours)} for {shorten(theirs)}"
-    difference = compare_text(theirs, ours, 1e-4, 1e-6)
+    step = max([8.0 * EPSILON.get(tensor.dtype, 0.0) for tensor in outputs] + [1e-4])
+    sizes = [np.abs(tensor.values) for tensor in outputs if tensor.values is not None]
+    largest = max((float(np.max(size, where=np.isfinite(size), initial=0.0)) for size in sizes), default=0.0)
+    difference = compare_text(theirs, ours, step, max(1e-6, step * largest))
     return f"{difference.reason}: {shorten(ours)} for {shorten(theirs)}" if difference is not None else ""
 
 

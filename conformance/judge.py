@@ -118,6 +118,11 @@ class Judge:
             aspects.append("forward_mode")
         return aspects
 
+    def oracle(self, case: Case, t: Observation) -> Oracle:
+        """What is true, for a case whose run under torch was t."""
+        usable = not t.random_used and case.dtype in EPSILON
+        return Oracle(self.reference, case, self.plan, usable)
+
     def values(self, case: Case, x: Observation, t: Observation) -> dict[str, Verdict]:
         """The layers of a pair of runs that both returned."""
         verdicts: dict[str, Verdict] = {}
@@ -128,7 +133,7 @@ class Judge:
                 return {**verdicts, **dict.fromkeys(self.owed(case, t)[2:], Verdict("fail", detail))}
         else:
             verdicts["structure"] = PASS
-        oracle = Oracle(self.reference, case, self.plan, usable=not t.random_used and case.dtype in EPSILON)
+        oracle = self.oracle(case, t)
         pairs = list(enumerate(zip(x.outputs, t.outputs, strict=True)))
 
         def first(texts: Iterator[tuple[int, str]]) -> Verdict:
@@ -174,7 +179,7 @@ class Judge:
             wrong = compare_versions(x, t)
             verdicts["versions"] = Verdict("fail", wrong) if wrong else PASS
         if t.text is not None and t.processed is None and verdicts["values"].status != "ill-defined":
-            wrong = compare_repr(x.text or "", t.text, same_bits(x, t))
+            wrong = compare_repr(x.text or "", t.text, same_bits(x, t), t.outputs)
             verdicts["text"] = Verdict("fail", wrong) if wrong else PASS
         if self.plan.forward_mode and (t.tangents is not None or x.tangents is not None):
             verdicts["forward_mode"] = self.derivatives(case, x.tangents, t.tangents, "tangents", oracle)
@@ -206,7 +211,11 @@ class Judge:
                 continue
             # a deterministic result made of input values only is a copy, and copies are exact
             exact = f"output {index}" in aliased and group == "outputs"
-            exact = exact or (not t.random_used and is_movement(b.values, sources))
+            same = a.values.shape == b.values.shape and a.values.tobytes() == b.values.tobytes()
+            if not (same or exact or t.random_used) and is_movement(b.values, sources):
+                # coarse rounding can bring a computed value back to an input's, which the oracle tells apart
+                true = pick(oracle.observation(), group, index)
+                exact = true is None or is_movement(true, sources)
             verdict = self.numbers(case, a, b, group, index, oracle, exact)
             if verdict.status == "fail":
                 label = t.labels[index] if group == "outputs" else f" {index}, gauge removed"

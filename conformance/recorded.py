@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from conformance.layers import BAD, LETTERS
 from conformance.summary import Summary
@@ -27,6 +26,11 @@ def encode(letters: dict[int, str]) -> str:
         return ""
     text = "".join(letters.get(index, ".") for index in range(max(letters) + 1))
     return "".join(f"{len(list(run))}{letter}" for letter, run in groupby(text))
+
+
+def packed(mask: str) -> str:
+    """`pp.f` as `2p1.1f`."""
+    return encode({index: letter for index, letter in enumerate(mask) if letter != "."})
 
 
 def decode(mask: str) -> str:
@@ -60,40 +64,57 @@ def cells(table: Masks) -> Iterator[tuple[str, str, str]]:
                         yield f"{operator}:{dtype}:{index}", aspect, letter
 
 
-def write_record(path: Path, summary: Summary, about: dict[str, Any]) -> None:
-    """One line per operator and dtype: how many samples, and the masks of the aspects that do not pass throughout."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["operator", "dtype", "samples", "not passing"])
-        for operator, dtypes in sorted(masks(summary).items()):
-            for dtype, aspects in sorted(dtypes.items()):
-                held = {aspect: decode(mask) for aspect, mask in aspects.items()}
-                bad = [
-                    f"{aspect}={aspects[aspect]}"
-                    for aspect, letters in sorted(held.items())
-                    if not FAILING.isdisjoint(letters)
-                ]
-                count = max((len(letters) for letters in held.values()), default=0)
-                writer.writerow([operator, dtype, count, "; ".join(bad)])
-
-
 class Record:
-    """What passed when it was recorded."""
+    """What passed when it was recorded: per operator and dtype the samples that ran, and what did not pass in them."""
 
-    def __init__(self, path: Path) -> None:
-        self.samples: dict[tuple[str, str], int] = {}
+    def __init__(self, path: Path | None = None) -> None:
+        self.ran: dict[tuple[str, str], str] = {}
         self.failing: dict[tuple[str, str], dict[str, str]] = {}
+        if path is None:
+            return
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 key = (row["operator"], row["dtype"])
-                self.samples[key] = int(row["samples"])
+                self.ran[key] = decode(row["samples"])
                 parts = [part.rpartition("=") for part in row["not passing"].split("; ") if part]
                 self.failing[key] = {aspect: decode(mask) for aspect, _, mask in parts}
 
+    def update(self, summary: Summary) -> None:
+        """Put the results of a run in place of what was known of their samples."""
+        samples: dict[tuple[str, str], dict[int, dict[str, str]]] = {}
+        for result in summary.results:
+            bad = {
+                aspect: LETTERS[verdict.status]
+                for aspect, verdict in result.verdicts.items()
+                if verdict.status in BAD
+            }
+            samples.setdefault((result.operator, result.dtype), {})[result.index] = bad
+        for key, found in samples.items():
+            ran = {index: "r" for index, letter in enumerate(self.ran.get(key, "")) if letter == "r"}
+            self.ran[key] = decode(encode({**ran, **dict.fromkeys(found, "r")}))
+            old = self.failing.get(key, {})
+            table: dict[str, dict[int, str]] = {}
+            for aspect in {*old, *(aspect for bad in found.values() for aspect in bad)}:
+                letters = {i: letter for i, letter in enumerate(old.get(aspect, "")) if i not in found}
+                new = {index: bad[aspect] for index, bad in found.items() if aspect in bad}
+                table[aspect] = {i: letter for i, letter in {**letters, **new}.items() if letter != "."}
+            self.failing[key] = {aspect: decode(encode(row)) for aspect, row in table.items() if row}
+
+    def write(self, path: Path) -> None:
+        """One line per operator and dtype; an aspect that passes throughout is not named."""
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["operator", "dtype", "samples", "not passing"])
+            for operator, dtype in sorted(self.ran):
+                key = (operator, dtype)
+                masks = [f"{aspect}={packed(mask)}" for aspect, mask in sorted(self.failing[key].items())]
+                writer.writerow([operator, dtype, packed(self.ran[key]), "; ".join(masks)])
+
     def passed(self, operator: str, dtype: str, index: int, aspect: str) -> bool:
-        """Whether this cell was recorded, and not as failing."""
+        """Whether this sample was recorded, and not as failing in this aspect."""
         key = (operator, dtype)
-        if index >= self.samples.get(key, 0):
+        ran = self.ran.get(key, "")
+        if index >= len(ran) or ran[index] != "r":
             return False
         mask = self.failing[key].get(aspect, "")
         return index >= len(mask) or mask[index] not in FAILING

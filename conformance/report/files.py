@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from conformance.layers import BAD, layer_of
+from conformance.layers import BAD, COUNTED, layer_of, worst
 from conformance.recorded import masks
 from conformance.summary import Row, Summary
 
@@ -52,6 +52,7 @@ def report_of(summary: Summary, about: dict[str, Any]) -> dict[str, Any]:
         "aspects": {aspect: row_of(row) for aspect, row in summary.aspects().items()},
         "out_of_reach": summary.unreachable,
         "masks": masks(summary),
+        "cells": cells_of(summary),
         "differences": [
             {
                 "case": result.case,
@@ -68,6 +69,20 @@ def report_of(summary: Summary, about: dict[str, Any]) -> dict[str, Any]:
         ],
         "scripts": {result.case: result.script for result in summary.results if result.script},
     }
+
+
+def cells_of(summary: Summary) -> dict[str, dict[str, dict[str, list[Any]]]]:
+    """operator -> dtype -> layer -> [cases that pass, cases that count, the worst status]."""
+    table: dict[str, dict[str, dict[str, list[Any]]]] = {}
+    for result in summary.results:
+        row = table.setdefault(result.operator, {}).setdefault(result.dtype, {})
+        for layer, verdicts in result.layers().items():
+            status = worst(verdict.status for verdict in verdicts)
+            cell = row.setdefault(layer, [0, 0, status])
+            cell[0] += status == "pass"
+            cell[1] += status in COUNTED
+            cell[2] = worst((cell[2], status))
+    return table
 
 
 def write_json(path: Path, report: dict[str, Any]) -> None:

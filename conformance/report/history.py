@@ -23,7 +23,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Key], l
             worse.append((case, aspect))
         elif letter == PASSED and was is not None and was in FAILING:
             better.append((case, aspect))
-    return worse, better
+    return sorted(worse), sorted(better)
 
 
 def print_changes(before: dict[str, Any], after: dict[str, Any], limit: int = 40) -> bool:

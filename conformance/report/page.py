@@ -1,72 +1,130 @@
-"""One self-contained HTML page: operators by layers, with filters, the differences and what they look like."""
+"""One self-contained HTML page: layer by operator by dtype, with filters, scripts, and what changed since the last run."""
 
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Conformance of IMPLEMENTATION</title>
-<style>
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #1b1b1b; background: #fff }
-table { border-collapse: collapse } th, td { padding: 2px 8px; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left } thead th { position: sticky; top: 0; background: #fff }
-td.good { background: #dff3df } td.some { background: #fff0c8 } td.none { background: #f8d7d7; cursor: pointer }
-td.some { cursor: pointer } pre { background: #f4f4f4; padding: 1rem; white-space: pre-wrap } input { padding: 4px }
-</style></head><body>
-<h1>Conformance of IMPLEMENTATION</h1><p id="about"></p>
-<table id="scores"></table>
-<p><input id="filter" placeholder="operator" aria-label="filter operators">
-<label><input type="checkbox" id="bad"> only differences</label></p>
-<pre id="detail">Click a cell to see its differences.</pre>
-<table id="matrix"><thead></thead><tbody></tbody></table>
-<script>
-const data = DATA;
-const layers = data.layers;
-const text = (tag, value) => { const e = document.createElement(tag); e.textContent = value; return e };
-document.getElementById("about").textContent =
-  `torch ${data.torch_version}, source ${data.source}, dtype ${data.dtype}: ${data.operators} operators, ${data.cases} cases`;
-const scores = document.getElementById("scores");
-for (const layer of layers) {
-  const row = scores.insertRow();
-  row.append(text("td", layer), text("td", layer in data.scores ? (100 * data.scores[layer]).toFixed(2) + " %" : "-"));
-}
-const head = document.querySelector("#matrix thead").insertRow();
-head.append(text("th", "operator"), ...layers.map(layer => text("th", layer)));
-const body = document.querySelector("#matrix tbody");
-function draw() {
-  body.replaceChildren();
-  const wanted = document.getElementById("filter").value, only = document.getElementById("bad").checked;
-  for (const [operator, cells] of Object.entries(data.matrix)) {
-    if (!operator.includes(wanted)) continue;
-    if (only && Object.values(cells).every(([good, all]) => good === all)) continue;
-    const row = body.insertRow();
-    row.append(text("td", operator));
-    for (const layer of layers) {
-      const cell = text("td", "");
-      if (layer in cells) {
-        const [good, all] = cells[layer];
-        cell.textContent = good + "/" + all;
-        cell.className = good === all ? "good" : good ? "some" : "none";
-        cell.onclick = () => {
-          const rows = data.differences.filter(d => d.operator === operator && d.layer === layer);
-          document.getElementById("detail").textContent =
-            rows.map(d => `${d.status} ${d.case}\\n    ${d.detail}\\n    python -m conformance show '${d.case}'`).join("\\n");
-        };
-      }
-      row.append(cell);
-    }
-  }
-}
-document.getElementById("filter").oninput = draw;
-document.getElementById("bad").onchange = draw;
-draw();
-</script></body></html>
-"""
+from conformance.layers import LAYERS, ORDER, position
+from conformance.report.terminal import percent
+
+TEMPLATE = Path(__file__).parent / "page.html"
+# differences shown per operator, layer and dtype; the JSON report has all of them
+SHOWN = 3
+DETAIL = 600
+
+Cells = dict[str, dict[str, dict[str, list[Any]]]]
+
+
+def cells_with_change(report: dict[str, Any], before: dict[str, Any] | None) -> Cells:
+    """Per operator, dtype and layer: cases that pass, cases that count, the worst status, passes gained or lost."""
+    old = before["cells"] if before is not None else {}
+    found: Cells = {}
+    for operator, dtypes in sorted(report["cells"].items()):
+        for dtype, layers in dtypes.items():
+            row = found.setdefault(operator, {}).setdefault(dtype, {})
+            for layer, (good, total, worst) in layers.items():
+                was = old.get(operator, {}).get(dtype, {}).get(layer)
+                # with another number of cases, a difference in passes says nothing
+                change = good - was[0] if was is not None and was[1] == total else 0
+                row[layer] = [good, total, worst, change]
+    return found
+
+
+def shortened(report: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+    """The first differences of each cell, those with a script before the others, and how many are left out."""
+    kept: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    hidden: dict[str, dict[str, int]] = {}
+    rows = sorted(
+        report["differences"],
+        key=lambda row: (ORDER.index(row["status"]), row["case"] not in report["scripts"]),
+    )
+    for row in rows:
+        group = kept.setdefault((row["operator"], row["layer"], row["dtype"]), [])
+        if len(group) < SHOWN:
+            group.append({**row, "detail": row["detail"][:DETAIL]})
+        else:
+            counts = hidden.setdefault(row["operator"], {})
+            counts[row["layer"]] = counts.get(row["layer"], 0) + 1
+    return [row for group in kept.values() for row in group], hidden
+
+
+def card(layer: str, row: dict[str, Any], before: dict[str, Any] | None) -> str:
+    """A layer's score, coverage and change; readable without scripts."""
+    was = (before or {}).get("layers", {}).get(layer, {}).get("score")
+    score = row["score"]
+    change = ""
+    if was is not None and score is not None and was != score:
+        points = 100.0 * (score - was)
+        change = f' <span class="{"up" if points > 0 else "down"}">{points:+.2f}</span>'
+    shown = "–" if score is None else f"{percent(score)}&thinsp;%"
+    return (
+        f'<button class="card" data-layer="{escape(layer)}" title="{escape(LAYERS.get(layer, layer))}">'
+        f'<span class="name">{escape(layer)}</span><div class="score">{shown}{change}</div>'
+        f'<div class="bar"><i style="width: {100.0 * (score or 0.0):.1f}%"></i></div>'
+        f'<span class="more">coverage {percent(row["coverage"])} % of {row["operators"]}</span></button>'
+    )
+
+
+def about(report: dict[str, Any], before: dict[str, Any] | None) -> str:
+    machine = report["machine"]
+    parts = [
+        f"<b>{report['operators']:,}</b> operators, <b>{report['cases']:,}</b> cases",
+        f"made {escape(report['made'])}",
+        f"seed {report.get('seed')}",
+        f"corpus {escape(report['corpus_hash'][:12])}",
+        f"Python {escape(machine['python'])}, NumPy {escape(machine['numpy'])}, {escape(machine['processor'])}",
+    ]
+    if not report.get("complete", True):
+        parts.append("<b>interrupted: not all cases ran</b>")
+    if before is not None:
+        parts.append(f"changes since {escape(before['made'])}")
+    parts.append("a score is the mean over operators; scores are never added up")
+    return " · ".join(parts)
 
 
 def write_page(path: Path, report: dict[str, Any], before: dict[str, Any] | None = None) -> None:
-    text = json.dumps(report).replace("</", "<\\/")
-    page = PAGE.replace("IMPLEMENTATION", str(report["implementation"])).replace("DATA;", text + ";")
-    path.write_text(page, encoding="utf-8")
+    """Fill the template; nothing is loaded from anywhere else."""
+    cells = cells_with_change(report, before)
+    differences, hidden = shortened(report)
+    named = {row["case"] for row in differences}
+    layers = sorted(report["layers"], key=position)
+    dtypes = sorted({dtype for row in cells.values() for dtype in row}, key=dtype_order)
+    body = {
+        "layers": layers,
+        "dtypes": dtypes,
+        "cells": cells,
+        "differences": differences,
+        "hidden": hidden,
+        "scripts": {case: text for case, text in report["scripts"].items() if case in named},
+    }
+    values = {
+        "IMPLEMENTATION": escape(str(report["implementation"])),
+        "TORCH": escape(str(report["torch_version"])),
+        "ABOUT": about(report, before),
+        "CARDS": "\n".join(card(layer, report["layers"][layer], before) for layer in layers),
+        # a script element ends at the first "</", whatever is around it
+        "DATA": json.dumps(body, separators=(",", ":")).replace("<", "\\u003c"),
+    }
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", value)
+    path.write_text(text, encoding="utf-8")
+
+
+def dtype_order(name: str) -> tuple[int, str]:
+    known = (
+        "float32",
+        "float64",
+        "bfloat16",
+        "float16",
+        "complex64",
+        "int64",
+        "bool",
+        "errors",
+        "directed",
+        "found",
+    )
+    return (known.index(name) if name in known else len(known), name)
