@@ -174,6 +174,8 @@ def compare_errors(x: Observation, t: ErrorSeen, pattern: str | None = None) -> 
         x.error.kind == "unsupported" and t.kind != "unsupported"
     ):
         return dict.fromkeys(ERROR_LEVELS, Verdict(x.error.kind, str(x.error)))
+    if x.error.stage == "build inputs":
+        return dict.fromkeys(ERROR_LEVELS, Verdict("unsupported", f"{x.error} [build inputs]"))
     verdicts = dict.fromkeys(ERROR_LEVELS, PASS)
     if x.error.type_name != t.type_name:
         verdicts["error type"] = Verdict("fail", f"{x.error} for {t}")

@@ -74,6 +74,9 @@ class Judge:
             return verdicts
         if x.error is not None:
             status = "fail" if x.error.kind == "error" else x.error.kind
+            if status == "fail" and x.error.stage == "build inputs":
+                # the operator was never asked: no answer, and no wrong one
+                status = "unsupported"
             verdict = Verdict(
                 status, f"{x.error}" + ("" if x.error.stage == "call" else f" [{x.error.stage}]")
             )

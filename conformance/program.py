@@ -308,8 +308,14 @@ def decoder(library: Library, program: Program) -> Callable[[Any], Any]:
     return lambda value: rebuild(value, leaf)
 
 
+def from_array(library: Library, array: Array) -> Any:
+    """A tensor of these numbers; a library without `from_numpy` may still have `tensor`."""
+    make = library.optional("from_numpy")
+    return make(array.copy()) if make is not None else library.module.tensor(array.copy())
+
+
 def decode_storage(library: Library, data: TensorData) -> Any:
-    flat = library.module.from_numpy(data.storage.copy())
+    flat = from_array(library, data.storage)
     return flat.view(getattr(library.module, data.dtype)) if data.dtype in CARRIERS else flat
 
 
@@ -339,7 +345,7 @@ def decode_tensor(library: Library, data: TensorData, base: Any = None) -> Any:
         return empty.requires_grad_() if data.requires_grad else empty
     whole = data.offset == 0 and count == data.storage.size and data.stride == contiguous_strides(data.shape)
     if base is None and whole and count and not data.conj and not data.negative:
-        tensor = module.from_numpy(data.storage.reshape(data.shape).copy())
+        tensor = from_array(library, data.storage.reshape(data.shape))
         if data.dtype in CARRIERS:
             tensor = tensor.view(getattr(module, data.dtype))
     else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ torch = pytest.importorskip("torch")
 from conformance.compare import compare_values
 from conformance.engine import Library, load, reference
 from conformance.judge import Judge
+from conformance.sources.modules import ModuleCatalogue
 from conformance.sources.opinfo import Catalogue
 
 
@@ -151,3 +154,60 @@ def test_tolerance_follows_torchs_own_error() -> None:
     assert compare_values(one_step, torchs, true, "float32", exact=True) != ""
     assert "wrong" in compare_values(torchs * np.float32(1 + 3e-5), torchs, true, "float32", exact=False)
     assert compare_values(np.float32([0.0]), np.float32([-0.0]), None, "float32", exact=True) != ""
+
+
+def test_what_cannot_take_the_inputs_was_never_asked(
+    catalogue: Catalogue, planted: Callable[..., Library]
+) -> None:
+    """Neither a wrong value nor, where torch raises, the right error."""
+
+    def refuse(array: Any) -> Any:
+        raise RuntimeError("no arrays")
+
+    judge = Judge(reference(), planted(from_numpy=refuse))
+    cases = [*catalogue.cases("exp", "float32", samples=1), *catalogue.error_cases("gather")]
+    assert len(cases) > 2
+    for case in cases:
+        statuses = {verdict.status for aspect, verdict in judge.judge(case).items() if aspect != "exists"}
+        assert statuses == {"unsupported"}, case.name
+
+
+def test_warnings_text_versions_and_state_are_compared(
+    catalogue: Catalogue, planted: Callable[..., Library]
+) -> None:
+    def warn(x: Any) -> Any:
+        warnings.warn("slow", UserWarning, stacklevel=1)
+        return torch.exp(x)
+
+    def keep_a_copy(x: Any) -> Any:
+        return torch.exp(x.clone()) * 1.0
+
+    def switch(x: Any) -> Any:
+        result = torch.exp(x)
+        torch.set_grad_enabled(False)
+        return result
+
+    assert "fail" in statuses(catalogue, planted(exp=warn), "exp")["warnings"]
+    assert "fail" in statuses(catalogue, planted(exp=keep_a_copy), "exp")["versions"]
+    assert "fail" in statuses(catalogue, planted(exp=switch), "exp")["state"]
+    assert torch.is_grad_enabled()
+
+
+def test_a_computed_value_that_rounds_back_to_an_input_is_no_copy() -> None:
+    """Coarse dtypes bring steps of an optimizer back to where they began; the oracle tells them from copies."""
+    modules = ModuleCatalogue(reference())
+    judge = Judge(reference(), reference())
+    for case in modules.cases("optim.SGD", "bfloat16", samples=4):
+        seen = judge.observe(reference(), case)
+        exact = judge.oracle(case, seen).observation()
+        assert exact is not None
+        other = copy.deepcopy(seen)
+        for tensor, true in zip(other.outputs, exact.outputs, strict=True):
+            if tensor.values is not None and true.values is not None and tensor.values.dtype.kind == "f":
+                bits = true.values.astype(np.float32).view(np.uint32)
+                rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(
+                    16
+                )
+                tensor.values = (rounded << np.uint32(16)).astype(np.uint32).view(np.float32)
+        other.text = seen.text
+        assert judge.compare(case, other, seen)["values"].status in ("pass", "ill-defined"), case.name
