@@ -21,6 +21,7 @@ CONSTANTS: dict[str, Any] = {
 #: Submodules that import on first use.
 SUBMODULES = frozenset(
     [
+        "__future__",
         "accelerator",
         "autograd",
         "backends",

@@ -56,7 +56,7 @@ def _mark(tensors: list[Any]) -> tuple[list[Any], Node]:
     node = _BackwardHookFunctionBackward(tensors)
     aliases = []
     for number, tensor in enumerate(tensors):
-        alias = wrap_view(tensor, tensor._array, "multi")
+        alias = wrap_view(tensor, tensor._array, "custom")
         if tensor.requires_grad:
             alias._edge = (node, number) if len(tensors) > 1 else node
         aliases.append(alias)
@@ -122,7 +122,8 @@ class BackwardHook:
             given = hook(self.module, current, self.grad_outputs)
             if given is None:
                 continue
-            given = given if isinstance(given, tuple) else (given,)
+            if isinstance(given, Tensor):
+                given = (given,)
             if len(given) != len(current):
                 raise RuntimeError(
                     f"Backward hook returned an invalid number of grad_input, got {len(given)}, but expected {len(current)}"

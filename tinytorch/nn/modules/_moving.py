@@ -6,6 +6,7 @@ from typing import Any
 
 from ..._core.device import device as _device
 from ..._core.dtypes import dtype
+from ..._core.sealed import type_name
 from ..._core.tensor import Tensor
 
 _NAMES = {
@@ -28,10 +29,9 @@ def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, b
     names = _NAMES[form]
     values = dict(zip(names, args, strict=False))
     unknown = [name for name in kwargs if name not in (*names, "memory_format") or name in values]
-    if unknown or len(args) > len(names) or not (args or kwargs):
-        given = ", ".join(
-            [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()]
-        )
+    fits = all(_fits(name, value) for name, value in (*values.items(), *kwargs.items()))
+    if unknown or len(args) > len(names) or not fits:
+        given = ", ".join([type_name(a) for a in args] + [f"{k}={type_name(v)}" for k, v in kwargs.items()])
         raise TypeError(
             "to() received an invalid combination of arguments - got (" + given + "), but expected one of:\n"
             " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
@@ -47,6 +47,15 @@ def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, b
     if place is not None and not isinstance(place, _device):
         place = _device(place)
     return place, kind, bool(values.get("non_blocking", False)), values.get("memory_format")
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether `to` takes this value for the argument of that name."""
+    if name in ("non_blocking", "copy"):
+        return isinstance(value, bool)
+    if name == "dtype":
+        return value is None or isinstance(value, dtype)
+    return name != "tensor" or isinstance(value, Tensor)
 
 
 class CastMembers:
@@ -81,7 +90,7 @@ class CastMembers:
         return self._apply(lambda t: t.cuda(device))
 
     def ipu(self, device: Any = None) -> Any:
-        return self._apply(lambda t: t.ipu(device))
+        raise RuntimeError("PyTorch is not linked with support for ipu devices")
 
     def xpu(self, device: Any = None) -> Any:
         return self._apply(lambda t: t.xpu(device))

@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+import tinytorch as torch
+
 from ..._core.dtypes import dtype
 from ..._core.modes import modes
 from ..._core.tensor import Tensor
@@ -341,7 +343,10 @@ class Module(CastMembers, TreeMembers, StateMembers, HookMembers):
 
     def _apply_to_parameter(self, name: str, parameter: Any, fn: Callable[[Any], Any]) -> None:
         changed = fn(parameter)
-        in_place = changed.is_meta == parameter.is_meta
+        settings = torch.__future__
+        in_place = (
+            changed.is_meta == parameter.is_meta and not settings.get_overwrite_module_params_on_conversion()
+        )
         target = parameter
         if in_place:
             parameter.data = changed
