@@ -50,8 +50,10 @@ def _flash(
     np.exp(scores, out=scores)
     total = scores.sum(-1, keepdims=True)
     output = np.matmul(scores, v)
-    np.divide(output, np.where(total == 0, 1, total), out=output)
-    return output.astype(query.dtype, copy=False), (np.log(total) + top)[..., 0]
+    # the result lies in memory as the queries do, so that heads that were split from rows join again without a copy
+    kept = output if 0 in query.strides else np.empty_like(query, dtype=output.dtype, shape=output.shape)
+    np.divide(output, np.where(total == 0, 1, total), out=kept)
+    return kept.astype(query.dtype, copy=False), (np.log(total) + top)[..., 0]
 
 
 def _flash_backward(

@@ -246,7 +246,7 @@ def multi_head_attention_forward(
         weights = softmax(scores, dim=-1)
         if dropout_p > 0.0:
             weights = _dropout(weights, dropout_p)
-        output = ops.bmm(weights, v).transpose(0, 1).contiguous().view(length * batch, embed_dim)
+        output = ops.bmm(weights, v).transpose(0, 1).reshape(length * batch, embed_dim)
         output = ops.linear(output, out_proj_weight, out_proj_bias).view(length, batch, -1)
         weights = weights.view(batch, num_heads, length, source)
         if average_attn_weights:
