@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from .dataloader import DataLoader, _DatasetKind, default_collate, default_convert, get_worker_info
+from .datapipes._decorator import (
+    argument_validation,
+    functional_datapipe,
+    guaranteed_datapipes_determinism,
+    non_deterministic,
+    runtime_validation,
+    runtime_validation_disabled,
+)
+from .datapipes.datapipe import DataChunk, DFIterDataPipe, IterDataPipe, MapDataPipe
 from .dataset import (
     ChainDataset,
     ConcatDataset,
@@ -30,6 +39,10 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "DistributedSampler",
+    "MapDataPipe",
+    "IterDataPipe",
+    "DataChunk",
+    "DFIterDataPipe",
     "IterableDataset",
     "RandomSampler",
     "Sampler",
@@ -43,5 +56,11 @@ __all__ = [
     "default_collate",
     "default_convert",
     "get_worker_info",
+    "argument_validation",
+    "functional_datapipe",
+    "guaranteed_datapipes_determinism",
+    "non_deterministic",
+    "runtime_validation",
+    "runtime_validation_disabled",
     "random_split",
 ]

@@ -16,7 +16,9 @@ from ..._worker_errors import ExceptionWrapper
 from . import _utils
 from ._utils.crew import Crew
 from ._utils.worker import Assignment, get_worker_info
+from .datapipes.datapipe import IterDataPipe
 from .dataset import Dataset, IterableDataset
+from .graph_settings import apply_random_seed, apply_shuffle_settings
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info", "default_collate", "default_convert"]
@@ -101,7 +103,9 @@ class DataLoader(Generic[_T_co]):
         self.in_order = in_order
         if isinstance(self.dataset, IterableDataset):
             self._dataset_kind = _DatasetKind.Iterable
-            if shuffle not in {False, None}:
+            if isinstance(dataset, IterDataPipe):
+                apply_shuffle_settings(dataset, shuffle)
+            elif shuffle not in {False, None}:
                 raise ValueError(
                     f"DataLoader with IterableDataset: expected unspecified shuffle option, but got shuffle={shuffle}"
                 )
@@ -116,7 +120,7 @@ class DataLoader(Generic[_T_co]):
         else:
             shuffle = bool(shuffle)
             self._dataset_kind = _DatasetKind.Map
-        if sampler is not None and shuffle:
+        if sampler is not None and shuffle and self._dataset_kind == _DatasetKind.Map:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
@@ -266,6 +270,8 @@ class _BaseDataLoaderIter:
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._dataset = loader.dataset
+        self._generator = loader.generator
+        self._shared_seed = self._seed_pipes()
         self._dataset_kind = loader._dataset_kind
         self._IterableDataset_len_called = loader._IterableDataset_len_called
         self._auto_collation = loader._auto_collation
@@ -282,6 +288,14 @@ class _BaseDataLoaderIter:
         self._persistent_workers = loader.persistent_workers
         self._num_yielded = 0
 
+    def _seed_pipes(self) -> int | None:
+        """The seed that data pipes shuffle by in this pass, the same in all workers; None for other datasets."""
+        if not isinstance(self._dataset, IterDataPipe):
+            return None
+        seed = int(torch.empty((), dtype=torch.int64).random_(generator=self._generator).item())
+        apply_random_seed(self._dataset, torch.Generator().manual_seed(seed))
+        return seed
+
     def __iter__(self) -> _BaseDataLoaderIter:
         return self
 
@@ -289,6 +303,7 @@ class _BaseDataLoaderIter:
         """Begin again."""
         self._sampler_iter = iter(self._index_sampler)
         self._num_yielded = 0
+        self._shared_seed = self._seed_pipes()
         self._IterableDataset_len_called = loader._IterableDataset_len_called
 
     def _next_index(self) -> Any:
@@ -388,6 +403,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
                 self._base_seed,
                 self._worker_init_fn,
                 self._num_workers,
+                self._shared_seed,
             ),
         )
         self._workers = self._crew.processes
@@ -395,10 +411,10 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._reset(loader, first_iter=True)
 
     def _reset(self, loader: DataLoader[Any], first_iter: bool = False) -> None:
+        super()._reset(loader, first_iter)
         if not first_iter:
-            super()._reset(loader)
             for worker in range(self._num_workers):
-                self._crew.send(worker, _utils.worker._ResumeIteration())
+                self._crew.send(worker, _utils.worker._ResumeIteration(self._shared_seed))
             waiting = self._num_workers
             while waiting:  # what comes before the answers belongs to the pass before
                 key, _ = self._crew.receive(self._timeout)

@@ -45,6 +45,8 @@ class _IterableDatasetStopIteration:
 class _ResumeIteration:
     """A persistent worker is to begin again, and says in return that it has."""
 
+    seed: int | None = None
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -58,8 +60,17 @@ class Assignment:
     base_seed: int
     init_fn: Callable[[int], Any] | None
     num_workers: int
+    shared_seed: int | None = None
 
-    def fetcher(self) -> Any:
+    def fetcher(self, worker_id: int, shared_seed: int | None) -> Any:
+        """What gets a worker's samples. Data pipes shuffle alike in all workers, and give each its share."""
+        if shared_seed is not None:
+            import tinytorch as torch
+
+            from ..graph_settings import apply_random_seed, apply_sharding
+
+            apply_random_seed(self.dataset, torch.Generator().manual_seed(shared_seed))
+            apply_sharding(self.dataset, self.num_workers, worker_id)
         return self.create_fetcher(self.dataset, self.auto_collation, self.collate_fn, self.drop_last)
 
 
@@ -142,7 +153,7 @@ def _worker_loop(tasks: Any, results: Any, assignment: Assignment, worker_id: in
         try:
             if assignment.init_fn is not None:
                 assignment.init_fn(worker_id)
-            fetcher = assignment.fetcher()
+            fetcher = assignment.fetcher(worker_id, assignment.shared_seed)
         except Exception:
             failure = ExceptionWrapper(where=where)
         messages = _inbox(tasks)
@@ -152,7 +163,7 @@ def _worker_loop(tasks: Any, results: Any, assignment: Assignment, worker_id: in
                 if not _send(results, message, None, where):
                     return
                 ended = False
-                fetcher = assignment.fetcher()
+                fetcher = assignment.fetcher(worker_id, message.seed)
                 continue
             if ended:
                 continue
