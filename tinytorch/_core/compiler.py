@@ -80,7 +80,8 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
     if keys is None:
         rule = operator.options.get("result", "same")
         scalars_promote = any(
-            a.kind == "Scalar" and a.name in dispatch.PROMOTED_SCALARS for a in operator.arguments
+            a.kind == "Scalar" and a.name in operator.options.get("promote", dispatch.PROMOTED_SCALARS)
+            for a in operator.arguments
         )
         if callable(rule) or scalars_promote or operator.options.get("promote"):
             keys = frozenset((dtypes.float32, dtypes.float64))

@@ -206,6 +206,9 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
                 raise NotImplementedError(
                     f"\"{name}\" not implemented for '{legacy_name(tensor._key._dtype)}'"
                 )
+    for position in operator.scalar_positions:
+        if args[position].__class__ is complex and args[position].imag:
+            _check_complex(operator, position, args)
     token = hush()
     try:
         if operator.family == "pointwise":
@@ -213,8 +216,33 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
         if operator.family == "update":
             return _compute_update(operator, args)
         return _compute_kernel(operator, args)
+    except ValueError as error:
+        layout.explain(error)
+        raise
+    except TypeError as error:
+        if str(error).startswith("ufunc '"):
+            kind = promotion_of(operator, args)[0]
+            name = operator.name.removeprefix("special_")
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{legacy_name(kind)}'") from None
+        raise
     finally:
         unhush(token)
+
+
+def _check_complex(operator: Operator, position: int, args: tuple[Any, ...]) -> None:
+    """Refuse a complex number that does not make the result complex, beside real tensors."""
+    if operator.arguments[position].name in operator.options.get("promote", PROMOTED_SCALARS):
+        return
+    tensors = [tensor._key._dtype for tensor in tensors_of(operator, args)]
+    if tensors and not any(kind._category == "complex" for kind in tensors):
+        raise RuntimeError(f"value cannot be converted to type {C_NAMES[tensors[0]._name]} without overflow")
+
+
+#: torch's C++ names of the types that it converts Python numbers to.
+C_NAMES = {
+    "bool": "bool", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "uint16": "uint16_t",
+    "uint32": "uint32_t", "uint64": "uint64_t", "float16": "float", "bfloat16": "float", "float32": "float", "float64": "double",
+}  # fmt: skip
 
 
 # Pointwise ----------------------------------------------------------------------------------------------------------------------
@@ -351,7 +379,10 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
             array = _cast_operand(value, array, common, working)
         values[position] = array
         arrays.append(value._array)
-    shape = layout.broadcast_shapes(*[array.shape for array in arrays])
+    order = operator.options.get("shape_order")  # torch calls an operator of other operands in that order
+    shape = layout.broadcast_shapes(
+        *[array.shape for array in (arrays if order is None else [arrays[i] for i in order])]
+    )
     ufunc: Any = operator.options.get("ufunc")
     tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
     if uses_ufunc(operator) and all(

@@ -6,6 +6,7 @@ are ordered by the strides of the first operand that tells them apart.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -186,6 +187,16 @@ def copy(array: np.ndarray) -> np.ndarray:
     out = empty(array.shape, preserved_strides(array), array.dtype)
     out[...] = array
     return out
+
+
+_UNFIT = re.compile(r"operands could not be broadcast together with shapes (.*)")
+
+
+def explain(error: ValueError) -> None:
+    """Raise torch's RuntimeError if `error` is NumPy's for shapes that do not broadcast."""
+    found = _UNFIT.match(str(error))
+    if found is not None and "->" not in found[1]:
+        broadcast_shapes(*[tuple(map(int, re.findall(r"\d+", shape))) for shape in found[1].split()])
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:

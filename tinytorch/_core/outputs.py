@@ -41,7 +41,6 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
                 "requires grad."
             )
     _check_devices(operator, targets, args)
-    _check_memory(operator, targets, args)
     before = modes.grad
     modes.grad = before and history == "copied"
     try:
@@ -56,7 +55,9 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     for result, target in zip(produced, targets, strict=True):
         _check_type(operator, args, result._key._dtype, target._key._dtype)
     for result, target in zip(produced, targets, strict=True):
-        store(result, target, quiet=bool(operator.options.get("quiet_out")))
+        fit(result, target, quiet=bool(operator.options.get("quiet_out")))
+        _check_memory(operator, target, args)
+        fill(result, target)
         if history and before:
             _record(operator, history, result, target, args)
     if operator.schema.returns[0].is_list:
@@ -118,16 +119,16 @@ def _check_devices(operator: Operator, targets: list[Any], args: list[Any]) -> N
         raise RuntimeError(operator.options.get("out_device", default))
 
 
-def _check_memory(operator: Operator, targets: list[Any], args: list[Any]) -> None:
-    """Refuse targets whose elements share memory with each other, or with an operand they are not identical to.
+def _check_memory(operator: Operator, target: Any, args: list[Any]) -> None:
+    """Refuse a target whose elements share memory with each other, or with an operand it is not identical to.
 
-    The option `out_separate` of operators that read and write in different orders refuses even identical ones.
+    The option `out_separate` of operators that read and write in different orders refuses even identical ones; `out_overlaps` says
+    that torch does not look.
     """
     separate = operator.options.get("out_separate", False)
-    if operator.family != "pointwise" and not separate:
-        return
-    for target in targets:
+    if separate or (operator.family != "reduction" and not operator.options.get("out_overlaps")):
         dispatch.check_overlap(target._array)
+    if operator.family == "pointwise" or separate:
         for tensor in dispatch.tensors_of(operator, tuple(args)):
             dispatch.check_separate(target._array, tensor._array, separate)
 
@@ -141,6 +142,12 @@ def deliver(operator: Operator, result: Tensor, out: Any) -> Any:
 
 def store(result: Tensor, target: Any, quiet: bool = False) -> None:
     """Copy `result` into `target`, resizing it first where shapes differ, with a warning unless `quiet`."""
+    fit(result, target, quiet)
+    fill(result, target)
+
+
+def fit(result: Tensor, target: Any, quiet: bool = False) -> None:
+    """Resize `target` where its shape is not that of `result`, with a warning unless `quiet` or it is empty."""
     if target._array.shape != result._array.shape:
         if target._array.size and not quiet:
             warnings.warn(
@@ -149,7 +156,7 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
                 "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to "
                 "zero elements with t.resize_(0).",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         strides = (
             layout.element_strides(result._array)
@@ -157,6 +164,10 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
             else layout.contiguous_strides(result._array.shape)
         )
         set_array(target, window(target._array, result._array.shape, strides))
+
+
+def fill(result: Tensor, target: Any) -> None:
+    """Copy `result` into `target`, which has its shape."""
     if target._key._special != "meta":
         np.copyto(target._array, result._array, casting="unsafe")
     bump(target)

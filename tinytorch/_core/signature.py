@@ -60,8 +60,6 @@ NUMBERS_AS_TENSORS = frozenset(
         "floor_divide",
         "floor_divide_",
         "copy_",
-        "special_xlogy",
-        "special_xlog1py",
     ]
 )
 
@@ -166,19 +164,17 @@ class Parameter:
                 return True
             first = value[0]
             if self.kind == "int":
-                return _is_integer(first) or (
-                    isinstance(first, Tensor) and first._key._dtype._category == "int"
-                )
+                return _is_integer(first) or _holds_integer(first)
             if self.kind in ("float", "Scalar"):
                 return _is_number(first)
             if self.kind == "bool":
                 return isinstance(first, bool)
             return True
-        return (
-            self.kind in ("int", "float")
-            and bool(self.length)
-            and (_is_integer(value) if self.kind == "int" else _is_number(value))
-        )
+        if not self.length:
+            return False
+        if self.kind == "int":
+            return _is_integer(value) or _holds_integer(value)
+        return self.kind == "float" and _is_number(value)
 
     def convert(self, value: Any, function: str) -> Any:
         """`value` as the operator wants it."""
@@ -189,7 +185,7 @@ class Parameter:
             if kind == "Tensor":
                 return list(value)
             if not isinstance(value, tuple | list):
-                return (value,) * (self.length or 1)
+                return ((value.item() if isinstance(value, Tensor) else value),) * (self.length or 1)
             if kind == "int":
                 return tuple(
                     [self._integer(item, position, function) for position, item in enumerate(value, 1)]
@@ -257,6 +253,15 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def _holds_integer(value: Any) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value._array.size == 1
+        and value._key._dtype._category in ("int", "bool")
+        and not value.requires_grad
+    )
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | complex | np.number | np.bool_)
 
@@ -285,7 +290,7 @@ class _Extra:
         self.length = None
         self.default = default
         self.keyword_only = True
-        self.optional = default is None
+        self.optional = True
         self.element_optional = False
 
 

@@ -304,7 +304,7 @@ def _real_numbers(operator: Operator) -> list[str]:
     return [
         f"{a.name}.__class__ is not complex"
         for a in operator.arguments
-        if a.kind == "Scalar" and a.name in PROMOTED_SCALARS
+        if a.kind == "Scalar" and a.name in operator.options.get("promote", PROMOTED_SCALARS)
     ]
 
 

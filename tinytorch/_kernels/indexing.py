@@ -329,6 +329,7 @@ def _check_fill(mask: np.ndarray, value: Any) -> None:
 
 def masked_fill(self: np.ndarray, mask: np.ndarray, value: Any) -> np.ndarray:
     """A copy of `self` with `value` where `mask`; both broadcast."""
+    broadcast_shape(mask.shape, self.shape)
     _check_fill(mask, value)
     shape = self.shape if self.shape == mask.shape else broadcast_shape(mask.shape, self.shape)
     whole = self if self.shape == shape else np.broadcast_to(self, shape)

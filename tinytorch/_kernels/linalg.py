@@ -364,10 +364,25 @@ def householder_product(input: np.ndarray, tau: np.ndarray) -> np.ndarray:
     return column_major(reflect(input, tau, identity, False))
 
 
+def _check_reflections(self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool) -> None:
+    """Raises RuntimeError with torch's text where the reflections are not as many as fit."""
+    rows = -2 if left else -1
+    if tau.shape[-1] > self.shape[-1]:
+        raise RuntimeError("torch.ormqr: input.shape[-1] must be greater than or equal to tau.shape[-1]")
+    if tau.shape[-1] != min(other.shape[rows], self.shape[-1]):
+        raise RuntimeError(
+            f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{rows}], input.shape[-1])"
+        )
+    if other.shape[rows] != self.shape[-2]:
+        raise RuntimeError(f"torch.ormqr: other.shape[{rows}] must be equal to input.shape[-2]")
+
+
 def ormqr(
     self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool = True, transpose: bool = False
 ) -> np.ndarray:
     """Q C, Q^H C, C Q or C Q^H for the Q that self and tau hold."""
+    if self.ndim > 1 and other.ndim > 1 and tau.ndim:
+        _check_reflections(self, tau, other, left)
     require_lapack("ormqr_cpu", self)
     if left:
         return column_major(reflect(self, tau, other, transpose))

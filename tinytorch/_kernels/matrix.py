@@ -87,6 +87,14 @@ def addmm(
     self: np.ndarray, mat1: np.ndarray, mat2: np.ndarray, beta: Number = 1, alpha: Number = 1
 ) -> np.ndarray:
     """beta * self + alpha * (mat1 @ mat2), self broadcast to (N, M)."""
+    if self.dtype != mat2.dtype:
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {scalar_name(self.dtype)} and {scalar_name(mat2.dtype)}"
+        )
+    if mat1.dtype != mat2.dtype:
+        raise RuntimeError(
+            f"mat1 and mat2 must have the same dtype, but got {scalar_name(mat1.dtype)} and {scalar_name(mat2.dtype)}"
+        )
     if mat1.ndim != 2:
         raise RuntimeError(f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
     if mat2.ndim != 2:
@@ -97,14 +105,6 @@ def addmm(
             f"({mat1.shape[0]}x{mat1.shape[1]} and {mat2.shape[0]}x{mat2.shape[1]})"
         )
     dtype = self.dtype
-    if (mat1.dtype != mat2.dtype and dtype == mat1.dtype) or dtype != mat2.dtype:
-        raise RuntimeError(
-            f"self and mat2 must have the same dtype, but got {scalar_name(dtype)} and {scalar_name(mat2.dtype)}"
-        )
-    if dtype != mat1.dtype:
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {type_name(mat1.dtype)} != {type_name(mat2.dtype)}"
-        )
     if self.shape != (mat2.shape[1],):
         _expandable(self, (mat1.shape[0], mat2.shape[1]))
     if dtype.kind == "b":
@@ -315,6 +315,10 @@ def linalg_cross(self: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarr
     """The vector product along dim, which has size 3; the other dimensions broadcast."""
     if self.ndim != other.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
+    if not -self.ndim <= dim < self.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-self.ndim}, {self.ndim - 1}], but got {dim})"
+        )
     if self.shape[dim] != 3 or other.shape[dim] != 3:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[dim]} and {other.shape[dim]}"

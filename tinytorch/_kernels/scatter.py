@@ -99,7 +99,7 @@ def _check_index_func(
         )
     own, given = list(self.shape), list(source.shape)
     del own[dim : dim + 1], given[dim : dim + 1]
-    if own != given:
+    if own != given or self.ndim != source.ndim:
         raise RuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. Got "
             f"self.shape = {shape_text(self.shape)} source.shape = {shape_text(source.shape)}"
@@ -231,14 +231,9 @@ def check_scatter(
             )
         return
     given = source.shape or (1,)
-    for place, size in enumerate(places):
-        if place >= len(given):
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [{-len(given)}, {len(given) - 1}], but got {place})"
-            )
-        wrong = wrong or size > given[place]
     if len(given) != len(places):
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    wrong = wrong or any(size > most for size, most in zip(places, given, strict=True))
     if wrong:
         raise RuntimeError(
             f"Expected index {shape_text(index.shape)} to be no larger than self {shape_text(self.shape)} apart from "

@@ -124,7 +124,7 @@ def topk(self: np.ndarray, k: int, dim: int, largest: bool, sorted_: bool) -> Pa
     if self.dtype.kind == "c":
         raise RuntimeError(" topk does not support complex dtypes on CPU")
     if self.dtype == np.bool_:
-        raise not_implemented("topk_cpu", self.dtype)
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
     rows = comparable(_last(self, dim))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .._core import dtypes
 from .._core.promotion import SCALAR_TYPE_NAMES
+from .._core.sampling import NATIVE_NAMES
+from .._core.tensor import Tensor
 
 no_bool_keys = frozenset(d for d in dtypes.ARITHMETIC if not d._reduced and d is not dtypes.bool_)
 bit_keys = frozenset(d for d in dtypes.ARITHMETIC if d._category in ("bool", "int"))
@@ -86,6 +88,22 @@ def kernel_refuses(kernel, *categories):
             raise NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[common]}'")
 
     check.refuses = categories
+    return check
+
+
+def check_lerp(kernel):
+    """The check of lerp: the ends are of one type, and neither whole numbers nor truth values."""
+    refused = kernel_refuses(kernel, "bool", "int")
+
+    def check(common, self, end, weight):
+        for name, other in (("end", end), ("weight", weight)):
+            if isinstance(other, Tensor) and other.dtype is not self.dtype:
+                raise RuntimeError(
+                    f"expected dtype {NATIVE_NAMES[self.dtype._name]} for `{name}` but got dtype {NATIVE_NAMES[other.dtype._name]}"
+                )
+        refused(common)
+
+    check.refuses = refused.refuses
     return check
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._core import dispatch, gradients
 from .._core.construct import from_numpy
 from .._core.declare import find, registry
-from .._core.front import function_of, install_symbols
+from .._core.front import install_symbols
 from .._core.modes import PLAIN, modes
 from .._core.mutation import mark_results
 from .._core.overrides import NoHandlerError, dispatch_function, has_override
@@ -73,8 +73,10 @@ def _rtruediv(self, other):
 
 def _rpow(self, other):
     if not isinstance(self, Tensor):
-        return function_of("pow")(other, self)
+        return NotImplemented
     other = _number(other)
+    if isinstance(other, complex):
+        other = dispatch.wrapped_number(other)
     return find("pow", "Scalar").call(other, self) if not isinstance(other, Tensor) else other.pow(self)
 
 
@@ -89,7 +91,7 @@ def _rfloordiv(self, other):
 
 def _rmod(self, other):
     if not isinstance(self, Tensor):
-        return function_of("remainder")(other, self)
+        return NotImplemented
     other = _number(other)
     return (
         other.remainder(self)

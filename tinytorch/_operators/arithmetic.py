@@ -44,6 +44,7 @@ rsub = pointwise(
     "rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     kernels.rsub,
     inplace=False,
+    shape_order=(1, 0),
     check=_checks.check_rsub,
     out=False,
 )
@@ -423,7 +424,7 @@ for _name, _kernel in (("left", kernels.left_shift), ("right", kernels.right_shi
 lerp_scalar = pointwise(
     "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor",
     kernels.lerp,
-    check=_checks.kernel_refuses("lerp_kernel_scalar", "bool", "int"),
+    check=_checks.check_lerp("lerp_kernel_scalar"),
 )
 lerp_scalar.vjp(
     self=lambda grad, weight: grad * conj(1 - weight), end=lambda grad, weight: grad * conj(weight)
@@ -432,7 +433,7 @@ lerp_tensor = pointwise(
     "lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
     kernels.lerp,
     node="LerpBackward1",
-    check=_checks.kernel_refuses("lerp_kernel_tensor", "bool", "int"),
+    check=_checks.check_lerp("lerp_kernel_tensor"),
 )
 lerp_tensor.vjp(
     self=lambda grad, weight: grad * conj(1 - weight),

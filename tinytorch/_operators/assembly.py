@@ -34,7 +34,7 @@ def _cat_backward(grad: Any, dim: int, tensors_shape: list[tuple[int, ...]]) -> 
 cat.vjp(tensors=_cat_backward)
 
 
-@op("stack(Tensor[] tensors, int dim=0) -> Tensor")
+@op("stack(Tensor[] tensors, int dim=0) -> Tensor", out_separate=True)
 def stack(tensors: list[Any], dim: int) -> Any:
     return kernels.stack(tensors, dim)
 
@@ -214,12 +214,12 @@ def repeat_interleave_int(
 # Triangles and diagonals -----------------------------------------------------------------------------------------------------
 
 
-@op("tril(Tensor self, SymInt diagonal=0) -> Tensor", inplace=True)
+@op("tril(Tensor self, SymInt diagonal=0) -> Tensor", inplace=True, out_overlaps=True)
 def tril(self: Any, diagonal: int) -> Any:
     return kernels.triangle(self, diagonal, True)
 
 
-@op("triu(Tensor self, SymInt diagonal=0) -> Tensor", inplace=True)
+@op("triu(Tensor self, SymInt diagonal=0) -> Tensor", inplace=True, out_overlaps=True)
 def triu(self: Any, diagonal: int) -> Any:
     return kernels.triangle(self, diagonal, False)
 

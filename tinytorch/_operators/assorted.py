@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import op, pointwise
+from tinytorch._core.dispatch import wrap_dim
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.factories import factory
@@ -181,8 +182,20 @@ unsafe_masked_index_put.vjp(
 
 def _chunk_cat(tensors: list[np.ndarray], dim: int, num_chunks: int) -> np.ndarray:
     """Every tensor cut into num_chunks along dim (filled with zeros), the chunks flattened and put side by side."""
-    dim %= tensors[0].ndim
+    if num_chunks < 1:
+        raise RuntimeError("_chunk_cat expects positive num_chunks")
+    if not tensors:
+        raise RuntimeError("_chunk_cat expects a non-empty input tensor list")
+    if not all(tensor.size for tensor in tensors):
+        raise RuntimeError("_chunk_cat expects non-empty tensor")
+    if dim < 0 and any(tensor.ndim != tensors[0].ndim for tensor in tensors):
+        raise RuntimeError("_chunk_cat expects non-negative dim when input tensors have different ndims")
+    dim = wrap_dim(dim, tensors[0].ndim)
+    if any(dim >= tensor.ndim for tensor in tensors):
+        raise RuntimeError("_chunk_cat expects dim < ndim for all input tensors")
     lead = tensors[0].shape[:dim]
+    if any(tensor.shape[:dim] != lead for tensor in tensors):
+        raise RuntimeError("_chunk_cat expects same sizes of 0,...,dim-1 dimensions for all tensors")
     parts = []
     for tensor in tensors:
         size = tensor.shape[dim]
@@ -270,7 +283,9 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     given = [bins] * count if isinstance(bins, int) else list(bins)
     if len(given) != count:
         raise RuntimeError(
-            f"torch.histogramdd(): expected {count} sequences of bin edges for a {count}-dimensional histogram but got {len(given)}"
+            "histogramdd: The size of bins must be equal to the innermost dimension of the input."
+            if all(isinstance(item, int) for item in given)
+            else f"torch.histogramdd(): expected {count} sequences of bin edges for a {count}-dimensional histogram but got {len(given)}"
         )
     edges = []
     for d, item in enumerate(given):

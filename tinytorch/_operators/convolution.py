@@ -130,7 +130,7 @@ def _expand(values: Any, rank: int) -> list[int]:
 def _batched(name: str, input: Any, rank: int, bias: Any) -> tuple[Any, bool]:
     """The input with a batch dimension, and whether it had one."""
     if bias is not None and bias.dtype is not input.dtype:
-        kinds = [c_type_name(tensor.dtype._numpy).replace("long", "long int") for tensor in (input, bias)]
+        kinds = [c_type_name(tensor.dtype._numpy) for tensor in (input, bias)]
         raise RuntimeError(f"Input type ({kinds[0]}) and bias type ({kinds[1]}) should be the same")
     if input.dim() not in (rank + 1, rank + 2):
         raise RuntimeError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import find, op
+from tinytorch._core.dispatch import wrap_dim
 from tinytorch._kernels.linalg import row_major
 from tinytorch._operators import views as _views  # noqa: F401  (declares the views)
 
@@ -54,23 +55,27 @@ _declare()
 
 
 def _narrow_copy(self: np.ndarray, dim: int, start: int, length: int) -> np.ndarray:
+    if not self.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if dim >= self.ndim:
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error message be improved?  "
+            "If so, please report an enhancement request to PyTorch.)"
+        )
+    dim = wrap_dim(dim, self.ndim)
     size = self.shape[dim]
-    if length < 0:
-        raise RuntimeError("narrow(): length must be non-negative.")
     if not -size <= start <= size:
         raise IndexError(
             f"start out of range (expected to be in range of [-{size}, {size}], but got {start})"
         )
     if start < 0:
         start += size
-    if start > size - length:
+    if length < 0 or start > size - length:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return row_major(self[(slice(None),) * dim + (slice(start, start + length),)])
 
 
-narrow_copy = op(
-    "narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor", _narrow_copy, wrap=("dim",)
-)
+narrow_copy = op("narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor", _narrow_copy)
 
 
 def _narrow_vjp(grad: Any, self_shape: Any, dim: int, start: int, length: int) -> Any:

@@ -9,9 +9,9 @@ import numpy as np
 from .._core import declare, dtypes, layout, layouts
 from .._core.construct import cast_array
 from .._core.device import device_in_force, refuse_allocation
-from .._core.dispatch import legacy_name, meta_tensor
+from .._core.dispatch import check_overlap, legacy_name, meta_tensor
 from .._core.dtypes import defaults
-from .._core.outputs import store
+from .._core.outputs import fill, fit, store
 from .._core.tensor import Tensor, key_of, make, wrap
 
 _OPTIONS = "*, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
@@ -53,7 +53,10 @@ def factory(schema, **options):
                 if hollow:
                     result = meta_tensor(array.shape, result.dtype, layout_of(array))
             if out is not None:
-                store(result, out)
+                fit(result, out)
+                if not options.get("out_overlaps"):
+                    check_overlap(out._array)
+                fill(result, out)
                 return out
             if requires_grad:
                 require(result)
@@ -110,13 +113,13 @@ def filled(size, value, dtype, name="full"):
     return out
 
 
-@factory(f"zeros(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True)
+@factory(f"zeros(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True, out_overlaps=True)
 def zeros(size, dtype):
     """Zeros of the given size."""
     return np.zeros(checked(size, "zeros"), (dtype or defaults.dtype)._numpy)
 
 
-@factory(f"ones(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True)
+@factory(f"ones(SymInt[] size, {_OPTIONS}) -> Tensor", sized=True, out_overlaps=True)
 def ones(size, dtype):
     """Ones of the given size."""
     return filled(size, 1, dtype)
@@ -161,7 +164,7 @@ def infer_dtype(value):
     return defaults.complex if isinstance(value, complex) else defaults.dtype
 
 
-@factory(f"full(SymInt[] size, Scalar fill_value, {_OPTIONS}) -> Tensor")
+@factory(f"full(SymInt[] size, Scalar fill_value, {_OPTIONS}) -> Tensor", out_overlaps=True)
 def full(size, fill_value, dtype):
     """The given number in every place."""
     from .conversion import number_of
@@ -176,13 +179,13 @@ def scalar_tensor(s, dtype):
     return filled((), s, dtype)
 
 
-@factory(f"eye(SymInt n, {_OPTIONS}) -> Tensor")
+@factory(f"eye(SymInt n, {_OPTIONS}) -> Tensor", out_overlaps=True)
 def eye(n, dtype):
     """The identity matrix."""
     return _eye(n, n, dtype)
 
 
-@factory(f"eye.m(SymInt n, SymInt m, {_OPTIONS}) -> Tensor")
+@factory(f"eye.m(SymInt n, SymInt m, {_OPTIONS}) -> Tensor", out_overlaps=True)
 def eye_m(n, m, dtype):
     """Ones on the diagonal of an n by m matrix."""
     return _eye(n, m, dtype)
@@ -210,6 +213,8 @@ def _arange(start, end, step, dtype):
     if dtype._category == "int":
         if all(isinstance(value, int) for value in (start, end, step)):
             return np.arange(start, end, step, np.int64).astype(dtype._numpy)
+        if int(step) == 0:
+            raise ValueError("step must be nonzero")
         count = math.ceil((end - start) / step)
         return (int(start) + int(step) * np.arange(count)).astype(dtype._numpy)
     count = math.ceil((end - start) / step)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch._core import layout
+from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
+from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels import scatter as scatter_kernels
 
@@ -175,7 +177,7 @@ masked_scatter_backward.vjp(
     )
 )
 
-nonzero = op("nonzero(Tensor self) -> Tensor", kernels.nonzero, nondifferentiable=True)
+nonzero = op("nonzero(Tensor self) -> Tensor", kernels.nonzero, nondifferentiable=True, out_separate=True)
 
 
 @op("nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor", nondifferentiable=True)
@@ -420,7 +422,12 @@ def nonzero_function(input: Any, *, out: Any = None, as_tuple: bool = False) -> 
 
 def where_method(self: Any, condition: Any, other: Any) -> Any:
     """Tensor.where: `self` where the condition holds, `other` elsewhere."""
+    if not isinstance(condition, Tensor) or not isinstance(other, Tensor | int | float | complex):
+        raise mismatch("where", _WHERE, (condition, other), {})
     return where(condition, self, other)
+
+
+_WHERE = ["(Tensor condition, Tensor other)", "(Tensor condition, Number other)"]
 
 
 #: Python functions of torch's own, not made from a schema.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, find
-from tinytorch._core.dispatch import wrap_dim
+from tinytorch._core.dispatch import wrap_dim, wrap_dims
 
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -161,9 +161,12 @@ def gradient(input: Any, *, spacing: Any = None, dim: Any = None, edge_order: in
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     rank = input.dim()
     dims = list(range(rank)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    dims = [wrap_dim(d, rank) for d in dims]
-    if len(set(dims)) != len(dims):
-        raise RuntimeError("dim appears multiple times in the list of dims")
+    if isinstance(spacing, list | tuple) and dim is not None and len(spacing) != len(dims):
+        raise RuntimeError(
+            "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the same length, "
+            f"but got a spacing argument of length {len(spacing)} and a dim argument of length {len(dims)}."
+        )
+    dims = list(wrap_dims(dims, rank))
     for d in dims:
         if input.shape[d] < edge_order + 1:
             raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
@@ -175,10 +178,10 @@ def gradient(input: Any, *, spacing: Any = None, dim: Any = None, edge_order: in
     else:
         spacings = spacing
         if len(spacings) != len(dims):
-            what = "" if dim is not None else f"'self.dim() = {rank}', since dim argument was not given"
+            what = f"'self.dim() = {rank}', since dim argument was not given"
             raise RuntimeError(
                 "torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to "
-                f"{what or f'the number of dims, {len(dims)}'}, but got a list of length {len(spacings)}"
+                f"{what}, but got a list of length {len(spacings)}"
             )
     results = []
     for d, step in zip(dims, spacings, strict=True):

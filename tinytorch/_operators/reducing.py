@@ -171,6 +171,7 @@ prod_dim = op(
     wrap=("dim",),
     row_major=True,
     node="ProdBackward1",
+    out_overlaps=True,
 )
 prod_dim.vjp(self=_prod_dim_vjp)
 
@@ -239,12 +240,14 @@ argmax = op(
     kernels.argmax,
     wrap=("dim",),
     nondifferentiable=True,
+    out_overlaps=True,
 )
 argmin = op(
     "argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
     kernels.argmin,
     wrap=("dim",),
     nondifferentiable=True,
+    out_overlaps=True,
 )
 
 aminmax = op(
@@ -386,6 +389,7 @@ def _unbiased_forms(name: str, declared: Any) -> None:
         along,
         method=method,
         out=method,
+        out_overlaps=True,
     )
     composite(f"{name}(Tensor self, bool unbiased=True) -> {returns}", whole, method=method, out=False)
 

@@ -17,6 +17,7 @@ from .indexing import where
     contiguous=True,
     out=True,
     out_cast=False,
+    out_separate=True,
 )
 def scatter_src(self: Any, dim: int, index: Any, src: Any) -> None:
     kernels.check_scatter(self, dim, index, src)
@@ -91,6 +92,7 @@ scatter_value_reduce.vjp(self=_without_derivative)
     contiguous=True,
     out=True,
     out_cast=False,
+    out_separate=True,
 )
 def scatter_add(self: Any, dim: int, index: Any, src: Any) -> None:
     kernels.check_scatter(self, dim, index, src)

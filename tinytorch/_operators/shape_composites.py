@@ -10,6 +10,7 @@ import numpy as np
 
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dtypes import defaults
+from tinytorch._core.front import front_of
 from tinytorch._core.signature import tensor_list, wrong_type
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._kernels import assembly as kernels
@@ -124,7 +125,12 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
 def _split(tensor: Any, split_size_or_sections: Any, dim: int) -> Any:
     if isinstance(split_size_or_sections, int):
         return find("split", "Tensor").call(tensor, split_size_or_sections, dim)
-    return _split_with_sizes(tensor, list(split_size_or_sections), dim)
+    sizes = split_size_or_sections
+    if not isinstance(sizes, tuple | list) or not all(type(size) is int for size in sizes):
+        front = front_of("split_with_sizes", "function")
+        assert front is not None
+        return front.function(tensor, sizes, dim)
+    return _split_with_sizes(tensor, list(sizes), dim)
 
 
 def split_method(self: Any, split_size: Any, dim: int = 0) -> Any:

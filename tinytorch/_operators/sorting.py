@@ -72,6 +72,7 @@ kthvalue = op(
     "kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
     kernels.kthvalue,
     wrap=("dim",),
+    out_separate=True,
 )
 kthvalue.vjp(
     self=lambda grad_values, self_shape, dim, indices, keepdim: _selected(
@@ -326,7 +327,11 @@ def isin_scalar(elements: Any, test_element: Any, assume_unique: bool, invert: b
     return counting.isin(elements, counting.number_beside(elements, test_element), invert)
 
 
-@op("histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", nondifferentiable=True)
+@op(
+    "histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor",
+    nondifferentiable=True,
+    out_overlaps=True,
+)
 def histc(self: Any, bins: int, min: Any, max: Any) -> Any:
     return counting.histc(self, bins, float(min), float(max))
 

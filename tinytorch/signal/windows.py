@@ -173,6 +173,8 @@ def _fixed(name: str, weights: list[float]) -> Callable[..., Any]:
         device: Any = None,
         requires_grad: bool = False,
     ) -> Any:
+        if name == "blackman":  # torch looks at the arguments of this one in its own name
+            _options(name, M, dtype, layout, device, requires_grad)
         return general_cosine(
             M, a=weights, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
         )

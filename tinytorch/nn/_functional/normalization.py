@@ -154,6 +154,8 @@ def embedding(
     sparse: bool = False,
 ) -> Any:
     """Rows of weight at the indices in input."""
+    if weight.dim() != 2:
+        raise RuntimeError("'weight' must be 2-D")
     count = weight.size(0)
     if padding_idx is None:
         padding_idx = -1
