@@ -62,7 +62,9 @@ class Printed:
 
     def __init__(self, text: str) -> None:
         inside = text[1:-1]
-        self.pieces = [piece.rpartition(" ")[::2] for piece in inside.split(", ")] if inside else []
+        self.pieces = [
+            piece.rpartition(" ")[::2] for piece in inside.split(", ")
+        ]  # one where there is nothing
 
     def counts(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether as many arguments are given as there are pieces."""

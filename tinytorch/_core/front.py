@@ -104,6 +104,8 @@ class Front:
 
     def execute(self, operator: Operator, values: dict[str, Any], out: Any) -> Any:
         """Run one overload on converted values by schema name."""
+        if out is not None and isinstance(out, int | float | complex):
+            out = dispatch.wrapped_number(out)
         if self.mode == _INPLACE:
             arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
             if any(

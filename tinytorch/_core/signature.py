@@ -97,7 +97,7 @@ class Parameter:
         self.length = argument.length
         self.default = argument.default
         self.keyword_only = argument.keyword_only
-        self.allow_none = argument.optional or argument.default is None
+        self.allow_none = argument.optional or argument.default is None or argument.default == []
         self.allow_number = allow_number and argument.kind == "Tensor" and not argument.is_list
         self.aliases = _ALIASES.get(name, ())
 
@@ -326,7 +326,7 @@ class PythonSignature:
                 shown = shown[:-1]
             self.parameters.append(Parameter(argument, shown, allow_number))
         if out:
-            self.parameters.append(Parameter(_Out(operator.several), "out", False))  # type: ignore[arg-type]
+            self.parameters.append(Parameter(_Out(operator.several), "out", allow_number))  # type: ignore[arg-type]
         if is_factory:
             for argument in arguments:
                 if argument.name in options:
@@ -373,7 +373,8 @@ class PythonSignature:
             if not present and parameter.optional:
                 continue
             if value is None and present and parameter.allow_none:
-                bound[parameter.target] = (None, source, parameter)
+                if parameter.default != []:
+                    bound[parameter.target] = (None, source, parameter)
             elif not present:
                 if strict:
                     self._missing(index, args, kwargs)
@@ -399,6 +400,10 @@ class PythonSignature:
                 remaining -= 1
             else:
                 position += 1
+        if position < nargs:
+            if strict:
+                self._extra_args(nargs)
+            return None
         if remaining > 0:
             if strict:
                 self._extra_kwargs(kwargs, nargs)
@@ -463,6 +468,20 @@ def tensor_list(values: Any) -> list[Any]:
     return list(values)
 
 
+def sizes_of(function: str, name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The sizes that a hand-written method got, one by one or as a list. Raises torch's TypeError for anything else."""
+    parameter = Parameter(Argument(f"int[] {name}", False), name, False)
+    given = args[0] if len(args) == 1 and not _is_integer(args[0]) else args
+    if not isinstance(given, tuple | list):
+        wrong_type(function, name, 1, parameter.type_name, given)
+    if not parameter.check(given, 0):
+        raise TypeError(
+            f"{function}(): argument '{name}' (position 1) must be {parameter.type_name}, but found element of type "
+            f"{type_name(given[0])} at pos 0"
+        )
+    return parameter.convert(given, function)  # type: ignore[no-any-return]
+
+
 def wrong_type(
     function: str, name: str, position: int, expected: str, value: Any, as_int: bool = False
 ) -> Any:
@@ -476,9 +495,8 @@ def wrong_type(
         and value._key._dtype._category == "int"
     ):
         return int(value.item())
-    raise TypeError(
-        f"{function}(): argument '{name}' (position {position}) must be {expected}, not {type_name(value)}"
-    )
+    where = f" (position {position})" if position >= 0 else ""  # negative: it was given by its name
+    raise TypeError(f"{function}(): argument '{name}'{where} must be {expected}, not {type_name(value)}")
 
 
 Converter = Callable[[Any], Any]

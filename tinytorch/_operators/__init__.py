@@ -21,6 +21,13 @@ from .._core.tensor import Tensor
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
+#: Methods that torch has in Python: the interpreter's texts for wrong calls name their class.
+_PYTHON = frozenset(["istft", "lu", "norm", "split", "stft", "unflatten", "unique", "unique_consecutive"])
+
+#: What the interpreter calls functions that torch publishes under other names.
+_NAMES = {"unique": "_return_output", "unique_consecutive": "_consecutive_return_output"}
+
+
 def _overridable(function: Callable[..., Any], name: str, module: str) -> Callable[..., Any]:
     """Let `__torch_function__` of arguments and modes answer first."""
 
@@ -32,6 +39,10 @@ def _overridable(function: Callable[..., Any], name: str, module: str) -> Callab
         return mark_results(result, (*args, *kwargs.values())) if modes.inference else result
 
     public.__name__ = public.__qualname__ = name
+    function.__name__ = name
+    function.__qualname__ = (
+        f"Tensor.{name}" if module == "torch" and name in _PYTHON else _NAMES.get(name, name)
+    )
     public.__module__ = module
     return public
 

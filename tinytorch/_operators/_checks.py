@@ -199,6 +199,13 @@ def rounding(name):
     return check
 
 
+def check_round(common, self, decimals):
+    """Rounding to decimals is for real numbers with a fraction."""
+    if common._category != "float":
+        kernel = "round_cpu" if decimals else "round_vml_cpu"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[common]}'")
+
+
 def _refused(kernel, common):
     return NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[common]}'")
 

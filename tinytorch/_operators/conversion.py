@@ -140,12 +140,15 @@ to_other.call_names = {"other": "tensor"}
 
 
 def _caster(name, dtype):
-    def method(self, *, memory_format=None):
+    def method(self, *extra, memory_format=None):
+        if extra:
+            given = "1 was" if len(extra) == 1 else f"{len(extra)} were"
+            raise TypeError(f"{name}() takes 0 positional arguments but {given} given")
         return cast(self, dtype, memory_format=memory_format)
 
     method.__name__ = name
     method.__doc__ = f"This tensor as torch.{dtype._name}."
-    method.__qualname__ = f"TensorBase.{name}"
+    method.__qualname__ = name
     return method
 
 

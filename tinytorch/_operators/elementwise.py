@@ -127,7 +127,10 @@ for _name, _function in (
         self=lambda grad: grad.new_zeros(grad.shape)
     )
 round_decimals = pointwise(
-    "round.decimals(Tensor self, *, int decimals) -> Tensor", kernels.round_decimals, node="RoundBackward1"
+    "round.decimals(Tensor self, *, int decimals) -> Tensor",
+    kernels.round_decimals,
+    node="RoundBackward1",
+    check=_checks.check_round,
 )
 round_decimals.vjp(self=lambda grad: grad.new_zeros(grad.shape))
 frac = pointwise(

@@ -204,6 +204,8 @@ def _arange(start, end, step, dtype):
         dtype = (
             dtypes.int64 if all(isinstance(value, int) for value in (start, end, step)) else defaults.dtype
         )
+    if any(isinstance(value, complex) for value in (start, end, step)):
+        raise RuntimeError("value cannot be converted to type double without overflow")
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):

@@ -7,6 +7,7 @@ from typing import Any
 from tinytorch._core import layout
 from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
+from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels import scatter as scatter_kernels
@@ -409,15 +410,20 @@ diagonal_scatter.vjp(
 )
 
 
-def nonzero_function(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
+def nonzero_function(*args: Any, as_tuple: bool = False, **kwargs: Any) -> Any:
     """torch.nonzero: coordinates of the nonzero elements as rows of one tensor, or as one vector per dimension."""
-    if as_tuple:
-        return tuple(nonzero_numpy(input))
-    if out is not None:
-        from tinytorch._core.outputs import run_out
+    if as_tuple and len(args) == 1 and isinstance(args[0], Tensor) and not kwargs:
+        return tuple(nonzero_numpy(args[0]))
+    front = front_of("nonzero", "function")
+    assert front is not None
+    return front.function(*args, **kwargs)
 
-        return run_out(nonzero, [input], out)
-    return nonzero(input)
+
+def nonzero_method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Tensor.nonzero; see torch.nonzero."""
+    if args or (kwargs and not (kwargs.keys() == {"as_tuple"} and isinstance(kwargs["as_tuple"], bool))):
+        raise mismatch("nonzero", ["()", "(*, bool as_tuple)"], args, kwargs)
+    return tuple(nonzero_numpy(self)) if kwargs.get("as_tuple") else nonzero(self)
 
 
 def where_method(self: Any, condition: Any, other: Any) -> Any:
@@ -432,4 +438,4 @@ _WHERE = ["(Tensor condition, Tensor other)", "(Tensor condition, Number other)"
 
 #: Python functions of torch's own, not made from a schema.
 FUNCTIONS = {"nonzero": nonzero_function}
-METHODS = {"nonzero": nonzero_function, "where": where_method}
+METHODS = {"nonzero": nonzero_method, "where": where_method}

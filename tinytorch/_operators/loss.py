@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op
+from tinytorch._core.promotion import result_type_of
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
+from tinytorch._operators._checks import refuse_bool_difference
 from tinytorch._operators.adjoint import flat, plus
 from tinytorch._operators.arithmetic import div_scalar, mul_scalar
 
@@ -49,6 +52,21 @@ def _second(values: Any, reduction: int, *factors: Any) -> Any:
 
 # Differences ---------------------------------------------------------------------------------------------------------
 
+
+def _together(kernel: Any) -> Any:
+    """`kernel` on operands of one type, promoted as those of elementwise operators."""
+
+    def run(self: Any, target: Any, *rest: Any) -> Any:
+        if self.dtype != target.dtype:
+            common = result_type_of(
+                [(dtypes.from_numpy(a.dtype), "dim" if a.ndim else "zero_dim") for a in (self, target)]
+            )._numpy
+            self, target = self.astype(common), target.astype(common)
+        return kernel(self, target, *rest)
+
+    return run
+
+
 mse_loss_backward = op(
     "mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
     kernels.mse_loss_backward,
@@ -71,7 +89,7 @@ def _reduced(values: Any, reduction: int) -> Any:
 
 mse_loss = op(
     "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
-    kernels.mse_loss,
+    _together(kernels.mse_loss),
     upcast=True,
     module="nn",
 )
@@ -114,7 +132,7 @@ smooth_l1_loss_backward.vjp(
 )
 smooth_l1 = op(
     "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor",
-    kernels.smooth_l1_loss,
+    _together(kernels.smooth_l1_loss),
     upcast=True,
     module="nn",
     node="SmoothL1LossBackward0",
@@ -154,7 +172,7 @@ huber_loss_backward.vjp(
 )
 huber_loss = op(
     "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor",
-    kernels.huber_loss,
+    _together(kernels.huber_loss),
     upcast=True,
     module="nn",
 )
@@ -476,6 +494,7 @@ binary_cross_entropy.vjp(
 def _logits_kernel(self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
     import numpy as np
 
+    _check_logits(self, target)
     softplus = np.log1p(np.exp(-np.abs(self))) + np.maximum(-self, 0)  # log(1 + exp(-x))
     if pos_weight is not None:
         losses = (1 - target) * self + ((pos_weight - 1) * target + 1) * softplus
@@ -483,7 +502,19 @@ def _logits_kernel(self: Any, target: Any, weight: Any, pos_weight: Any, reducti
         losses = (1 - target) * self + softplus
     if weight is not None:
         losses = losses * weight
-    return kernels.reduced(np.asarray(losses), reduction)
+    return kernels.reduced(np.asarray(losses).astype(target.dtype, copy=False), reduction)
+
+
+def _check_logits(self: Any, target: Any) -> None:
+    """torch computes log_sigmoid(self), and multiplies 1 - target by self in place."""
+    if self.dtype.kind in "biuc":
+        raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{scalar_type_name(self.dtype)}'")
+    if target.dtype.kind == "b":
+        refuse_bool_difference(True)
+    if target.dtype.kind in "iu":
+        raise RuntimeError(
+            f"result type {scalar_type_name(self.dtype)} can't be cast to the desired output type {scalar_type_name(target.dtype)}"
+        )
 
 
 binary_cross_entropy_with_logits = op(

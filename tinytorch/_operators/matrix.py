@@ -9,6 +9,8 @@ import numpy as np
 
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.outputs import deliver
+from tinytorch._core.signature import wrong_type
+from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import matrix as kernels
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
@@ -629,6 +631,11 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_eucl
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     number = modes.index(compute_mode)
+    for position, (name, tensor) in enumerate((("x1", x1), ("x2", x2)), 1):
+        if not isinstance(tensor, Tensor):
+            wrong_type("cdist", name, position, "Tensor", tensor)
+    if not isinstance(p, int | float):
+        wrong_type("cdist", "p", 3, "float", p)
     return cdist_operator.kernel(x1, x2, float(p), None if number == 0 else number)
 
 

@@ -12,6 +12,8 @@ from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op, reduction
 from tinytorch._core.outputs import deliver
 from tinytorch._core.promotion import SCALAR_TYPE_NAMES, result_type_of
+from tinytorch._core.signature import wrong_type
+from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import reducing as kernels
 from tinytorch._operators import _checks
 from tinytorch._operators.adjoint import conj
@@ -82,6 +84,7 @@ norm_dim.vjp(
 @op("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", upcast=True, out=False)
 def dist(self: np.ndarray, other: np.ndarray, p: float) -> np.ndarray:
     """The p-norm of the difference."""
+    refuse_complex_order(p)
     if self.dtype != other.dtype or self.dtype.kind in "biu":
         standings: list[Any] = [
             (dtypes.from_numpy(array.dtype), "dim" if array.ndim else "zero_dim") for array in (self, other)
@@ -152,10 +155,17 @@ def special_logsumexp(self: Any, dim: Sequence[int], keepdim: bool = False) -> A
 # torch.norm ----------------------------------------------------------------------------------------------------------
 
 
+def refuse_complex_order(order: Any) -> None:
+    if isinstance(order, complex):
+        raise RuntimeError("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
+
+
 def norm(
     input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
 ) -> Any:
     """Vector norms over dim (all of them by default), or the Frobenius and nuclear norms of matrices."""
+    if out is not None and not isinstance(out, Tensor):
+        wrong_type("linalg_vector_norm", "out", -1, "Tensor", out)
     input.layout  # noqa: B018  (torch asks what is no tensor for its layout)
     axes = [dim] if isinstance(dim, int) else None if dim is None else list(dim)
     if p == "nuc" or (isinstance(p, str) and p != "fro"):
@@ -167,6 +177,9 @@ def norm(
         result = matrix_norm(input, p, (0, 1) if axes is None else axes, keepdim, dtype=dtype)
     else:
         order = 2.0 if p in ("fro", None) else p
+        refuse_complex_order(order)
+        if not isinstance(order, int | float):
+            wrong_type("linalg_vector_norm", "ord", 2, "Number", order)
         result = linalg_vector_norm(input, order, axes, keepdim, dtype)
     return result if out is None else deliver(linalg_vector_norm, result, out)
 

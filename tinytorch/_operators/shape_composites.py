@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dtypes import defaults
 from tinytorch._core.front import front_of
-from tinytorch._core.signature import tensor_list, wrong_type
+from tinytorch._core.signature import tensor_list
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
@@ -51,7 +52,7 @@ def _spread(function: Any, name: str) -> Any:
             if isinstance(tensors[0], list | tuple):
                 return tuple(function(tensor) for tensor in tensor_list(tensors[0]))
             if not isinstance(tensors[0], Tensor):
-                wrong_type(name, "tensors", 1, "tuple of Tensors", tensors[0])
+                raise mismatch(name, ["(Tensor input)", "(tuple of Tensors tensors)"], tensors, {})
             return function(tensors[0])
         return tuple(function(tensor) for tensor in tensor_list(tensors))
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.front import front_of
+from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import counting, running
 from tinytorch._kernels import sorting as kernels
 
@@ -222,6 +224,13 @@ def unique(
     dim: int | None = None,
 ) -> Any:
     """torch.unique: the distinct elements, or slices along `dim`, with what else is asked for."""
+    if (
+        not isinstance(input, Tensor)
+        or not isinstance(return_inverse, bool)
+        or not isinstance(return_counts, bool)
+    ):
+        front = front_of("_unique2" if dim is None else "unique_dim", "function")
+        return front.function(input, sorted, return_inverse, return_counts)  # type: ignore[union-attr]
     if dim is None:
         outputs = unique2(input, sorted, return_inverse, return_counts)
     else:
@@ -235,6 +244,24 @@ def unique_consecutive(
     """torch.unique_consecutive: equal neighbours merged, with what else is asked for."""
     outputs = unique_consecutive_triple(input, return_inverse, return_counts, dim)
     return _asked(*outputs, return_inverse, return_counts)
+
+
+def _unique_method(
+    self: Any,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """Tensor.unique; see torch.unique."""
+    return unique(self, sorted, return_inverse, return_counts, dim)
+
+
+def _unique_consecutive_method(
+    self: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """Tensor.unique_consecutive; see torch.unique_consecutive."""
+    return unique_consecutive(self, return_inverse, return_counts, dim)
 
 
 # Searching and counting ------------------------------------------------------------------------------------------------------
@@ -462,4 +489,4 @@ logcumsumexp.vjp(self=_logcumsumexp_backward)
 
 #: Python functions of torch's own, not made from a schema.
 FUNCTIONS = {"unique": unique, "unique_consecutive": unique_consecutive}
-METHODS = {"unique": unique, "unique_consecutive": unique_consecutive}
+METHODS = {"unique": _unique_method, "unique_consecutive": _unique_consecutive_method}

@@ -7,6 +7,7 @@ import numpy as np
 from .._core import layout, restructure
 from .._core.declare import composite, op, view
 from .._core.dispatch import wrap_dim
+from .._core.signature import sizes_of
 from .._core.storage import offset_of, restride, root_of
 from .._kernels import restriding as kernels
 from ._checks import check_geometry
@@ -569,9 +570,7 @@ alias.vjp(self=lambda grad: grad)
 
 def _resize_(self, *size, memory_format=None):
     """Another size over the same storage, which grows if needed."""
-    if len(size) == 1 and not isinstance(size[0], int):
-        size = tuple(size[0])
-    shape = tuple([int(length) for length in size])
+    shape = sizes_of("resize_", "size", size)
     strides = (
         layout.channels_last_strides(shape)
         if memory_format is not None and str(memory_format).startswith("torch.channels_last")

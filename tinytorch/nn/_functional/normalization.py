@@ -127,7 +127,7 @@ def local_response_norm(
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
     """The input over its p-norm along dim, the norm held above eps."""
-    length = ops.linalg_vector_norm(input, p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+    length = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
     return input / length if out is None else ops.div(input, length, out=out)
 
 
