@@ -93,7 +93,7 @@ _WHERE = {
         ComplexFloatStorage ComplexDoubleStorage set_default_tensor_type""",
     ".serialization": "save load",
     "._compile": "compile",
-    ".functional": "broadcast_shapes",
+    ".functional": "broadcast_shapes unravel_index",
     "._symbolic": "sym_int sym_float sym_max sym_min sym_not",
     "._futures": "Future",
     "._C": "DisableTorchFunctionSubclass",

@@ -189,7 +189,10 @@ def _plain(tensor: Any) -> tuple[Name, tuple[Any, ...]]:
     if tensor.is_meta:
         return _rebuilder("_rebuild_meta_tensor_no_storage"), (kind, shape, strides, tensor.requires_grad)
     storage = storage_of(tensor)
-    window = (tensor.storage_offset(), shape, strides, tensor.requires_grad, OrderedDict())
+    window: tuple[Any, ...] = (tensor.storage_offset(), shape, strides, tensor.requires_grad, OrderedDict())
+    reading = {"conj": tensor.is_conj(), "neg": tensor.is_neg()}
+    if any(reading.values()):
+        window += ({name: True for name, holds in reading.items() if holds},)
     if kind in STORAGE_NAMES:
         return _rebuilder("_rebuild_tensor_v2"), (TypedStorage(wrap_storage=storage, dtype=kind), *window)
     return _rebuilder("_rebuild_tensor_v3"), (storage, *window, kind)

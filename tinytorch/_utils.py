@@ -9,6 +9,7 @@ import numpy as np
 
 from ._core.dispatch import meta_tensor
 from ._core.dtypes import dtype
+from ._core.lazy import key_for
 from ._core.tensor import Tensor, key_of, make
 from ._worker_errors import ExceptionWrapper, KeyErrorMessage
 
@@ -64,6 +65,10 @@ def _rebuild_tensor_v2(
 ) -> Any:
     tensor = _rebuild_tensor(storage, storage_offset, size, stride)
     tensor._requires_grad = bool(requires_grad)
+    if metadata:
+        if not isinstance(metadata, dict) or not metadata.keys() <= {"conj", "neg"}:
+            raise RuntimeError(f"a tensor of the file is described by unknown metadata: {metadata!r}")
+        tensor._key = key_for(tensor._array, bool(metadata.get("conj")), bool(metadata.get("neg")))
     return tensor
 
 

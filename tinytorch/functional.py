@@ -5,8 +5,10 @@ They live in the files of the operators they are made of (each file's `FUNCTIONS
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ._core import dtypes
 from ._core.size import Size
 from ._operators import FUNCTIONS as _FUNCTIONS
 
@@ -36,6 +38,29 @@ def broadcast_shapes(*shapes: Any) -> Size:
                 )
             common[dim] = size
     return Size(common)
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """The coordinates, one tensor per dimension, of elements of a row-major array of the given shape that `indices` count.
+
+    Raises TypeError for indices or sizes that are not integers, ValueError for negative sizes.
+    """
+    if indices.is_complex() or indices.is_floating_point() or indices.dtype._category == "bool":
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    if not isinstance(shape, int | Sequence):
+        raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {type(shape)}")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for size in sizes:
+        if not isinstance(size, int):
+            raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(size)}")
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
+    coordinates = []
+    step = 1
+    for size in reversed(sizes):
+        coordinates.append(indices.div(step, rounding_mode="floor") % size)
+        step *= size
+    return tuple(coordinate.to(dtypes.int64) for coordinate in reversed(coordinates))
 
 
 def __getattr__(name: str) -> Any:

@@ -61,6 +61,10 @@ def shared_array(array: Any, warn: bool = True) -> np.ndarray:
 def tensor_from(data: Any, kind: dtype | None, copy: bool) -> np.ndarray:
     """The array behind `torch.tensor(data)` (copy) or `torch.as_tensor(data)`."""
     if isinstance(data, Tensor):
+        if data._key._special == "lazy":
+            from .lazy import resolved
+
+            data = resolved(data)
         if data._key._special not in (None, "strided", "meta"):
             return data._key.data("tensor")  # type: ignore[no-any-return]
         if data._key._special == "meta":
@@ -159,6 +163,7 @@ def reduced(tensor: Any) -> tuple[Any, ...]:
             tensor.storage_offset(),
             tensor.requires_grad,
             dict(tensor.__dict__),
+            (tensor.is_conj(), tensor.is_neg()),
         ),
     )
 
@@ -172,6 +177,7 @@ def rebuild_tensor(
     offset: int,
     requires_grad: bool,
     state: dict[str, Any],
+    reading: tuple[bool, bool] = (False, False),
 ) -> Any:
     """The tensor that `reduced` described."""
     if memory is None:
@@ -182,6 +188,10 @@ def rebuild_tensor(
     else:
         array = window_on(memory.root, kind, shape, strides, offset)
         tensor = make(cls, array, key_of(array))
+    if any(reading):
+        from .lazy import key_for
+
+        tensor._key = key_for(tensor._array, *reading)
     tensor._requires_grad = requires_grad
     if state:
         tensor.__dict__.update(state)
@@ -259,6 +269,10 @@ def copy_tensor(tensor: Any, memo: dict[int, Any]) -> Any:
         array = np.ndarray(
             tensor._array.shape, kind._numpy, copied, tensor.storage_offset() * size, tensor._array.strides
         )
+        if tensor._key._special == "lazy":
+            from .lazy import read
+
+            array = read(array, tensor._key)
         result = make(type(tensor), array, key_of(array))
     memo[id(tensor)] = result
     result._requires_grad = tensor.requires_grad

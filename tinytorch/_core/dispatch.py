@@ -496,15 +496,20 @@ def _compute_update(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
 
 
 def _run_view(operator: Operator, args: tuple[Any, ...]) -> Any:
+    from .lazy import mark
     from .mutation import wrap_view
 
     self = args[0]
     out = operator.kernel(*_kernel_arguments(operator, args, False))
     many = isinstance(out, tuple | list)
     results = tuple([wrap_view(self, array, "multi" if many else None) for array in (out if many else [out])])
-    if self._key._special == "meta":
+    special = self._key._special
+    if special == "meta":
         for result in results:
             result._key = result._key._dtype._meta
+    elif special == "lazy" or "toggles" in operator.options:
+        for result in results:
+            mark(result, self, operator.options.get("toggles"))
     if many:
         _record(operator, (results,), args)
         return results

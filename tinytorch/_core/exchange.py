@@ -61,6 +61,9 @@ def capsule_of(tensor: Any, stream: Any, max_version: Any, dl_device: Any, copy:
         raise TypeError("stream must be ``int`` or ``none``")
     if tensor._key._special == "meta":
         raise BufferError("Cannot pack tensors on meta")
+    if tensor.is_conj():
+        raise BufferError("Can't export tensors with the conjugate bit set")
+    tensor = tensor.resolve_neg()
     if stream is not None and stream != -1:
         raise AssertionError("stream should be None on cpu.")
     if tensor._key._dtype is dtypes.bfloat16 or tensor._key._dtype in dtypes.FLOAT8:

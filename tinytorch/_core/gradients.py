@@ -39,6 +39,8 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
 
 def contiguous_copy(cotangent: Any) -> Any:
     """`cotangent` without history, in row-major memory of its own."""
+    if cotangent._key._special == "lazy":
+        cotangent = cotangent.clone()
     if cotangent._key._special == "meta":
         return make(Tensor, cotangent._array, cotangent._key)
     return wrap(np.array(cotangent._array, order="C", copy=True))
@@ -51,6 +53,8 @@ _accumulating = threading.RLock()
 def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
     """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
     held = leaf._grad
+    if cotangent._key._special == "lazy":
+        cotangent = cotangent.clone()
     if cotangent._key._special not in (
         None,
         "strided",
@@ -85,6 +89,8 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
             array = cotangent
             unshared = not create and getrefcount(cotangent) <= _HELD_HERE + 1
         else:
+            if cotangent._key._special == "lazy":
+                cotangent = cotangent.clone()
             array = cotangent._array
             unshared = (
                 not create

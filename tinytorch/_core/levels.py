@@ -19,6 +19,8 @@ import numpy as np
 from . import dispatch, layout, mutation
 from .declare import Operator, find
 from .dtypes import Key
+from .lazy import map_tensors as map_tensors
+from .lazy import resolved
 from .modes import modes
 from .tensor import VIEW, Tensor, counter_of, key_of, make
 
@@ -247,24 +249,12 @@ handlers: dict[str, Handler] = {}
 
 def _alive(value: Any) -> Any:
     key = value._key
+    if key._special == "lazy":
+        return resolved(value)
     while isinstance(key, LevelKey) and not key.layer.open:
         value = handlers[key.layer.kind][3](value)
         key = value._key
     return value
-
-
-def map_tensors(operator: Operator, args: tuple[Any, ...], function: Callable[[Any], Any]) -> tuple[Any, ...]:
-    """`args` with `function` applied to every tensor among them."""
-    values = list(args)
-    for position, argument in enumerate(operator.arguments):
-        value = values[position]
-        if not argument.is_tensor or value is None:
-            continue
-        if argument.is_list:
-            values[position] = [None if item is None else function(item) for item in value]
-        elif isinstance(value, Tensor):
-            values[position] = function(value)
-    return tuple(values)
 
 
 def _top(operator: Operator, args: tuple[Any, ...]) -> Layer | None:

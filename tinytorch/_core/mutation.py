@@ -155,7 +155,7 @@ def _offset(array: np.ndarray, other: np.ndarray) -> int:
 class AsStridedBackward0(Node):
     """A view's history rebuilt from its base by strides alone."""
 
-    __slots__ = ("base_dtype", "base_shape", "base_strides", "offset", "strides")
+    __slots__ = ("base_dtype", "base_shape", "base_strides", "key", "offset", "strides")
 
     def __init__(self, base: Any, view: Any) -> None:
         super().__init__((base._edge or base,), view._array.shape, view._key._dtype)
@@ -164,6 +164,7 @@ class AsStridedBackward0(Node):
         self.base_strides = layout.element_strides(base._array)
         self.strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
+        self.key = view._key
 
     def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
         (grad,) = cotangents
@@ -172,7 +173,7 @@ class AsStridedBackward0(Node):
         whole = strided_zeros(self.base_shape, self.base_strides, self.base_dtype, grad)
         if _overlapping(self._shape, self.strides):
             return (self._summed(whole, grad),)
-        window = window_of(whole, grad._key._dtype, self._shape, self.strides, self.offset)
+        window = window_of(whole, grad._key._dtype, self._shape, self.strides, self.offset, self.key)
         find("copy").inplace(window, grad)
         return (whole,)
 
@@ -204,9 +205,18 @@ def _overlapping(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 
 def window_of(
-    whole: Any, element_type: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+    whole: Any,
+    element_type: Any,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    offset: int,
+    key: Any = None,
 ) -> Any:
-    """A strided window on `whole`; it may see complex numbers as pairs of real ones, or pairs as complex numbers."""
+    """A strided window on `whole`; it may see complex numbers as pairs of real ones, or pairs as complex numbers, and as `key` reads them."""
+    if key is not None and key._special == "lazy":
+        from .lazy import looking
+
+        return looking(window_of(whole, element_type, shape, strides, offset), key)
     own = whole._key._dtype
     as_strided = find("as_strided").call
     if own._category == "complex" and element_type._category != "complex":
@@ -219,7 +229,7 @@ def window_of(
 
 def strided_zeros(shape: tuple[int, ...], strides: tuple[int, ...], element_type: Any, like: Any) -> Tensor:
     """Zeros with the geometry of a base tensor, dense or not; `like` gives, under a transformation, the level."""
-    if like._key._special not in (None, "strided", "meta"):
+    if like._key._special not in (None, "strided", "meta", "lazy"):
         return dispatch.transforms["blank"](like, shape, strides)  # type: ignore[call-arg, no-any-return]
     if layout.is_dense(shape, strides):
         array = layout.empty(shape, strides, element_type._numpy)
@@ -243,6 +253,7 @@ class CopySlices(Node):
         "offset",
         "shown",
         "view_dtype",
+        "view_key",
         "view_shape",
         "view_strides",
     )
@@ -254,6 +265,7 @@ class CopySlices(Node):
         self.base_strides = layout.element_strides(base._array)
         self.view_shape = view._array.shape
         self.view_dtype = view._key._dtype
+        self.view_key = view._key
         self.view_strides = layout.element_strides(view._array)
         self.offset = _offset(view._array, base._array)
         self.inner = inner
@@ -265,7 +277,9 @@ class CopySlices(Node):
             return (None,) * len(edges)
         whole = strided_zeros(self.base_shape, self.base_strides, grad._key._dtype, grad)
         find("copy").inplace(whole, grad)
-        window = window_of(whole, self.view_dtype, self.view_shape, self.view_strides, self.offset)
+        window = window_of(
+            whole, self.view_dtype, self.view_shape, self.view_strides, self.offset, self.view_key
+        )
         inner = self._inner_cotangents(edges, find("clone").call(window))
         if edges[0] is None:
             return (None, *inner[1:])
@@ -302,7 +316,7 @@ class CopySlices(Node):
             self.base_shape,
             self.base_strides,
         )
-        window.strides, window.offset = self.view_strides, self.offset
+        window.strides, window.offset, window.key = self.view_strides, self.offset, self.view_key
         stand_in_node._edges = (window,)
         stand_in_node.__class__ = _passing(type(stand_in_node))
         return tuple(cotangents)

@@ -230,7 +230,9 @@ def as_function(edge: Any) -> tuple[Any, int]:
     if edge is None:
         return (None, 0)
     if edge.__class__ is tuple:
-        return edge
+        if edge[0]._arity:
+            return edge
+        edge = edge[0]  # a leaf, as the stand-in of a conjugated leaf refers to it
     if edge._arity == 0:
         return (accumulator(edge), 0)
     return (edge, 0)

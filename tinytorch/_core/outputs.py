@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dispatch, layout
 from .declare import Operator, find
+from .lazy import map_tensors, read, resolved
 from .modes import modes
 from .mutation import bump, unimplemented
 from .restructure import window
@@ -27,7 +28,10 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     check = operator.options.get("out_check")
     if check is not None:  # what is asked before anything is computed, or drawn
         check(targets, args)
+    args = list(map_tensors(operator, tuple(args), resolved))
     for tensor in (*dispatch.tensors_of(operator, tuple(args)), *targets):
+        if tensor._key._special == "lazy":
+            continue
         if tensor._key._special not in (None, "strided", "meta"):
             raise tensor._key.refuse_out(operator)
     name = operator.options.get("out_writer", operator.name)
@@ -168,6 +172,8 @@ def fit(result: Tensor, target: Any, quiet: bool = False) -> None:
 
 def fill(result: Tensor, target: Any) -> None:
     """Copy `result` into `target`, which has its shape."""
-    if target._key._special != "meta":
+    if target._key._special == "lazy":
+        np.copyto(target._array, read(result._array, target._key), casting="unsafe")
+    elif target._key._special != "meta":
         np.copyto(target._array, result._array, casting="unsafe")
     bump(target)

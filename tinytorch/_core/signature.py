@@ -122,7 +122,7 @@ class Parameter:
             if (
                 isinstance(value, Tensor)
                 and kind == "Scalar"
-                and value._key._special not in (None, "strided", "meta")
+                and value._key._special not in (None, "strided", "meta", "lazy")
             ):
                 return False  # under a transformation it is more than a number
             return _is_number(value) or (

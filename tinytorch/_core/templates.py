@@ -224,6 +224,8 @@ def _view(plan: Plan) -> str:
     names = _names(plan)
     first = plan.tensors[0].name
     lines = [f"def call({signature_text(operator)}):"]
+    if "toggles" in operator.options:  # the result reads its memory in another way
+        return "\n".join(lines) + "\n" + indent([_slow(plan)], 1)
     body = [
         f"if {first}._key not in STORED:",
         f"    {_slow(plan)}",

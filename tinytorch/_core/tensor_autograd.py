@@ -164,7 +164,7 @@ class AutogradMembers:
     def data(self) -> Any:
         from .tensor import Tensor, make
 
-        if self._key._special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta", "lazy"):
             return self._key.detached()
         return make(type(self) if type(self)._keeps_class else Tensor, self._array, self._key)
 
@@ -257,7 +257,7 @@ class AutogradMembers:
         """The same elements without history; shares memory and version counter."""
         from .tensor import Tensor, counter_of, extra_of, make
 
-        if self._key._special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta", "lazy"):
             return self._key.detached()
         result = make(type(self) if type(self)._keeps_class else Tensor, self._array, self._key)
         result._counter = counter_of(self)

@@ -48,6 +48,8 @@ class BridgeMembers:
         """
         special = self._key._special
         if special is not None and special != "strided":
+            if special == "lazy":
+                return self._unresolved(force)
             if special != "meta":
                 if special == "dual" and self.requires_grad and not force:  # type: ignore[attr-defined]
                     raise RuntimeError(_RECORDED)
@@ -66,6 +68,16 @@ class BridgeMembers:
             raise TypeError(f"Got unsupported ScalarType {legacy_name(self._key._dtype)}")
         shared: np.ndarray = self._array.view()
         return shared
+
+    def _unresolved(self, force: bool) -> np.ndarray:
+        from .lazy import values
+
+        if force:
+            return values(self)
+        bit, name = ("conjugate", "conj") if self._key.conjugate else ("negative", "neg")
+        raise RuntimeError(
+            f"Can't call numpy() on Tensor that has {bit} bit set. Use tensor.resolve_{name}().numpy() instead."
+        )
 
     # NumPy asks for a `copy` argument here and warns without it; torch has none, and programs see the same warnings and refusals.
     def __array__(self, dtype: Any = None) -> np.ndarray:
@@ -108,7 +120,7 @@ class BridgeMembers:
         """Pickling: the storage's bytes and the window on them; gradients and history stay behind."""
         from .construct import reduced
 
-        if self._key._special not in (None, "strided", "meta"):
+        if self._key._special not in (None, "strided", "meta", "lazy"):
             return self._key.data("pickle")
         return reduced(self)
 

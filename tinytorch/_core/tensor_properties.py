@@ -122,7 +122,7 @@ class PropertyMembers:
         """The address of the first element; 0 for tensors without data or elements."""
         if self._key._special == "meta" or not self._array.size:
             return 0
-        if self._key._special not in (None, "strided"):
+        if self._key._special not in (None, "strided", "lazy"):
             self._key.data("data_ptr")
         address: int = self._array.__array_interface__["data"][0]
         return address
@@ -179,10 +179,10 @@ class PropertyMembers:
         return self._key._dtype.is_signed  # type: ignore[no-any-return]
 
     def is_conj(self) -> bool:
-        return False
+        return self._key._special == "lazy" and bool(self._key.conjugate)
 
     def is_neg(self) -> bool:
-        return False
+        return self._key._special == "lazy" and bool(self._key.negative)
 
     def is_inference(self) -> bool:
         extra = self._extra  # type: ignore[attr-defined]
@@ -274,6 +274,10 @@ class PropertyMembers:
         return array.tolist()
 
     def _data(self, action: str) -> np.ndarray:
+        if self._key._special == "lazy":
+            from .lazy import values
+
+            return values(self)
         if self._key._special not in (None, "strided", "meta"):
             return self._key.data(action)  # type: ignore[no-any-return]
         if self._key._special == "meta":
@@ -288,7 +292,7 @@ class PropertyMembers:
         return self._array.shape[0]  # type: ignore[no-any-return]
 
     def __bool__(self) -> bool:
-        array = self._data("item" if self._key._special in (None, "strided", "meta") else "bool")
+        array = self._data("item" if self._key._special in (None, "strided", "meta", "lazy") else "bool")
         if array.size != 1:
             if array.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -352,6 +356,10 @@ class PropertyMembers:
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         from .printing import tensor_text
 
+        if self._key._special == "lazy":
+            from .lazy import values
+
+            return tensor_text(self, tensor_contents=tensor_contents, array=values(self))
         if self._key._special not in (None, "strided", "meta"):
             return self._key.text(self, tensor_contents)  # type: ignore[no-any-return]
         return tensor_text(self, tensor_contents=tensor_contents)

@@ -231,9 +231,16 @@ def check_scatter(
             )
         return
     given = source.shape or (1,)
+    for place, size in enumerate(places):  # as far as torch looks before it compares the ranks
+        if wrong:
+            break
+        if place >= len(given):
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-len(given)}, {len(given) - 1}], but got {place})"
+            )
+        wrong = size > given[place]
     if len(given) != len(places):
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
-    wrong = wrong or any(size > most for size, most in zip(places, given, strict=True))
     if wrong:
         raise RuntimeError(
             f"Expected index {shape_text(index.shape)} to be no larger than self {shape_text(self.shape)} apart from "

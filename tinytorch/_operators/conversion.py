@@ -6,7 +6,7 @@ import numpy as np
 
 from .._core import dtypes, layout, layouts
 from .._core.construct import cast_array
-from .._core.declare import composite, op, pointwise, update
+from .._core.declare import composite, op, update
 from .._core.device import device as device_class
 from .._core.device import refuse_transfer
 from .._core.dispatch import meta_tensor
@@ -280,33 +280,3 @@ zero.vjp(self=lambda grad: grad.new_zeros(grad.shape))
 @op("item(Tensor self) -> Scalar", function=False, method=False)
 def item(self):
     return self.item()
-
-
-composite("resolve_conj(Tensor(a) self) -> Tensor(a)", lambda self: self, out=False)
-
-
-composite("resolve_neg(Tensor(a) self) -> Tensor(a)", lambda self: self, out=False)
-
-
-_conj = pointwise(
-    "_conj(Tensor(a) self) -> Tensor(a)", np.conjugate, node="ConjBackward0", inplace=False, out=False
-)
-_conj.vjp(self=lambda grad: _conj(grad) if grad.is_complex() else grad)
-
-
-@composite("conj(Tensor(a) self) -> Tensor(a)", out=False)
-def conjugate(self):
-    """The complex conjugate; real tensors are returned as they are."""
-    return _conj(self) if self._key._dtype.is_complex else self
-
-
-@composite("adjoint(Tensor(a) self) -> Tensor(a)", out=False)
-def adjoint(self):
-    """The conjugate transpose of the last two dimensions."""
-    if self.dim() < 2:
-        if not self.dim():
-            return self
-        raise RuntimeError(
-            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
-        )
-    return conjugate.kernel(self.transpose(-2, -1))

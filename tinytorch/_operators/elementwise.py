@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from .._core.declare import composite, pointwise, update
+from .._core.promotion import check_result_cast
+from .._core.signature import wrong_type
 from .._kernels import elementwise as kernels
 from . import _checks
 from ._shared import conj, masked
@@ -248,6 +250,21 @@ digamma.vjp(self=lambda grad, self: grad * polygamma(1, self))
 polygamma = pointwise(
     "polygamma(int n, Tensor self) -> Tensor", kernels.polygamma, result="float", method=False, inplace=False
 )
+
+
+def polygamma_method(self, n):
+    """Tensor.polygamma; see torch.polygamma."""
+    return polygamma(wrong_type("polygamma", "n", 1, "int", n, as_int=True), self)
+
+
+def polygamma_inplace(self, n):
+    """torch.polygamma, over this tensor."""
+    order = wrong_type("polygamma_", "n", 1, "int", n, as_int=True)
+    result = polygamma(order, self.clone())  # what the derivative needs is not overwritten
+    check_result_cast(result.dtype, self.dtype)
+    return self.copy_(result)
+
+
 polygamma.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
 i0 = pointwise(
     "i0(Tensor self) -> Tensor",
@@ -422,3 +439,5 @@ composite(
     lambda self, decimals=0: self.round(decimals=decimals),
     module="special",
 )
+
+METHODS = {"polygamma": polygamma_method, "polygamma_": polygamma_inplace}

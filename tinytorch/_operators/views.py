@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._core import layout, restructure
-from .._core.declare import composite, op, view
+from .._core.declare import composite, find, op, view
 from .._core.dispatch import wrap_dim
 from .._core.signature import sizes_of
 from .._core.storage import offset_of, restride, root_of
@@ -35,7 +35,20 @@ def view_size(self, size):
 view_size.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
 
 
-@view("view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", nondifferentiable=False)
+def _refuse_retyped(args):
+    self, dtype = args
+    if dtype is not self.dtype:
+        what = "conjugate view tensors" if self.is_conj() else "tensors with negative bit set"
+        raise RuntimeError(
+            f"torch.Tensor.view is not supported for {what} when converting to a different dtype."
+        )
+
+
+@view(
+    "view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)",
+    nondifferentiable=False,
+    refuses_lazy=_refuse_retyped,
+)
 def view_dtype(self, dtype):
     if dtype == self.dtype:
         return self[...]
@@ -305,7 +318,6 @@ def unbind(self, dim):
 
 
 def _stacked(grads, dim):
-    from .._core.declare import find
 
     return find("stack").call(list(grads), dim)
 
@@ -336,7 +348,6 @@ def split(self, split_size, dim):
 
 
 def _joined(grads, dim):
-    from .._core.declare import find
 
     return find("cat").call(list(grads), dim)
 
@@ -505,59 +516,6 @@ as_strided.vjp(
         grad, self_shape, self_stride, self_offset, size, stride, storage_offset
     )
 )
-
-
-@view("view_as_real(Tensor(a) self) -> Tensor(a)")
-def view_as_real(self):
-    if self.dtype.kind != "c":
-        raise RuntimeError("view_as_real is only supported for complex tensors")
-    part = self.real.dtype
-    if self.ndim and self.flags.c_contiguous:
-        return self.view(part).reshape((*self.shape, 2))
-    return restride(self.real, (*self.shape, 2), (*self.strides, part.itemsize))
-
-
-view_as_real.vjp(self=lambda grad: view_as_complex(grad.contiguous()))
-
-
-@view("view_as_complex(Tensor(a) self) -> Tensor(a)")
-def view_as_complex(self):
-    kinds = {"float32": np.complex64, "float64": np.complex128}
-    if self.dtype.name not in kinds:
-        raise RuntimeError(
-            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
-            + _legacy(self)
-        )
-    if not self.ndim:
-        raise RuntimeError("Input tensor must have one or more dimensions")
-    if self.shape[-1] != 2:
-        raise RuntimeError("Tensor must have a last dimension of size 2")
-    if not self.size:
-        return np.empty(self.shape[:-1], kinds[self.dtype.name])
-    if self.strides[-1] != self.itemsize:
-        raise RuntimeError("Tensor must have a last dimension with stride 1")
-    for dim in range(self.ndim - 1):
-        if self.strides[dim] // self.itemsize % 2:
-            raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
-    wide = self.view(kinds[self.dtype.name])
-    return wide[..., 0]
-
-
-view_as_complex.vjp(self=lambda grad: view_as_real(grad))
-
-
-@composite("real(Tensor(a) self) -> Tensor(a)", out=False)
-def real(self):
-    """The real parts, sharing memory; a real tensor itself."""
-    return select.call(view_as_real.call(self), -1, 0) if self.is_complex() else self
-
-
-@composite("imag(Tensor(a) self) -> Tensor(a)", out=False)
-def imag(self):
-    """The imaginary parts, sharing memory. Raises RuntimeError for real tensors."""
-    if not self.is_complex():
-        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return select.call(view_as_real.call(self), -1, 1)
 
 
 @view("alias(Tensor(a) self) -> Tensor(a)", function=False, method=False)
