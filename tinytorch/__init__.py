@@ -38,6 +38,8 @@ def _find(name: str) -> Any:
     where = _LAZY.get(name)
     if where is not None:
         return getattr(importlib.import_module(where, __package__), name)
+    if name == "torch":  # torch's module finds itself under its own name
+        return importlib.import_module(__name__)
     if name in _SUBMODULES:
         return importlib.import_module(f"{__package__}.{name}")
     if not name.startswith("__"):

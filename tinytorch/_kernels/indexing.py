@@ -376,10 +376,17 @@ def masked_scatter_backward(grad_output: np.ndarray, mask: np.ndarray, sizes: tu
     return result
 
 
+def _no_coordinates(rank: int) -> np.ndarray:
+    """No rows of coordinates, with the strides of torch's transposed storage."""
+    return np.lib.stride_tricks.as_strided(np.empty((0, rank), np.int64), strides=(8, 0))
+
+
 def nonzero(self: np.ndarray) -> np.ndarray:
     """Coordinates of the nonzero elements in row-major order, (count, rank), int64."""
     if self.ndim == 0:
-        return np.empty((int(bool(self)), 0), np.int64)
+        return _no_coordinates(0) if not self else np.empty((1, 0), np.int64)
+    if not self.any():
+        return _no_coordinates(self.ndim)
     # torch's result is a transposed view of coordinate-major storage when it has more than one dimension
     return np.argwhere(self).astype(np.int64, copy=False)
 

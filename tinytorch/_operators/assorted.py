@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import layout
 from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
+from tinytorch._core.front import front_of
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.factories import factory
@@ -229,7 +231,11 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: A
     if len(set(physical_layout)) != len(size):
         raise RuntimeError("Duplicate dim not allowed")
     kind = (dtype or defaults.dtype)._numpy
-    return np.empty([size[d] for d in physical_layout], kind).transpose(np.argsort(physical_layout))
+    stored = layout.contiguous_strides(tuple([size[d] for d in physical_layout]))
+    strides = [0] * len(size)
+    for dim, step in zip(physical_layout, stored, strict=True):
+        strides[dim] = step
+    return layout.empty(tuple(size), tuple(strides), kind)
 
 
 def _dropout_backward(grad_output: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
@@ -315,24 +321,11 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     return tuple.__new__(type_of("histogramdd", ("hist", "bin_edges")), (wrap(counts.astype(kind)), values))
 
 
-FUNCTIONS = {"histogramdd": histogramdd}
+def _segments(*args: Any, **kwargs: Any) -> Any:
+    """Reductions over consecutive segments of a tensor; see torch.ops.aten.segment_reduce."""
+    front = front_of("segment_reduce", "function")
+    assert front is not None
+    return front.function(*args, **kwargs)
 
 
-# What has no counterpart here ------------------------------------------------------------------------------------------
-
-
-def _absent(name: str, what: str) -> Any:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"Tensor.{name}: {what} is not implemented")
-
-    method.__doc__ = f"Raises NotImplementedError: {what} is not implemented."
-    return method
-
-
-METHODS = {
-    **{
-        name: _absent(name, "sparse storage")
-        for name in ("to_sparse", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc")
-    },
-    "chalf": _absent("chalf", "torch.complex32"),
-}
+FUNCTIONS = {"histogramdd": histogramdd, "_segment_reduce": _segments}

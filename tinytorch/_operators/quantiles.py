@@ -113,11 +113,11 @@ def _even(self: Any, dim: int, step: Any, edge_order: int) -> Any:
         first = _part(self, dim, 1, 2) - _part(self, dim, 0, 1)
         last = _part(self, dim, size - 1, size) - _part(self, dim, size - 2, size - 1)
     else:
-        first = _part(self, dim, 1, 2) * 2 - _part(self, dim, 0, 1) * 1.5 - _part(self, dim, 2, 3) * 0.5
+        first = _part(self, dim, 0, 1) * -1.5 + _part(self, dim, 1, 2) * 2 - _part(self, dim, 2, 3) * 0.5
         last = (
-            _part(self, dim, size - 1, size) * 1.5
+            _part(self, dim, size - 3, size - 2) * 0.5
             - _part(self, dim, size - 2, size - 1) * 2
-            + _part(self, dim, size - 3, size - 2) * 0.5
+            + _part(self, dim, size - 1, size) * 1.5
         )
     center = _over(_over(_part(self, dim, 2, size) - _part(self, dim, 0, size - 2), step), 2)
     return find("cat").call([_over(first, step), center, _over(last, step)], dim)
