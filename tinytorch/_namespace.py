@@ -94,6 +94,7 @@ _WHERE = {
     ".serialization": "save load",
     "._compile": "compile",
     ".functional": "broadcast_shapes unravel_index",
+    "._sparse": "sparse_coo_tensor",
     "._symbolic": "sym_int sym_float sym_max sym_min sym_not",
     "._futures": "Future",
     "._C": "DisableTorchFunctionSubclass",

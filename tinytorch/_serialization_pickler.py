@@ -165,6 +165,8 @@ def _reduced(tensor: Any) -> tuple[Any, ...]:
     """How torch describes a tensor: storage, offset, sizes, strides, whether it requires grad, hooks."""
     from .nn.parameter import Parameter
 
+    if tensor.layout is layouts.sparse_coo:
+        return _rebuilder("_rebuild_sparse_tensor"), tensor.__reduce_ex__(2)[1]
     cls = type(tensor)
     state = dict(tensor.__dict__)
     if cls is Parameter:

@@ -93,6 +93,13 @@ def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires
     return tensor
 
 
+def _rebuild_sparse_tensor(layout: Any, data: tuple[Any, ...]) -> Any:
+    """A sparse tensor in coordinate format: indices, values, size, and whether it is coalesced."""
+    from ._operators import _sparse_coo
+
+    return _sparse_coo._rebuild_sparse_tensor(layout, data)
+
+
 def _rebuild_parameter(data: Any, requires_grad: bool, backward_hooks: Any) -> Any:
     from .nn.parameter import Parameter
 

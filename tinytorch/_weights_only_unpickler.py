@@ -22,6 +22,7 @@ _REBUILDERS = [
     "_rebuild_tensor_v2",
     "_rebuild_tensor_v3",
     "_rebuild_meta_tensor_no_storage",
+    "_rebuild_sparse_tensor",
     "_rebuild_parameter",
     "_rebuild_parameter_with_state",
 ]

@@ -111,4 +111,4 @@ def test_operators_by_their_aten_names() -> None:
 
 def test_sparse_storage_is_refused() -> None:
     with pytest.raises(NotImplementedError, match="sparse"):
-        tinytorch.ones(2).to_sparse()
+        tinytorch.ones(2, 2).to_sparse_csr()

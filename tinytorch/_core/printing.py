@@ -162,11 +162,11 @@ def tensor_text(
     shown by its own repr. Source: the behaviour of torch 2.13.
     """
     default = default_dtype or defaults.dtype
-    plain = type(tensor) in plain_classes
+    layout = str(getattr(tensor, "layout", "torch.strided"))
+    plain = type(tensor) in plain_classes or layout != "torch.strided"
     prefix = "tensor(" if plain else f"{type(tensor).__name__}("
     indent = len(prefix)
     kind: dtype = tensor.dtype
-    layout = str(getattr(tensor, "layout", "torch.strided"))
     meta = tensor.device.type == "meta"
     size = f"size={tuple(tensor.shape)}"
     name_dtype = kind not in (default, complex128 if default is float64 else complex64, int64, bool_)

@@ -12,7 +12,6 @@ import numpy as np
 from tinytorch._core import layout
 from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
-from tinytorch._core.front import front_of
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.factories import factory
@@ -321,11 +320,4 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     return tuple.__new__(type_of("histogramdd", ("hist", "bin_edges")), (wrap(counts.astype(kind)), values))
 
 
-def _segments(*args: Any, **kwargs: Any) -> Any:
-    """Reductions over consecutive segments of a tensor; see torch.ops.aten.segment_reduce."""
-    front = front_of("segment_reduce", "function")
-    assert front is not None
-    return front.function(*args, **kwargs)
-
-
-FUNCTIONS = {"histogramdd": histogramdd, "_segment_reduce": _segments}
+FUNCTIONS = {"histogramdd": histogramdd}

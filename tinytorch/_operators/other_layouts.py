@@ -1,4 +1,4 @@
-"""Methods and constructors of sparse, quantized and mkldnn tensors, none of which exist here.
+"""Methods and constructors of sparse, quantized and mkldnn tensors; of these only sparse ones in coordinate format exist here.
 
 On a strided tensor they answer as torch's do: most refuse, a few have a meaning for every tensor. What would make a tensor of another
 layout raises NotImplementedError.
@@ -14,12 +14,17 @@ from .._core.signature import wrong_type
 #: Methods that torch has no CPU kernel for.
 _NO_KERNEL = (
     "_indices", "_nnz", "_values", "int_repr", "q_per_channel_axis", "q_per_channel_scales", "q_per_channel_zero_points", "q_scale",
-    "q_zero_point", "qscheme", "sparse_mask", "sparse_resize_", "sparse_resize_and_clear_",
+    "q_zero_point", "qscheme", "sparse_resize_", "sparse_resize_and_clear_",
 )  # fmt: skip
 
-_SPARSE = ("to_sparse", "to_sparse_bsc", "to_sparse_bsr", "to_sparse_coo", "to_sparse_csc", "to_sparse_csr")
-_SPARSE_MAKERS = ("sparse_bsc_tensor", "sparse_bsr_tensor", "sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor",
-                  "sparse_csr_tensor")  # fmt: skip
+_SPARSE = ("to_sparse_bsc", "to_sparse_bsr", "to_sparse_csc", "to_sparse_csr")
+_SPARSE_MAKERS = (
+    "sparse_bsc_tensor",
+    "sparse_bsr_tensor",
+    "sparse_compressed_tensor",
+    "sparse_csc_tensor",
+    "sparse_csr_tensor",
+)
 _QUANTIZED_MAKERS = ("quantize_per_channel", "quantize_per_tensor", "quantize_per_tensor_dynamic")
 
 
