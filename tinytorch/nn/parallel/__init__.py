@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .data_parallel import DataParallel, data_parallel
+from .distributed import DistributedDataParallel
 
-__all__ = ["data_parallel", "DataParallel"]
+__all__ = ["data_parallel", "DataParallel", "DistributedDataParallel"]
 
 
 def __getattr__(name: str) -> Any:
     if name in (
-        "DistributedDataParallel",
         "DistributedDataParallelCPU",
         "parallel_apply",
         "replicate",
