@@ -64,6 +64,13 @@ cuda.FloatTensor
 cuda.OutOfMemoryError.__mro__
 cuda.default_generators
 backends.cudnn.is_available()
+backends.quantized.engine
+backends.quantized.supported_engines
+setattr(backends.quantized, "engine", "foo")
+backends.nnpack.is_available()
+backends.opt_einsum.is_available()
+backends.mha.get_fastpath_enabled()
+backends.cpu.get_cpu_capability()
 backends.cudnn.version()
 backends.cudnn.enabled
 backends.cudnn.benchmark
