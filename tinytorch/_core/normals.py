@@ -58,8 +58,10 @@ _WHOLE = np.array(1 << 24, np.int32)
 _LOW_BITS = np.array(0xFFFFFF, np.uint32)
 _INT_ONE, _INT_TWO, _INT_FOUR = np.array(1, np.int32), np.array(2, np.int32), np.array(4, np.int32)
 _NOT_ONE, _TO_SIGN = np.array(~1, np.int32), np.array(29, np.int32)
-_BLOCKS = 512  # blocks of 16 that are transformed at once: temporaries stay in the cache
-_BATCH = 32 * 16 * _BLOCKS  # words that are drawn at once
+_BLOCKS = (
+    2048  # blocks of 16 that are transformed at once: more would not stay in the cache, fewer cost calls
+)
+_BATCH = 8 * 16 * _BLOCKS  # words that are drawn at once
 
 
 # ---- blocks of float32
