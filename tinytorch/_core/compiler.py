@@ -25,7 +25,7 @@ from .tensor import VIEW, Tensor, key_of, wrap
 
 #: What every generated function sees. `__name__` is None on purpose: CPython then drops warnings raised in these frames, which
 #: silences NumPy's floating-point warnings at no cost (see docs/decisions/0003-silent-arithmetic.md).
-_GLOBALS: dict[str, Any] = {
+GLOBALS: dict[str, Any] = {
     "__name__": None,
     "PLAIN": PLAIN,
     "Node": Node,
@@ -108,14 +108,14 @@ def new_scalar(cache: dict[Any, Tensor], key: dtypes.dtype, value: float) -> Ten
     return tensor
 
 
-_GLOBALS.update(new_scalar=new_scalar, scalars=_scalars, integer_scalars=_integer_scalars)
+GLOBALS.update(new_scalar=new_scalar, scalars=_scalars, integer_scalars=_integer_scalars)
 
 
 def execute(name: str, source: str, namespace: dict[str, Any]) -> dict[str, Any]:
     """Run generated `source` with `namespace` added to the common globals; returns what it defined."""
     filename = f"<tinytorch {name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    scope = {**_GLOBALS, **namespace}
+    scope = {**GLOBALS, **namespace}
     exec(compile(source, filename, "exec"), scope)
     return scope
 

@@ -9,10 +9,10 @@ import numpy as np
 from .._core import dispatch, gradients
 from .._core.construct import from_numpy
 from .._core.declare import find, registry
-from .._core.front import install_symbols
 from .._core.modes import PLAIN, modes
 from .._core.mutation import mark_results
 from .._core.overrides import NoHandlerError, dispatch_function, has_override
+from .._core.symbols import install_symbols
 from .._core.tensor import Tensor
 from .conversion import _back_to, cast
 

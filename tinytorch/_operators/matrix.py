@@ -9,8 +9,6 @@ import numpy as np
 
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.outputs import deliver
-from tinytorch._core.signature import wrong_type
-from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import matrix as kernels
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
@@ -200,31 +198,6 @@ trilinear.vjp(
     ),
 )
 
-cdist_forward = op(
-    "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor",
-    kernels.cdist_forward,
-    node="CdistBackward0",
-    out=False,
-)
-cdist_backward = op(
-    "_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor",
-    kernels.cdist_backward,
-    out=False,
-)
-
-
-def _cdist_vjp(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:
-    return cdist_backward(grad.contiguous(), x1, x2, p, result)
-
-
-cdist_forward.vjp(
-    x1=lambda grad, x1, x2, p, result: _cdist_vjp(grad, x1, x2, p, result),
-    x2=lambda grad, x1, x2, p, result: _cdist_vjp(
-        grad.transpose(-2, -1), x2, x1, p, result.transpose(-2, -1)
-    ),
-)
-
-
 # Built from the above ------------------------------------------------------------------------------------------------
 
 
@@ -272,7 +245,7 @@ def _folds(self: Any, other: Any) -> bool:
     return all(stride[i] == stride[i + 1] * shape[i + 1] for i in range(larger.dim() - 2))
 
 
-def _broadcast_batch(one: Sequence[int], other: Sequence[int]) -> list[int]:
+def broadcast_batch(one: Sequence[int], other: Sequence[int]) -> list[int]:
     """The common batch shape, with torch's text on a mismatch."""
     rank = max(len(one), len(other))
     left, right = [1] * (rank - len(one)) + [*one], [1] * (rank - len(other)) + [*other]
@@ -312,7 +285,7 @@ def matmul(self: Any, other: Any) -> Any:
             return matmul.kernel(self, other.squeeze(0))
     rows = [self.shape[-2]] if first > 1 else []
     columns = [other.shape[-1]] if second > 1 else []
-    batch = _broadcast_batch(batch1, batch2)
+    batch = broadcast_batch(batch1, batch2)
     count = _prod(batch)
     left_shape = [rows[0] if rows else 1, self.shape[-1]]
     left = self.expand([*batch, *left_shape]).reshape([count, *left_shape])
@@ -531,77 +504,6 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     return result if bias is None else result + bias
 
 
-def _euclidean_kernel(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
-    """Distances from squares and one matrix product, as torch computes larger cases."""
-    norm1, norm2 = (
-        np.square(x1).sum(-1, keepdims=True),
-        np.square(x2).sum(-1, keepdims=True),
-    )  # (..., P, 1), (..., R, 1)
-    left = np.concatenate([x1 * -2, norm1, np.ones_like(norm1)], -1)
-    right = np.concatenate([x2, np.ones_like(norm2), norm2], -1)
-    squares = np.matmul(left, right.swapaxes(-2, -1))
-    return np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
-
-
-euclidean_dist = op(
-    "_euclidean_dist(Tensor x1, Tensor x2) -> Tensor",
-    _euclidean_kernel,
-    node="EuclideanDistBackward0",
-    out=False,
-    upcast=True,
-)
-
-
-def _euclidean_vjp(grad: Any, x1: Any, x2: Any, result: Any) -> Any:
-    """(P, R) gradient to that of x1."""
-    ratio = (grad / result).masked_fill_(result == 0, 0)
-    return x1 * ratio.sum(-1, keepdim=True) - ratio.matmul(x2)
-
-
-euclidean_dist.vjp(
-    x1=lambda grad, x1, x2, result: _euclidean_vjp(grad, x1, x2, result),
-    x2=lambda grad, x1, x2, result: _euclidean_vjp(grad.transpose(-2, -1), x2, x1, result.transpose(-2, -1)),
-)
-
-
-@composite(
-    "cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor",
-    method=False,
-    function=False,
-    out=False,
-)
-def cdist_operator(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = None) -> Any:
-    """(..., P, M) and (..., R, M) to (..., P, R): p-norms of all differences."""
-    from tinytorch._kernels.scalar_types import scalar_type_name
-
-    for number, tensor in ((1, x1), (2, x2)):
-        if tensor.dim() < 2:
-            raise RuntimeError(f"cdist only supports at least 2D tensors, X{number} got: {tensor.dim()}D")
-    if x1.shape[-1] != x2.shape[-1]:
-        raise RuntimeError(
-            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
-        )
-    for number, tensor in ((1, x1), (2, x2)):
-        if not tensor.dtype.is_floating_point:
-            name = scalar_type_name(tensor.dtype._numpy)
-            raise RuntimeError(f"cdist only supports floating-point dtypes, X{number} got: {name}")
-    if p < 0:
-        raise RuntimeError("cdist only supports non-negative p values")
-    mode = compute_mode or 0
-    if mode not in (0, 1, 2):
-        raise RuntimeError(f"possible modes: 0, 1, 2, but was: {mode}")
-    batch = _broadcast_batch(x1.shape[:-2], x2.shape[:-2])
-    rows, columns = x1.shape[-2], x2.shape[-2]
-    if p == 2 and x1.shape[-1] and rows and columns and 0 not in batch:
-        if mode == 1 or (mode == 0 and (rows > 25 or columns > 25)):
-            left = x1.expand([*batch, rows, x1.shape[-1]]).reshape([_prod(batch), rows, x1.shape[-1]])
-            right = x2.expand([*batch, columns, x2.shape[-1]]).reshape([_prod(batch), columns, x2.shape[-1]])
-            if not batch:
-                return euclidean_dist(x1, x2).view([rows, columns])
-            return euclidean_dist(left, right).view([*batch, rows, columns])
-    return cdist_forward(x1, x2, p, compute_mode)
-
-
 # torch.functional's Python forms --------------------------------------------------------------------------------------
 
 
@@ -625,24 +527,10 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
     return result if out is None else deliver(tensordot_operator, result, out)
 
 
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
-    """The p-norms of all differences between rows of x1 and rows of x2."""
-    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
-    if compute_mode not in modes:
-        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
-    number = modes.index(compute_mode)
-    for position, (name, tensor) in enumerate((("x1", x1), ("x2", x2)), 1):
-        if not isinstance(tensor, Tensor):
-            wrong_type("cdist", name, position, "Tensor", tensor)
-    if not isinstance(p, int | float):
-        wrong_type("cdist", "p", 3, "float", p)
-    return cdist_operator.kernel(x1, x2, float(p), None if number == 0 else number)
-
-
 def chain_matmul_python(*matrices: Any, out: Any = None) -> Any:
     """The product of several matrices in the cheapest order. Deprecated in torch in favour of linalg.multi_dot."""
     result = chain_matmul.kernel(list(matrices))
     return result if out is None else deliver(chain_matmul, result, out)
 
 
-FUNCTIONS = {"cdist": cdist, "chain_matmul": chain_matmul_python, "tensordot": tensordot}
+FUNCTIONS = {"chain_matmul": chain_matmul_python, "tensordot": tensordot}
