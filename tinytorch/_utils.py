@@ -94,9 +94,26 @@ def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires
 
 
 def _rebuild_sparse_tensor(layout: Any, data: tuple[Any, ...]) -> Any:
-    """A sparse tensor in coordinate format: indices, values, size, and whether it is coalesced."""
+    """A sparse tensor in coordinate format: indices, values, size, and whether it is coalesced.
+
+    Raises RuntimeError for indices outside of the size.
+    """
     from ._operators import _sparse_coo
 
+    indices, size = data[0], data[2]
+    if (
+        isinstance(indices, Tensor)
+        and indices.dim() == 2
+        and indices.numel()
+        and indices.size(0) <= len(size)
+    ):
+        for dim, (low, high) in enumerate(zip(indices.amin(1).tolist(), indices.amax(1).tolist())):
+            if low < 0:
+                raise RuntimeError(f"found negative index {low} for dim {dim}")
+            if high >= size[dim]:
+                raise RuntimeError(
+                    f"size is inconsistent with indices: for dim {dim}, size is {size[dim]} but found index {high}"
+                )
     return _sparse_coo._rebuild_sparse_tensor(layout, data)
 
 

@@ -282,6 +282,13 @@ def impossible() -> Iterator[tuple[str, bytes]]:
         )
         + b".",
     )
+    sparse = name("torch._utils", "_rebuild_sparse_tensor")
+    layout = call(name("torch.serialization", "_get_layout"), text("torch.sparse_coo"))
+    # The bytes of the file's three floats, read as whole numbers, are the indices: far beyond the size.
+    numbers = storage(kind="IntStorage")
+    size = call(name("torch", "Size"), items(integer(5)))
+    parts = items(tensor(numbers, 0, (1, 3), (3, 1)), tensor(numbers), size, b"\x89")
+    yield "a sparse tensor with indices outside", PROTOCOL + call(sparse, layout, parts) + b"."
     programs = {
         "nothing": b"",
         "no end": PROTOCOL,
