@@ -311,6 +311,11 @@ def get_autocast_dtype(device_type: str) -> dtype:
     return dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
 
 
+def detach(input: Any) -> Tensor:
+    """The tensor without its history, on the same memory."""
+    return _require("detach", input).detach()  # type: ignore[no-any-return]
+
+
 def cudnn_is_acceptable(input: Any) -> bool:
     """False: there is no cuDNN."""
     _require("cudnn_is_acceptable", input)

@@ -82,7 +82,7 @@ _WHERE = {
         get_deterministic_debug_mode set_deterministic_debug_mode is_warn_always_enabled set_warn_always get_float32_matmul_precision
         set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype
         is_vulkan_available set_flush_denormal is_anomaly_enabled is_anomaly_check_nan_enabled cudnn_is_acceptable
-        is_distributed get_device_module get_file_path""",
+        is_distributed get_device_module get_file_path detach""",
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",

@@ -11,7 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+# Imported before there is a group: torch's functions take the group of that time for their default.
+pytest.importorskip("torch.distributed.nn")
+
 import tinytorch
+import tinytorch.distributed.nn
 
 LIBRARIES = (tinytorch, torch)
 
@@ -174,3 +178,32 @@ def test_the_environment(monkeypatch: Any) -> None:
         tinytorch.distributed.init_process_group("gloo")
     assert not tinytorch.distributed.is_initialized()
     assert os.environ["WORLD_SIZE"] == "2"
+
+
+DIFFERENTIABLE: list[Callable[[Any, Any], Any]] = [
+    lambda n, x: n.all_reduce(x),
+    lambda n, x: n.all_reduce(x * 2, op=n.ReduceOp.MAX) if hasattr(n, "ReduceOp") else n.all_reduce(x * 2),
+    lambda n, x: n.all_gather(x)[0],
+    lambda n, x: n.broadcast(x, 0),
+    lambda n, x: n.broadcast(x, 1),
+    lambda n, x: n.reduce(x, 0),
+    lambda n, x: n.gather(x, 0)[0],
+    lambda n, x: n.scatter([x], 0),
+    lambda n, x: n.reduce_scatter(x.detach(), [x]),
+    lambda n, x: n.all_to_all([x.detach()], [x])[0],
+    lambda n, x: n.all_to_all_single(x.detach(), x),
+]
+
+
+@pytest.mark.parametrize("number", range(len(DIFFERENTIABLE)))
+def test_differentiable_collective(world: None, number: int) -> None:
+    def values(t: Any) -> Any:
+        x = t.tensor([1.0, 2.0], requires_grad=True)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            y = DIFFERENTIABLE[number](t.distributed.nn, x)
+        (gradient,) = t.autograd.grad((y * 3).sum(), x)
+        said = [(w.category.__name__, str(w.message)) for w in caught if w.category is FutureWarning]
+        return y.detach(), gradient, type(y.grad_fn).__name__, y is x, [list(one) for one in said]
+
+    assert outcome(tinytorch, values) == outcome(torch, values)

@@ -96,6 +96,11 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     # torch.cpu and others
     "cpu": lambda t: (t.cpu.is_available(), t.cpu.is_initialized(), t.cpu.synchronize(), t.cpu.current_device(), t.cpu.device_count()),
     "cpu stream": lambda t: (t.cpu.Event().query(), t.cpu.Stream().record_event(), t.cpu.set_device(0)),
+    "mtia": lambda t: (t.mtia.is_available(), t.mtia.is_initialized(), t.mtia.device_count()),
+    "detach": lambda t: t.detach(t.ones(2, requires_grad=True) * 2),
+    "detach badly": lambda t: t.detach(3),
+    "fork": lambda t: (lambda f: (t.jit.wait(f), f.wait(), f.done()))(t.jit.fork(lambda x, y=1: x + y, 3, y=4)),
+    "fork fails": lambda t: t.jit.fork(lambda: int("a")),
     "onnx": lambda t: t.onnx.is_in_onnx_export(),
     "cudnn_is_acceptable": lambda t: (t.cudnn_is_acceptable(t.ones(2)), t.is_distributed(t.ones(2))),
     "cudnn_is_acceptable badly": lambda t: t.cudnn_is_acceptable(3),

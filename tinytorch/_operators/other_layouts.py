@@ -14,7 +14,7 @@ from .._core.signature import wrong_type
 #: Methods that torch has no CPU kernel for.
 _NO_KERNEL = (
     "_indices", "_nnz", "_values", "int_repr", "q_per_channel_axis", "q_per_channel_scales", "q_per_channel_zero_points", "q_scale",
-    "q_zero_point", "qscheme", "sparse_resize_", "sparse_resize_and_clear_",
+    "q_zero_point", "qscheme", "record_stream", "sparse_resize_", "sparse_resize_and_clear_",
 )  # fmt: skip
 
 _SPARSE = ("to_sparse_bsc", "to_sparse_bsr", "to_sparse_csc", "to_sparse_csr")

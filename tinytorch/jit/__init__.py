@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from .._futures import Future as _Future
 from ..futures import Future
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ScriptModule",
     "annotate",
     "export",
+    "fork",
     "freeze",
     "ignore",
     "interface",
@@ -36,6 +38,7 @@ __all__ = [
     "trace",
     "trace_module",
     "unused",
+    "wait",
 ]
 
 
@@ -61,9 +64,9 @@ def _refuse(what: str) -> NoReturn:
     raise NotImplementedError(f"{what}: tinytorch has no TorchScript; it runs the Python code itself")
 
 
-def _deprecated(name: str) -> None:
+def _deprecated(name: str, advice: str = "switch to `torch.compile` or `torch.export`.") -> None:
     warnings.warn(
-        f"`torch.jit.{name}` is deprecated. Please switch to `torch.compile` or `torch.export`.",
+        f"`torch.jit.{name}` is deprecated. Please {advice}",
         DeprecationWarning,
         stacklevel=2,
     )
@@ -160,6 +163,22 @@ def interface(obj: Any) -> Any:
 
 def _overload_method(func: Callable[..., Any]) -> Callable[..., Any]:
     return func
+
+
+def fork(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """A future of `func(*args, **kwargs)`, which runs at once, as torch runs Python functions."""
+    _deprecated("fork", "use `torch.compile` instead.")
+    future = _Future()
+    future.set_result(func(*args, **kwargs))
+    return future
+
+
+def wait(future: Any) -> Any:
+    """The value of a future, once it is there."""
+    _deprecated("wait", "use `torch.compile` instead.")
+    if not builtins.isinstance(future, _Future):
+        raise TypeError(f"wait() needs a torch.Future, not {type(future).__name__}")
+    return future.wait()
 
 
 def annotate(the_type: Any, the_value: Any) -> Any:
