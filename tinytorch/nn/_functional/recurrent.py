@@ -122,6 +122,15 @@ def _run_steps(layer: Any, gates: list[Any], state: Any, sizes: list[int] | None
     return outputs, layer.join([state, *reversed(ended)]) if ended else state
 
 
+def _rows(gates: Any, sizes: list[int]) -> list[Any]:
+    """The rows of each step of packed sequences."""
+    steps, start = [], 0
+    for size in sizes:
+        steps.append(gates.narrow(0, start, size))
+        start += size
+    return steps
+
+
 def recurrent(
     mode: str,
     input: Any,
@@ -140,6 +149,8 @@ def recurrent(
     """
     from .. import functional
 
+    if sizes is None and input.shape[0] == 0:
+        raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     lstm = mode == "LSTM"
     directions = 2 if bidirectional else 1
     finals: list[Any] = []
@@ -150,7 +161,7 @@ def recurrent(
             w_ih, w_hh, b_ih, b_hh, w_hr = weights[place]
             layer: Any = _Lstm([w_hh, b_hh, w_hr]) if lstm else _Simple(mode, [w_hh, b_hh])
             gates = ops.linear(input, w_ih, b_ih)
-            steps = gates.unbind(0) if sizes is None else gates.split(sizes)
+            steps = gates.unbind(0) if sizes is None else _rows(gates, sizes)
             start = (state[0][place], state[1][place]) if lstm else state[place]
             outputs, final = _run_steps(layer, list(steps), start, sizes, direction == 1)
             parts.append(ops.stack(outputs) if sizes is None else ops.cat(outputs))

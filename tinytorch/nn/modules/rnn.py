@@ -276,7 +276,9 @@ class RNNBase(Module):
             self.bidirectional,
             sizes,
         )
-        return (output.transpose(0, 1) if turned else output), final
+        if turned:
+            output = output.transpose(0, 1) if self.mode == "LSTM" else output.transpose_(0, 1)
+        return output, final
 
 
 class _OneState(RNNBase):

@@ -12,7 +12,7 @@ def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
     """A module with uninitialised parameters. Raises RuntimeError if its class takes no device."""
     from ..modules.module import Module
 
-    if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
+    if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")

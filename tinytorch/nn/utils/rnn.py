@@ -123,8 +123,7 @@ def pack_padded_sequence(
         lengths, sorted_indices = torch.sort(lengths, descending=True)
         sorted_indices = sorted_indices.to(input.device)
         input = input.index_select(0 if batch_first else 1, sorted_indices)
-    if lengths.dtype != torch.int64:
-        raise RuntimeError("'lengths' argument should be a 1D CPU int64 tensor")
+    lengths = lengths.to(torch.int64)
     data, batch_sizes = _pack(input.transpose(0, 1) if batch_first else input, lengths.tolist())
     return PackedSequence(data, batch_sizes, sorted_indices, None)
 
@@ -132,6 +131,8 @@ def pack_padded_sequence(
 def _pack(input: Any, lengths: list[int]) -> tuple[Any, Any]:
     """(T, B, *) to (total, *) and the batch sizes."""
     steps, batch = input.shape[:2]
+    if input.numel() == 0:
+        raise RuntimeError("Cannot pack empty tensors.")
     if len(lengths) != batch:
         raise RuntimeError(
             f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} (batch_size={batch})"
