@@ -153,6 +153,7 @@ def recurrent(
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     lstm = mode == "LSTM"
     directions = 2 if bidirectional else 1
+    starts = list(zip(state[0].unbind(0), state[1].unbind(0), strict=True)) if lstm else state.unbind(0)
     finals: list[Any] = []
     for number in range(num_layers):
         parts = []
@@ -162,8 +163,7 @@ def recurrent(
             layer: Any = _Lstm([w_hh, b_hh, w_hr]) if lstm else _Simple(mode, [w_hh, b_hh])
             gates = ops.linear(input, w_ih, b_ih)
             steps = gates.unbind(0) if sizes is None else _rows(gates, sizes)
-            start = (state[0][place], state[1][place]) if lstm else state[place]
-            outputs, final = _run_steps(layer, list(steps), start, sizes, direction == 1)
+            outputs, final = _run_steps(layer, list(steps), starts[place], sizes, direction == 1)
             parts.append(ops.stack(outputs) if sizes is None else ops.cat(outputs))
             finals.append(final)
         input = parts[0] if directions == 1 else ops.cat(parts, dim=-1)
