@@ -191,6 +191,39 @@ def test_files(tmp_path: Any, weights_only: bool) -> None:
         assert described(reader, found["b"]) == described(reader, rows(reader).coalesce())
 
 
+UNKNOWN: list[Callable[[Any], Any]] = [
+    lambda s: s.numpy(force=True),
+    lambda s: tinytorch.zeros(3, 3).copy_(s),
+    lambda s: tinytorch.zeros(3, 3).add_(s),
+    lambda s: tinytorch.zeros(3, 3).__setitem__(0, s[0]),
+    lambda s: tinytorch.where(s.to_dense() > 0, s, 0.0),
+    lambda s: tinytorch.nn.Linear(3, 2)(s),
+    lambda s: tinytorch.einsum("ij,jk->ik", s, s.to_dense()),
+    lambda s: tinytorch.vmap(lambda row: row * 2)(s),
+    lambda s: list(s),
+    lambda s: s.max(),
+    lambda s: tinytorch.allclose(s, s),
+    lambda s: s.zero_(),
+    lambda s: s.backward(),
+]
+
+
+@pytest.mark.parametrize("number", range(len(UNKNOWN)))
+def test_nothing_takes_a_sparse_tensor_for_a_strided_one(number: int) -> None:
+    with pytest.raises((NotImplementedError, RuntimeError, TypeError)):
+        UNKNOWN[number](tinytorch.eye(3).to_sparse())
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_optimizers_refuse_sparse_gradients(kind: str) -> None:
+    parameter = tinytorch.ones(3, 3, requires_grad=True)
+    optimizer = getattr(tinytorch.optim, kind)([parameter], lr=0.1)
+    with pytest.raises((NotImplementedError, RuntimeError, TypeError)):
+        parameter.grad = tinytorch.eye(3).to_sparse()
+        optimizer.step()
+    assert parameter.detach().tolist() == tinytorch.ones(3, 3).tolist()
+
+
 def test_what_is_missing_says_so() -> None:
     with pytest.raises(NotImplementedError, match="SparseCPU"):
         matrix(tinytorch).cumsum(0)

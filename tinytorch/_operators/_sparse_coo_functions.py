@@ -102,7 +102,7 @@ def _same_shape(name: str, left: Any, right: Any) -> None:
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """Two sparse tensors, or a strided and a sparse one, in this order."""
-    if not _is_sparse(other):
+    if not isinstance(input, Tensor) or not _is_sparse(other):
         raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
     if not _is_sparse(input):
         kind = promote_types(input.dtype, other.dtype)
