@@ -13,7 +13,6 @@ import os
 import pickle
 import stat
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +96,8 @@ class SourceChangeWarning(Warning):
 @contextmanager
 def mkdtemp() -> Iterator[str]:
     """A temporary folder, gone after the block."""
+    import tempfile
+
     with tempfile.TemporaryDirectory() as path:
         yield path
 
@@ -214,6 +215,8 @@ def _replace(path: str, write: Callable[[Any], None]) -> None:
         return
     if mode is not None and not os.access(target, os.W_OK):
         open(target, "ab").close()  # raises what writing to it raises
+    import tempfile
+
     handle, beside = tempfile.mkstemp(prefix=f".{os.path.basename(target)[:100]}.", dir=folder)
     try:
         with open(handle, "wb") as file:

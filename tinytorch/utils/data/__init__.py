@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 from .dataloader import DataLoader, _DatasetKind, default_collate, default_convert, get_worker_info
-from .datapipes._decorator import (
-    argument_validation,
-    functional_datapipe,
-    guaranteed_datapipes_determinism,
-    non_deterministic,
-    runtime_validation,
-    runtime_validation_disabled,
-)
-from .datapipes.datapipe import DataChunk, DFIterDataPipe, IterDataPipe, MapDataPipe
 from .dataset import (
     ChainDataset,
     ConcatDataset,
@@ -64,3 +58,28 @@ __all__ = [
     "runtime_validation_disabled",
     "random_split",
 ]
+
+_LAZY = {
+    **dict.fromkeys(("DFIterDataPipe", "DataChunk", "IterDataPipe", "MapDataPipe"), ".datapipes.datapipe"),
+    **dict.fromkeys(
+        (
+            "argument_validation",
+            "functional_datapipe",
+            "guaranteed_datapipes_determinism",
+            "non_deterministic",
+            "runtime_validation",
+            "runtime_validation_disabled",
+        ),
+        ".datapipes._decorator",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("datapipes", "graph", "graph_settings"):
+        return importlib.import_module(f".{name}", __package__)
+    if name not in _LAZY:
+        raise AttributeError(f"module 'torch.utils.data' has no attribute '{name}' (tinytorch lacks it)")
+    value = getattr(importlib.import_module(_LAZY[name], __package__), name)
+    globals()[name] = value
+    return value

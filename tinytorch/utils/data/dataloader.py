@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -14,11 +15,8 @@ import tinytorch as torch
 
 from ..._worker_errors import ExceptionWrapper
 from . import _utils
-from ._utils.crew import Crew
 from ._utils.worker import Assignment, get_worker_info
-from .datapipes.datapipe import IterDataPipe
 from .dataset import Dataset, IterableDataset
-from .graph_settings import apply_random_seed, apply_shuffle_settings
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info", "default_collate", "default_convert"]
@@ -27,6 +25,12 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 default_collate = _utils.collate.default_collate
 default_convert = _utils.collate.default_convert
+
+
+def _is_pipe(dataset: Any) -> bool:
+    """Whether it is a data pipe; where there is one, their module has been imported."""
+    module = sys.modules.get(f"{__package__}.datapipes.datapipe")
+    return module is not None and isinstance(dataset, module.IterDataPipe)
 
 
 class _InfiniteConstantSampler(Sampler[None]):
@@ -103,7 +107,9 @@ class DataLoader(Generic[_T_co]):
         self.in_order = in_order
         if isinstance(self.dataset, IterableDataset):
             self._dataset_kind = _DatasetKind.Iterable
-            if isinstance(dataset, IterDataPipe):
+            if _is_pipe(dataset):
+                from .graph_settings import apply_shuffle_settings
+
                 apply_shuffle_settings(dataset, shuffle)
             elif shuffle not in {False, None}:
                 raise ValueError(
@@ -290,8 +296,10 @@ class _BaseDataLoaderIter:
 
     def _seed_pipes(self) -> int | None:
         """The seed that data pipes shuffle by in this pass, the same in all workers; None for other datasets."""
-        if not isinstance(self._dataset, IterDataPipe):
+        if not _is_pipe(self._dataset):
             return None
+        from .graph_settings import apply_random_seed
+
         seed = int(torch.empty((), dtype=torch.int64).random_(generator=self._generator).item())
         apply_random_seed(self._dataset, torch.Generator().manual_seed(seed))
         return seed
@@ -390,6 +398,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         import multiprocessing
 
         from ... import multiprocessing as _  # noqa: F401  (teaches pickles to carry tensors)
+        from ._utils.crew import Crew
 
         self._crew = Crew(
             loader.multiprocessing_context or multiprocessing,
