@@ -80,21 +80,32 @@ def block_of(array: np.ndarray) -> Block | None:
     return base if isinstance(base, Block) else None
 
 
+def _holders(tensor: Any) -> tuple[int, int]:
+    """How many references there are to the memory's owner and to the tensor's array, this function's included."""
+    array = tensor._array
+    root = root_of(array)
+    return sys.getrefcount(root), sys.getrefcount(array)
+
+
 def share(tensor: Any) -> None:
     """Move the memory of `tensor` to a shared block.
 
     Raises NotImplementedError if other tensors or arrays lie in the same memory: they hold it, and it cannot change under them.
     """
-    array = tensor._array
-    if not array.size or block_of(array) is not None:
+    from .tensor import wrap
+
+    if not tensor._array.size or block_of(tensor._array) is not None:
         return
-    root = root_of(array)
-    # Held by: the tensor's array (or its base), this frame's names, the call below.
-    expected = 4 if root is array else 3
-    if sys.getrefcount(root) > expected or (root is not array and sys.getrefcount(array) > 3):
+    # A tensor of the same kind that nobody else holds says how many references are ours.
+    whole = root_of(tensor._array) is tensor._array
+    owners, arrays = _holders(wrap(np.empty(2, np.uint8)) if whole else wrap(np.empty(2, np.uint8)[:1]))
+    found = _holders(tensor)
+    if found[0] > owners or found[1] > arrays:
         raise NotImplementedError(
             "share_memory_() of a tensor whose memory other tensors or arrays share is not implemented: call it before making views"
         )
+    array = tensor._array
+    root = root_of(array)
     distance = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     tensor._array = np.ndarray(array.shape, array.dtype, shared_copy(root), distance, array.strides)
 
