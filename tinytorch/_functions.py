@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -211,8 +211,9 @@ class _Settings:
     deterministic_warn = False
     warn_always = False
     precision = "highest"
-    autocast = False
-    autocast_dtype = dtypes.bfloat16
+    autocast_types: ClassVar[dict[str, dtype]] = {"cpu": dtypes.bfloat16}
+    autocast_cache = True
+    autocast_depth = 0
 
 
 def get_num_threads() -> int:
@@ -300,15 +301,98 @@ def set_flush_denormal(mode: bool) -> bool:
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
-    return _Settings.autocast if device_type == "cpu" else False
+    """False: see `set_autocast_enabled`."""
+    return False
 
 
 def is_autocast_cpu_enabled() -> bool:
-    return _Settings.autocast
+    """False: see `set_autocast_enabled`."""
+    return False
+
+
+def set_autocast_enabled(*arguments: Any) -> None:
+    """Switch autocast of a kind of device ("cuda" by default) off. Raises NotImplementedError where it should go on for the CPU."""
+    device_type = arguments[0] if isinstance(arguments[0], str) else "cuda"
+    if arguments[-1] and device_type == "cpu":
+        raise NotImplementedError("torch.set_autocast_enabled('cpu', True): autocast is not implemented")
 
 
 def get_autocast_dtype(device_type: str) -> dtype:
-    return dtypes.bfloat16 if device_type == "cpu" else dtypes.float16
+    """The type that autocast would compute in."""
+    return _Settings.autocast_types.get(device_type, dtypes.float16)
+
+
+def set_autocast_dtype(device_type: str, dtype: dtype) -> None:
+    """Remember the type that autocast would compute in."""
+    _Settings.autocast_types[device_type] = dtype
+
+
+def _warn_of_autocast(old: str, device_type: str) -> None:
+    import warnings
+
+    warnings.warn(
+        f"torch.get_autocast_{old}_dtype() is deprecated. Please use torch.get_autocast_dtype('{device_type}') instead.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+def get_autocast_cpu_dtype() -> dtype:
+    """`get_autocast_dtype("cpu")`. Deprecated."""
+    _warn_of_autocast("cpu", "cpu")
+    return get_autocast_dtype("cpu")
+
+
+def get_autocast_gpu_dtype() -> dtype:
+    """`get_autocast_dtype("cuda")`. Deprecated."""
+    _warn_of_autocast("gpu", "cuda")
+    return get_autocast_dtype("cuda")
+
+
+def is_autocast_cache_enabled() -> bool:
+    """What `set_autocast_cache_enabled` said last."""
+    return _Settings.autocast_cache
+
+
+def set_autocast_cache_enabled(enabled: bool) -> None:
+    """Remember whether casts would be kept."""
+    _Settings.autocast_cache = bool(enabled)
+
+
+def clear_autocast_cache() -> None:
+    """Nothing is kept."""
+
+
+def autocast_increment_nesting() -> int:
+    """Count a context that is entered; gives the new depth."""
+    _Settings.autocast_depth += 1
+    return _Settings.autocast_depth
+
+
+def autocast_decrement_nesting() -> int:
+    """Count a context that is left; gives the new depth."""
+    _Settings.autocast_depth -= 1
+    return _Settings.autocast_depth
+
+
+def detach(input: Any) -> Any:
+    """The same elements without history."""
+    return _require("detach", input).detach()
+
+
+def detach_(input: Any) -> Any:
+    """Forget the history in place."""
+    return _require("detach_", input).detach_()
+
+
+def get_device(input: Any) -> int:
+    """The number of the accelerator; -1 in host memory."""
+    return int(_require("get_device", input).get_device())
+
+
+def is_signed(input: Any) -> bool:
+    """Whether the element type has negative numbers."""
+    return bool(_require("is_signed", input).is_signed())
 
 
 def detach(input: Any) -> Tensor:

@@ -140,3 +140,24 @@ def test_torch_dispatch_is_refused() -> None:
     ]:
         with pytest.raises(NotImplementedError, match="__torch_dispatch__"):
             make()
+
+
+def _functions_of_the_top(torch: Any, journal: Journal) -> None:
+    x = -torch.ones(2)
+    for program in [
+        lambda: torch.selu_(x),
+        lambda: torch.celu_(x, 0.5),
+        lambda: torch.threshold_(x, 0.0, 3.0),
+        lambda: torch.detach(torch.ones(1, requires_grad=True)),
+        lambda: torch.detach(3),
+        lambda: [torch.get_device(x), torch.is_signed(x), torch.is_signed(x > 0)],
+        lambda: [torch.has_mkl, torch.has_openmp, torch.has_lapack, torch.has_spectral],
+        lambda: torch.get_autocast_gpu_dtype(),
+        lambda: [torch.autocast_increment_nesting(), torch.autocast_decrement_nesting()],
+        lambda: torch.is_autocast_cache_enabled(),
+    ]:
+        journal.tries(program)
+
+
+def test_functions_of_the_top() -> None:
+    same_journals(_functions_of_the_top, torch, tinytorch)

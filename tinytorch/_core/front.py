@@ -429,94 +429,32 @@ def function_of(name: str, module: str = "") -> Callable[..., Any] | None:
             front = front_of(declared, _FUNCTION)
             if front is not None:
                 return front.function
-    if not module and name.endswith("_") and not name.startswith("_"):
-        front = front_of(name[:-1], _INPLACE)
-        if front is not None and name in _INPLACE_FUNCTIONS:
-            return _inplace_function(front)
+    if not module and name in _INPLACE_FUNCTIONS:
+        front = front_of(name[:-1], _INPLACE) or _without_method(name[:-1])
+        if front is not None:
+            return front.function
     return None
 
 
+def _without_method(name: str) -> Front | None:
+    """The in-place form of an operator that is no method."""
+    operators = [operator for operator in registry.get(name, []) if operator.has_inplace]
+    if not operators:
+        return None
+    found = _fronts[(name, _INPLACE)] = Front(name, operators, _INPLACE)
+    return found
+
+
 #: In-place operators that torch also offers as functions.
-_INPLACE_FUNCTIONS = frozenset(
-    [
-        "abs_",
-        "acos_",
-        "acosh_",
-        "addmv_",
-        "arccos_",
-        "arccosh_",
-        "arcsin_",
-        "arcsinh_",
-        "arctan_",
-        "arctanh_",
-        "asin_",
-        "asinh_",
-        "atan_",
-        "atanh_",
-        "bernoulli_",
-        "ceil_",
-        "celu_",
-        "clamp_",
-        "clamp_max_",
-        "clamp_min_",
-        "clip_",
-        "conj_physical_",
-        "cos_",
-        "cosh_",
-        "deg2rad_",
-        "dropout_",
-        "elu_",
-        "embedding_renorm_",
-        "erf_",
-        "erfc_",
-        "exp_",
-        "exp2_",
-        "expm1_",
-        "fill_",
-        "fix_",
-        "floor_",
-        "frac_",
-        "gcd_",
-        "index_put_",
-        "lcm_",
-        "ldexp_",
-        "log_",
-        "log10_",
-        "log1p_",
-        "log2_",
-        "logit_",
-        "nan_to_num_",
-        "neg_",
-        "negative_",
-        "rad2deg_",
-        "reciprocal_",
-        "relu_",
-        "round_",
-        "rrelu_",
-        "rsqrt_",
-        "selu_",
-        "sigmoid_",
-        "sin_",
-        "sinc_",
-        "sinh_",
-        "sqrt_",
-        "square_",
-        "tan_",
-        "tanh_",
-        "threshold_",
-        "trunc_",
-        "xlogy_",
-        "zero_",
-        "resize_as_",
-        "alpha_dropout_",
-        "feature_dropout_",
-        "feature_alpha_dropout_",
-    ]
-)
-
-
-def _inplace_function(front: Front) -> Callable[..., Any]:
-    return front.function
+_INPLACE_FUNCTIONS = frozenset([
+    "abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_", "arctan_", "arctanh_", "asin_", "asinh_",
+    "atan_", "atanh_", "bernoulli_", "ceil_", "celu_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_",
+    "cosh_", "deg2rad_", "dropout_", "elu_", "embedding_renorm_", "erf_", "erfc_", "exp_", "exp2_", "expm1_", "fill_", "fix_",
+    "floor_", "frac_", "gcd_", "index_put_", "lcm_", "ldexp_", "log_", "log10_", "log1p_", "log2_", "logit_", "nan_to_num_",
+    "neg_", "negative_", "rad2deg_", "reciprocal_", "relu_", "round_", "rrelu_", "rsqrt_", "selu_", "sigmoid_", "sin_", "sinc_",
+    "sinh_", "sqrt_", "square_", "tan_", "tanh_", "threshold_", "trunc_", "xlogy_", "zero_", "resize_as_", "alpha_dropout_",
+    "feature_dropout_", "feature_alpha_dropout_",
+])  # fmt: skip
 
 
 def _provide(name: str) -> Any:
