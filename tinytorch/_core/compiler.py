@@ -47,6 +47,7 @@ GLOBALS: dict[str, Any] = {
     "raise_stale": dispatch.raise_stale,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,
+    "explain": dispatch.explain,
     "relaxed": dispatch.relaxed,
     "slow": dispatch.slow,
     "restructure": restructure.restructure,

@@ -216,17 +216,31 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
         if operator.family == "update":
             return _compute_update(operator, args)
         return _compute_kernel(operator, args)
-    except ValueError as error:
-        layout.explain(error)
-        raise
-    except TypeError as error:
-        if str(error).startswith("ufunc '"):
-            kind = promotion_of(operator, args)[0]
-            name = operator.name.removeprefix("special_")
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{legacy_name(kind)}'") from None
+    except (TypeError, ValueError) as error:
+        explain(operator, args, error)
         raise
     finally:
         unhush(token)
+
+
+def explain(operator: Operator, args: tuple[Any, ...], error: Exception) -> None:
+    """Raise torch's error if `error` is NumPy's for shapes that do not broadcast, a type without a kernel, or a complex number beside real ones."""
+    if isinstance(error, ValueError):
+        layout.explain(error)
+        return
+    kind = next((tensor._key._dtype for tensor in tensors_of(operator, complete(operator, args))), None)
+    text = str(error)
+    if kind is None:
+        return
+    if text.startswith("ufunc '"):
+        if operator.family == "pointwise":
+            kind = promotion_of(operator, complete(operator, args))[0]
+        name = operator.name.removeprefix("special_")
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{legacy_name(kind)}'") from None
+    if text.endswith("not 'complex'") and kind._name in C_NAMES:
+        raise RuntimeError(
+            f"value cannot be converted to type {C_NAMES[kind._name]} without overflow"
+        ) from None
 
 
 def _check_complex(operator: Operator, position: int, args: tuple[Any, ...]) -> None:

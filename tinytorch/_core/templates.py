@@ -194,7 +194,13 @@ def _general(plan: Plan) -> str:
                 f"    if {plan.tensors[0].name}._key._special is not None:",
                 "        out = row_major(out)",
             ]
-    body += ["finally:", "    unhush(token)"]
+    body += [
+        "except (TypeError, ValueError) as error:",
+        f"    explain(operator, ({names},), error)",
+        "    raise",
+        "finally:",
+        "    unhush(token)",
+    ]
     returns = operator.schema.returns
     if plan.many:
         body.append("results = tuple([wrap(array) for array in out])")

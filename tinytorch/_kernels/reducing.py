@@ -251,11 +251,11 @@ def any(self: np.ndarray, dim: Dims = None, keepdim: bool = False) -> np.ndarray
 
 
 def moments(
-    self: np.ndarray, dim: Dims, correction: float, keepdim: bool
+    self: np.ndarray, dim: Dims, correction: float, keepdim: bool, name: str = "std and var"
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Variance and mean over dim, and whether the degrees of freedom ran out."""
     if not (is_float(self.dtype) or self.dtype.kind == "c"):
-        raise RuntimeError("std and var only support floating point and complex dtypes")
+        raise RuntimeError(f"{name} only support floating point and complex dtypes")
     axes = axes_of(self, dim)
     count = math.prod(self.shape[a] for a in axes)
     dtype = self.dtype

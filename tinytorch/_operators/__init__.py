@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,13 @@ _NAMES = {"unique": "_return_output", "unique_consecutive": "_consecutive_return
 
 def _overridable(function: Callable[..., Any], name: str, module: str) -> Callable[..., Any]:
     """Let `__torch_function__` of arguments and modes answer first."""
+
+    if isinstance(function, types.FunctionType):  # it may be published under several names
+        original = function
+        function = types.FunctionType(
+            original.__code__, original.__globals__, name, original.__defaults__, original.__closure__
+        )
+        function.__kwdefaults__, function.__doc__ = original.__kwdefaults__, original.__doc__
 
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite
+from tinytorch._core.signature import wrong_type
+from tinytorch._core.tensor import Tensor
 from tinytorch._operators.matrix import _prod, bmm
 
 ELLIPSIS = -1
@@ -283,6 +285,8 @@ def einsum(*args: Any) -> Any:
             "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
             "subscripts list"
         )
+    if not isinstance(args[0], str | Tensor):
+        wrong_type("einsum", "equation", 1, "str", args[0])
     if isinstance(args[0], str):
         equation, operands = args[0], list(args[1:])
     else:

@@ -7,6 +7,7 @@ from typing import Any
 from tinytorch._core import layout
 from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
+from tinytorch._core.dispatch import legacy_name
 from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import indexing as kernels
@@ -203,6 +204,13 @@ def where_nonzero(condition: Any) -> Any:
     return nonzero_numpy(condition)
 
 
+def _condition_is_boolean(common: Any, condition: Any, self: Any, other: Any) -> None:
+    if condition.dtype._name not in ("bool", "uint8"):
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {legacy_name(condition.dtype)}"
+        )
+
+
 where = pointwise(
     "where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
     kernels.where,
@@ -212,6 +220,7 @@ where = pointwise(
     out=True,
     method=False,
     fast_keys=frozenset(),
+    check=_condition_is_boolean,
 )
 where.vjp(
     self=lambda grad, condition: where(condition, grad, 0),

@@ -44,10 +44,21 @@ mm.vjp(
     mat2=lambda grad, self, mat2_shape, mat2_stride: _right(grad, self, mat2_shape, mat2_stride),
 )
 
+
+def _same_size(self: Any, mat1: Any, mat2: Any) -> None:
+    """In place the matrix that is added to is not expanded."""
+    if mat1.dim() == mat2.dim() == 2 and tuple(self.shape) != (mat1.shape[0], mat2.shape[1]):
+        if mat1.shape[1] == mat2.shape[0]:
+            raise RuntimeError(
+                f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size {[mat1.shape[0], mat2.shape[1]]} should match"
+            )
+
+
 addmm = op(
     "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
     kernels.addmm,
     inplace=True,
+    inplace_check=lambda self, mat1, mat2, *rest: _same_size(self, mat1, mat2),
     also=(
         "addmm(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor? out=None) -> Tensor",
     ),

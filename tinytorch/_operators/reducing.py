@@ -300,7 +300,9 @@ _truth("any", kernels.any)
 def _moments(name: str) -> Any:
     def kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> Any:
         degrees = 1 if correction is None else correction
-        variance, mean, exhausted = kernels.moments(self, dim, degrees, keepdim)
+        variance, mean, exhausted = kernels.moments(
+            self, dim, degrees, keepdim, name if name.endswith("mean") else "std and var"
+        )
         if exhausted:
             warnings.warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "

@@ -61,6 +61,8 @@ def instance_norm(
     eps: float = 1e-5,
 ) -> Any:
     """Each channel of each sample to mean 0 and variance 1."""
+    if (running_mean is None) is not (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
     if use_input_stats:
         count = 1
         for n in input.size()[2:]:

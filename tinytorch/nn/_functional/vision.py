@@ -67,6 +67,8 @@ def interpolate(
     antialias: bool = False,
 ) -> Any:
     """Resample the spatial dimensions to size, or by scale_factor."""
+    if not isinstance(mode, str):
+        mode = str(mode)  # no known one: the last line says so
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
