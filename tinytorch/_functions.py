@@ -390,11 +390,6 @@ def is_signed(input: Any) -> bool:
     return bool(_require("is_signed", input).is_signed())
 
 
-def detach(input: Any) -> Tensor:
-    """The tensor without its history, on the same memory."""
-    return _require("detach", input).detach()  # type: ignore[no-any-return]
-
-
 def cudnn_is_acceptable(input: Any) -> bool:
     """False: there is no cuDNN."""
     _require("cudnn_is_acceptable", input)

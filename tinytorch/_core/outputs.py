@@ -59,6 +59,8 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     for result, target in zip(produced, targets, strict=True):
         _check_type(operator, args, result._key._dtype, target._key._dtype)
     for result, target in zip(produced, targets, strict=True):
+        if operator.options.get("out_separate"):
+            dispatch.check_overlap(target._array)  # before it is resized, as well as after
         fit(result, target, quiet=bool(operator.options.get("quiet_out")))
         _check_memory(operator, target, args)
         fill(result, target)

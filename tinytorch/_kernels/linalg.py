@@ -367,8 +367,6 @@ def householder_product(input: np.ndarray, tau: np.ndarray) -> np.ndarray:
 def _check_reflections(self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool) -> None:
     """Raises RuntimeError with torch's text where the reflections are not as many as fit."""
     rows = -2 if left else -1
-    if tau.shape[-1] > self.shape[-1]:
-        raise RuntimeError("torch.ormqr: input.shape[-1] must be greater than or equal to tau.shape[-1]")
     if tau.shape[-1] != min(other.shape[rows], self.shape[-1]):
         raise RuntimeError(
             f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{rows}], input.shape[-1])"
