@@ -10,14 +10,15 @@ SOURCES := $(shell find tinytorch conformance -name '*.py' 2>/dev/null)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench conformance examples figures wheel clean
+.PHONY: help demo test lint bench conformance record examples figures wheel clean
 
 help:
 	@echo 'make demo         install tinytorch alone and run a PyTorch program with it: no PyTorch anywhere'
 	@echo 'make test         style, types, import rules and all tests, compared with PyTorch 2.13.0'
 	@echo 'make lint         the part of `make test` that runs nothing'
 	@echo 'make bench        time tinytorch against PyTorch'
-	@echo 'make conformance  compare with PyTorch on its own operator samples, and count public names'
+	@echo 'make conformance  compare with PyTorch on everything the harness has; no recorded pass may be lost'
+	@echo 'make record       write anew which cases pass'
 	@echo 'make examples     train every example with both libraries, 100 steps in either precision, and compare the curves'
 	@echo 'make figures      measure everything again and rewrite the table in README.md'
 	@echo 'make wheel        build dist/*.whl'
@@ -66,9 +67,21 @@ test: lint
 bench: .venv/.made
 	$(TEST)/python benchmarks/run.py
 
+# What passes is recorded here, and none of it may be lost. `make record` writes it anew.
+PASSING := conformance/data/passing.csv
+COMPARE := -m conformance run --impl tinytorch --forward-mode --jobs 2 --max 100
+FLOAT32 := --source all --form function,inplace,out --dtype float32
+OTHERS := --dtype float64,bfloat16,float16,complex64,int64,bool --samples 12
+
 conformance: .venv/.made
 	$(TEST)/python -m conformance coverage
-	$(TEST)/python -m conformance run --impl tinytorch --dtype float32
+	mkdir -p build
+	$(TEST)/python $(COMPARE) $(FLOAT32) --recorded $(PASSING) --json build/float32.json --html build/float32.html
+	$(TEST)/python $(COMPARE) $(OTHERS) --recorded $(PASSING) --json build/others.json --html build/others.html
+
+record: .venv/.made
+	-$(TEST)/python $(COMPARE) $(FLOAT32) --record $(PASSING)
+	-$(TEST)/python $(COMPARE) $(OTHERS) --record $(PASSING)
 
 CURVES := $(shell grep -l 'from _running' examples/*.py)
 

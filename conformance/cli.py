@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from conformance.corpus import DTYPES, FORMS, SEED, SOURCES
+from conformance.corpus import DTYPES, FORMS, SOURCES
 from conformance.layers import ASPECTS, LAYERS
 from conformance.layouts import LAYOUTS
+from conformance.sources.opinfo import SEED
 
 EPILOG = """exit status: 0 when nothing unexpected differs, 1 when something does, 2 for wrong arguments, 130 when interrupted
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.cases import Unit
-from conformance.corpus import DTYPES, FORMS, SEED, SOURCES, Corpus, Selection
+from conformance.corpus import DTYPES, FORMS, SOURCES, Corpus, Selection
 from conformance.engine import load, reference
 from conformance.journal import Journal
 from conformance.observe import Plan
@@ -22,6 +22,7 @@ from conformance.report.page import write_page
 from conformance.report.progress import Progress
 from conformance.report.terminal import Terminal
 from conformance.runner import Runner, Setup
+from conformance.sources.opinfo import SEED
 from conformance.summary import Summary
 
 INTERRUPTED = 130

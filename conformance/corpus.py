@@ -11,7 +11,7 @@ from conformance.engine import Library
 from conformance.layouts import relayout
 from conformance.sources import found, handwritten
 from conformance.sources.modules import ModuleCatalogue
-from conformance.sources.opinfo import Catalogue, Unreachable
+from conformance.sources.opinfo import SEED, Catalogue, Unreachable
 
 SOURCES = (
     "opinfo",
@@ -25,7 +25,6 @@ SOURCES = (
 )
 DTYPES = ("float32", "float64", "bfloat16", "float16", "complex64", "int64", "bool")
 FORMS = ("function", "method", "inplace", "out")
-SEED = 1234
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,12 @@ class Corpus:
 
     def find(self, name: str) -> Case:
         """The case of a printed name; LookupError when there is none."""
-        unit, index = self.unit_of(name)
         try:
+            unit, index = self.unit_of(name)
             for case in self.cases(unit, frozenset((index,))):
                 if case.name == name:
                     return case
-        except (Unreachable, KeyError, IndexError, AttributeError, StopIteration) as error:
+        except (Unreachable, KeyError, IndexError, AttributeError, ValueError) as error:
             raise LookupError(f"no case {name}: {error}") from error
         raise LookupError(f"no case {name}")
 

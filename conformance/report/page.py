@@ -64,7 +64,7 @@ def card(layer: str, row: dict[str, Any], before: dict[str, Any] | None) -> str:
         f'<button class="card" data-layer="{escape(layer)}" title="{escape(LAYERS.get(layer, layer))}">'
         f'<span class="name">{escape(layer)}</span><div class="score">{shown}{change}</div>'
         f'<div class="bar"><i style="width: {100.0 * (score or 0.0):.1f}%"></i></div>'
-        f'<span class="more">coverage {percent(row["coverage"])} % of {row["operators"]}</span></button>'
+        f'<span class="more">{percent(row["coverage"])} % of {row["operators"]:,} answer</span></button>'
     )
 
 

@@ -43,6 +43,9 @@ RECORDED = (
 )
 
 
+SEED = 1234
+
+
 class Unreachable(Exception):
     """An entry that cannot be replayed on another library, with the reason."""
 
@@ -50,9 +53,11 @@ class Unreachable(Exception):
 class Catalogue:
     """The OpInfo entries by name, each with the public path of what it calls."""
 
-    def __init__(self, reference: Library, seed: int = 1234, reference_inputs: bool = False) -> None:
+    def __init__(self, reference: Library, seed: int = SEED, reference_inputs: bool = False) -> None:
         self.reference = reference
         self.start = seed
+        # PyTorch seeds its samples itself; another seed than the usual one draws others
+        self.seeding = {} if seed == SEED else {"set_seed": False}
         self.draw = "reference_inputs" if reference_inputs else "sample_inputs"
         self.entries: dict[str, Any] = {}
         for entry in operator_database():
@@ -136,7 +141,7 @@ class Catalogue:
         self.seed()
         with warnings.catch_warnings(), self.reference.recording(RECORDED):
             warnings.simplefilter("ignore")
-            drawn = list(getattr(entry, self.draw)("cpu", kind, requires_grad=wants_grad))
+            drawn = list(getattr(entry, self.draw)("cpu", kind, requires_grad=wants_grad, **self.seeding))
         picks = chosen(len(drawn), samples, only)
         for index, sample in enumerate(drawn):
             if index not in picks:
