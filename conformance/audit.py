@@ -62,7 +62,8 @@ def honest(t: Array, o: Array, mirrored: bool) -> Array:
     with np.errstate(all="ignore"):
         moved = 2.0 * o - t if mirrored else o
         rounded = moved.astype(t.dtype)
-    return np.asarray(np.where(np.isfinite(t) & np.isfinite(rounded), rounded, t))
+    # 2o - t has lost the sign of a zero, which an honest library has not
+    return np.asarray(np.where(np.isfinite(t) & np.isfinite(rounded) & (rounded != t), rounded, t))
 
 
 def blamed(verdicts: dict[str, Verdict], case: Case) -> list[str]:
