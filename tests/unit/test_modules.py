@@ -393,3 +393,28 @@ def test_cloned_class_is_not_another() -> None:
     assert not isinstance(nn.GRU(1, 1), nn.RNN)
     assert isinstance(nn.ReLU6(), nn.Hardtanh)
     assert issubclass(nn.LazyLinear, nn.Linear)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_lstm_layers_as_one_operator(bidirectional: bool, bias: bool) -> None:
+    """Values, gradients and gradients of gradients of a float32 LSTM, whose layers are single nodes."""
+
+    def program(library: Any) -> list[Any]:
+        library.manual_seed(0)
+        layer = library.nn.LSTM(3, 4, 2, bidirectional=bidirectional, bias=bias)
+        x = library.randn(5, 2, 3, requires_grad=True)
+        state = [library.randn(4 if bidirectional else 2, 2, 4, requires_grad=True) for _ in range(2)]
+        output, (hidden, cell) = layer(x, tuple(state))
+        seen = [output, hidden, cell]
+        ramp = library.arange(output.numel()).view_as(output) * 0.1
+        operands = [x, *state, *layer.parameters()]
+        seen += library.autograd.grad((output * ramp).sum(), operands, retain_graph=True)
+        seen += library.autograd.grad(hidden.sum() + cell.pow(2).sum(), operands, retain_graph=True)
+        (first,) = library.autograd.grad(output.pow(2).sum() + cell.sum(), x, create_graph=True)
+        seen += library.autograd.grad(first.pow(2).sum(), operands)
+        return seen
+
+    for ours, theirs in zip(program(tinytorch), program(torch), strict=True):
+        expected = pytest.approx(theirs.detach().reshape(-1).tolist(), rel=1e-4, abs=1e-5)
+        assert ours.detach().reshape(-1).tolist() == expected

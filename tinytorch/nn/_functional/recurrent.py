@@ -5,6 +5,7 @@ A layer multiplies all inputs by its input weights at once; what depends on the 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,32 @@ def _rows(gates: Any, sizes: list[int]) -> list[Any]:
     return steps
 
 
+def _fusible(input: Any, weights: list[list[Any]]) -> bool:
+    """Whether torch runs each layer as one operator."""
+    if input.dtype._name != "float32" or input.numel() == 0 or input.is_meta:
+        return False
+    if any(w_hr is not None for *_, w_hr in weights):
+        warnings.warn(
+            "LSTM with projections is not supported with oneDNN. Using default implementation.", stacklevel=7
+        )
+        return False
+    return all(w_ih.dtype is input.dtype for w_ih, *_ in weights)
+
+
+def _whole_layer(
+    input: Any, state: Any, place: int, weights: list[Any], reverse: bool, training: bool
+) -> tuple[Any, Any]:
+    """One direction of a layer. input (T, B, I): output (T, B, H), and the last hidden and cell state (B, H)."""
+    w_ih, w_hh, b_ih, b_hh, _ = weights
+    biased = b_ih is not None
+    if not biased:
+        b_ih = b_hh = input.new_zeros(w_ih.shape[0])
+    output, hidden, cell, _ = ops.mkldnn_rnn_layer(
+        input, w_ih, w_hh, b_ih, b_hh, state[0][place], state[1][place], reverse, (), 2, w_hh.shape[1], 1, biased, False, False, training
+    )  # fmt: skip
+    return output, (hidden, cell)
+
+
 def recurrent(
     mode: str,
     input: Any,
@@ -153,13 +180,21 @@ def recurrent(
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     lstm = mode == "LSTM"
     directions = 2 if bidirectional else 1
-    starts = list(zip(state[0].unbind(0), state[1].unbind(0), strict=True)) if lstm else state.unbind(0)
+    fused = lstm and sizes is None and _fusible(input, weights)
+    starts: Any = ()
+    if not fused:
+        starts = list(zip(state[0].unbind(0), state[1].unbind(0), strict=True)) if lstm else state.unbind(0)
     finals: list[Any] = []
     for number in range(num_layers):
         parts = []
         for direction in range(directions):
             place = number * directions + direction
             w_ih, w_hh, b_ih, b_hh, w_hr = weights[place]
+            if fused:
+                output, final = _whole_layer(input, state, place, weights[place], direction == 1, training)
+                parts.append(output)
+                finals.append(final)
+                continue
             layer: Any = _Lstm([w_hh, b_hh, w_hr]) if lstm else _Simple(mode, [w_hh, b_hh])
             gates = ops.linear(input, w_ih, b_ih)
             steps = gates.unbind(0) if sizes is None else _rows(gates, sizes)
