@@ -37,7 +37,8 @@ def raise_stale(
     origin = ""
     if edge is not None:
         function, output = edge if edge.__class__ is tuple else (edge, 0)
-        origin = f", which is output {output} of {operation_name(function)},"
+        if function._arity:  # the stand-in of a conjugated leaf refers to the leaf
+            origin = f", which is output {output} of {operation_name(function)},"
     type_name = f"torch.{legacy_name(element_type)}Tensor"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
