@@ -61,10 +61,21 @@ def test_no_recorded_pass_is_lost(label: str) -> None:
     assert record().regressions(summary) == []
 
 
+def has_cases(unit: Unit) -> bool:
+    try:
+        return any(True for _ in runner().corpus.cases(unit))
+    except Unreachable:
+        return False
+
+
 def test_the_record_is_of_this_corpus() -> None:
-    """Nearly every entry has a line, or nothing above could fail."""
+    """PyTorch's entries without a line have no cases in float32, or what is above could not fail for them."""
     recorded = {operator.partition("[")[0] for operator, _ in record().ran}
-    assert len(set(UNITS) - recorded) <= 10, set(UNITS) - recorded
+    lacking = [
+        unit
+        for label in set(UNITS) - recorded
+        for unit in UNITS[label]
+        if unit.source not in ("directed", "found") and has_cases(unit)
+    ]
+    assert lacking == []
     assert sum(mask.count("r") for mask in record().ran.values()) > 10_000
-    cells = sum(len(mask) for masks in record().failing.values() for mask in masks.values())
-    assert cells < 100_000
