@@ -375,6 +375,11 @@ def autocast_decrement_nesting() -> int:
     return _Settings.autocast_depth
 
 
+def detach(input: Any) -> Any:
+    """The same elements without history."""
+    return _require("detach", input).detach()
+
+
 def detach_(input: Any) -> Any:
     """Forget the history in place."""
     return _require("detach_", input).detach_()

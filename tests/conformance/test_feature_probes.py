@@ -171,7 +171,9 @@ def answer(package: str, question: str) -> str:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.filterwarnings("ignore")
-def test_answers_as_torch(question: str) -> None:
+def test_answers_as_torch(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # torch's own test tools, if another test imported them, forbid to set flags; programs may.
+    monkeypatch.setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)
     assert answer("tinytorch", question) == answer("torch", question)
 
 

@@ -153,7 +153,7 @@ def _functions_of_the_top(torch: Any, journal: Journal) -> None:
         lambda: [torch.get_device(x), torch.is_signed(x), torch.is_signed(x > 0)],
         lambda: [torch.has_mkl, torch.has_openmp, torch.has_lapack, torch.has_spectral],
         lambda: torch.get_autocast_gpu_dtype(),
-        lambda: [torch.autocast_increment_nesting(), torch.autocast_decrement_nesting()],
+        lambda: torch.autocast_increment_nesting() - torch.autocast_decrement_nesting(),
         lambda: torch.is_autocast_cache_enabled(),
     ]:
         journal.tries(program)
