@@ -168,12 +168,13 @@ def flags_kept() -> Iterator[None]:
     """PyTorch's test tools forbid to set backend flags when they are imported; programs may set them all the same."""
     import torch
 
-    flag = "__allow_nonbracketed_mutation_flag"
-    before = getattr(torch.backends, flag)
+    # `torch.backends` is a proxy: what is set on it does not reach the variable that its functions read.
+    switches, flag = torch.backends.flags_frozen.__globals__, "__allow_nonbracketed_mutation_flag"
+    before = switches[flag]
     try:
         yield
     finally:
-        setattr(torch.backends, flag, before)
+        switches[flag] = before
 
 
 def operator_database() -> list[Any]:
