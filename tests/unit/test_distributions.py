@@ -10,7 +10,7 @@ import copy
 import inspect
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -123,6 +123,15 @@ MAKERS: dict[str, Maker] = {
 }  # fmt: skip
 
 everything = pytest.mark.parametrize("name", MAKERS)
+
+
+@pytest.fixture(autouse=True)
+def arguments_are_validated() -> Iterator[None]:
+    """torch's default, which `torch.compile` turns off for the whole process once anything has called it."""
+    before = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(True)
+    yield
+    torch.distributions.Distribution.set_default_validate_args(before)
 
 
 def same(own: Any, theirs: Any, tolerance: float = 2e-5) -> None:
