@@ -11,7 +11,6 @@ import numpy as np
 
 from conformance.observe import ErrorSeen, Observation, TensorSeen
 from conformance.program import Array
-from conformance.textual import compare_text
 
 EPSILON = {
     "float16": 2.0**-10,
@@ -163,7 +162,6 @@ def matches(pattern: str, text: str) -> bool:
 ERROR_LEVELS = ("error type", "error text", "error numbers")
 # where in its C++ sources torch raised a warning is no property of the program
 SOURCE_PLACE = re.compile(r" \((Triggered internally at|function) [^)]*\)\s*$")
-GRAD_FN = re.compile(r",\s+grad_fn=<[^>]*>")
 
 
 def compare_errors(x: Observation, t: ErrorSeen, pattern: str | None = None) -> dict[str, Verdict]:
@@ -212,22 +210,6 @@ def compare_versions(x: Observation, t: Observation) -> str:
         if ours != ending:
             return f"{place} changed after the forward pass: {ours} for {ending}"
     return ""
-
-
-def compare_repr(x: str, t: str, same_bits: bool, outputs: list[TensorSeen]) -> str:
-    """The printed result; where the bits differ within the tolerance, so may the digits, by the dtype's rounding."""
-    ours, theirs = GRAD_FN.sub("", x), GRAD_FN.sub("", t)
-    if same_bits or ours == theirs:
-        return "" if ours == theirs else f"{shorten(ours)} for {shorten(theirs)}"
-    step = max([8.0 * EPSILON.get(tensor.dtype, 0.0) for tensor in outputs] + [1e-4])
-    sizes = [np.abs(tensor.values) for tensor in outputs if tensor.values is not None]
-    largest = max((float(np.max(size, where=np.isfinite(size), initial=0.0)) for size in sizes), default=0.0)
-    difference = compare_text(theirs, ours, step, max(1e-6, step * largest))
-    return f"{difference.reason}: {shorten(ours)} for {shorten(theirs)}" if difference is not None else ""
-
-
-def shorten(text: str) -> str:
-    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def compare_strides(x: TensorSeen, t: TensorSeen) -> str:

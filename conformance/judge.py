@@ -14,7 +14,6 @@ from conformance.compare import (
     PASS,
     Verdict,
     compare_errors,
-    compare_repr,
     compare_strides,
     compare_values,
     compare_versions,
@@ -25,6 +24,7 @@ from conformance.compare import (
 from conformance.engine import Library
 from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, alarm, run
 from conformance.oracle import Oracle, pick
+from conformance.printed import compare_printed
 from conformance.program import readable
 from conformance.remote import Remote
 
@@ -44,6 +44,8 @@ class Judge:
         self.candidate = candidate
         self.plan = plan or Plan()
         self.timeout = timeout
+        # prints the candidate's numbers; None where there is no torch
+        self.printer: Library | None = reference
         # told the aspects that the candidate owes, before the candidate runs
         self.announce = announce
 
@@ -182,7 +184,7 @@ class Judge:
             wrong = compare_versions(x, t)
             verdicts["versions"] = Verdict("fail", wrong) if wrong else PASS
         if t.text is not None and t.processed is None and verdicts["values"].status != "ill-defined":
-            wrong = compare_repr(x.text or "", t.text, same_bits(x, t), t.outputs)
+            wrong = compare_printed(x, t, self.printer, case.program)
             verdicts["text"] = Verdict("fail", wrong) if wrong else PASS
         if self.plan.forward_mode and (t.tangents is not None or x.tangents is not None):
             verdicts["forward_mode"] = self.derivatives(case, x.tangents, t.tangents, "tangents", oracle)
@@ -299,16 +301,6 @@ class Judge:
         if a.values is None or b.values is None or case.undefined_values:
             return PASS
         return self.numbers(case, a, b, group, index, oracle)
-
-
-def same_bits(x: Observation, t: Observation) -> bool:
-    """Whether every tensor and every plain value of the results is exactly torch's."""
-
-    def bits(tensor: TensorSeen) -> bytes | None:
-        return None if tensor.values is None else tensor.values.tobytes()
-
-    same = all(bits(a) == bits(b) for a, b in zip(x.outputs, t.outputs, strict=False))
-    return same and repr(x.scalars) == repr(t.scalars)
 
 
 def compare_state(x: Observation, t: Observation) -> Verdict:

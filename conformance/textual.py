@@ -36,7 +36,7 @@ def same_number(expected: str, actual: str, relative: float, absolute: float) ->
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     # the last printed digit may round the other way
-    last = max(last_place(expected), last_place(actual))
+    last = min(last_place(expected), last_place(actual))
     return a == b or abs(a - b) <= max(absolute, relative * abs(a), 1.01 * last)
 
 
