@@ -72,6 +72,14 @@ class Library:
         except Exception:  # a library without gradients is told so by the cases
             return
 
+    def seed(self, value: int) -> None:
+        """The random state that a seed gives, where the library has one."""
+        # PyTorch's own `manual_seed` also writes down a stack trace for each kind of device that is not there
+        generator = self.optional("default_generator") if self.name == REFERENCE else None
+        plant = self.optional("manual_seed") if generator is None else generator.manual_seed
+        if plant is not None:
+            plant(value)
+
     def is_tensor(self, value: object) -> bool:
         return isinstance(value, self.module.Tensor)
 
@@ -86,7 +94,10 @@ class Library:
         """
 
         def seeded(inner: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-            self.module.manual_seed(42)
+            if self.name == REFERENCE:
+                self.seed(42)
+            else:
+                self.module.manual_seed(42)
             return inner(*args, **kwargs)
 
         namespace = dict(function.__globals__)
@@ -137,9 +148,7 @@ class Library:
     def settled(self, default_dtype: str = "float32", seed: int = 0) -> Iterator[None]:
         """A known random state, default dtype and gradient mode, put back afterwards."""
         module = self.module
-        plant = self.optional("manual_seed")
-        if plant is not None:
-            plant(seed)
+        self.seed(seed)
         switch = self.optional("set_default_dtype")
         if switch is not None and default_dtype != "float32":
             switch(getattr(module, default_dtype))
@@ -211,6 +220,7 @@ def rounding_noise(library: Library, seed: int, epsilon: float) -> Any:
 
     torch = library.module
     generator = torch.Generator().manual_seed(seed)
+    wide = (torch.float64, torch.complex128)
 
     class Noise(TorchDispatchMode):  # type: ignore[misc]
         def __torch_dispatch__(self, operator: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -222,8 +232,9 @@ def rounding_noise(library: Library, seed: int, epsilon: float) -> Any:
                     continue
                 # views and in-place results round nothing of their own
                 if item.layout is torch.strided and item.untyped_storage().data_ptr() not in known:
-                    shift = torch.rand(item.shape, generator=generator, dtype=torch.float64) * 2.0 - 1.0
-                    item.mul_(1.0 + epsilon * shift)
+                    kind = torch.float64 if item.dtype in wide else torch.float32
+                    noise = torch.empty(item.shape, dtype=kind)
+                    item.mul_(noise.uniform_(1.0 - epsilon, 1.0 + epsilon, generator=generator))
             return result
 
     return Noise()

@@ -357,9 +357,7 @@ def push_forward(library: Library, program: Program, name: str) -> Gradients | E
         decode = decoder(library, program)
         originals = program.tensors()
         forward = library.resolve("torch.autograd.forward_ad")
-        plant = library.optional("manual_seed")
-        if plant is not None:
-            plant(0)
+        library.seed(0)
         with forward.dual_level():
             duals: dict[int, Any] = {}
             for index, data in enumerate(originals):

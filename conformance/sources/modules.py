@@ -206,7 +206,7 @@ class ModuleCatalogue:
             yield from self.module_cases(label, dtype, samples, only)
 
     def seed(self) -> None:
-        self.reference.module.manual_seed(self.start)
+        self.reference.seed(self.start)
         random.seed(self.start)
         np.random.seed(self.start)
 

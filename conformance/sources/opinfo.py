@@ -202,7 +202,7 @@ class Catalogue:
         return Program(target, encoded_args, encoded_kwargs)
 
     def seed(self) -> None:
-        self.reference.module.manual_seed(self.start)
+        self.reference.seed(self.start)
         random.seed(self.start)
         np.random.seed(self.start)
 
