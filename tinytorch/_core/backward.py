@@ -58,7 +58,7 @@ def as_array(cotangent: Any) -> Any:
 def total(held: Any, cotangent: Any) -> Any:
     """The sum of two contributions, in memory of its own."""
     if held.__class__ is ndarray and cotangent.__class__ is ndarray:
-        return np.add(held, cotangent, out=...)
+        return np.asarray(np.add(held, cotangent))
     return as_tensor(held) + as_tensor(cotangent)
 
 
@@ -279,7 +279,7 @@ class Task:
         """
         heap, states, keep, counted, wanted = self.heap, self.states, self.keep, self.counted, self.wanted
         while True:
-            _, received, _, node, shape, element_type, edges, simple = state
+            _, received, _, node, _, _, edges, simple = state
             if (
                 not simple
                 or received is None
@@ -289,57 +289,56 @@ class Task:
                 self._step(state)
                 return
             state[HELD] = None
-            native = None
             try:
                 if received.__class__ is ndarray:
-                    cotangents = native = node._native(edges, received, keep)
-                    if native is None:
+                    following = node._flow(self, edges, received, counted)
+                    if following is NotImplemented:
                         cotangents = node._backward(edges, wrap(received))
+                    else:
+                        cotangents = ()
                 else:
+                    following = NotImplemented
                     cotangents = node._backward(edges, received)
             except BaseException:
                 if not counted:
                     self._settle(state)
                 raise
-            if native is None and not keep:
-                node._release()
-            following = received = None
-            for edge, cotangent in zip(edges, cotangents):
-                if edge is None:
-                    continue
-                link = states.get(id(edge))
-                if link is None:
-                    if edge.__class__ is tuple:
-                        link = self._deliver(edge, cotangent, node, 0)
-                        cotangent = None
-                    else:
-                        link = states[id(edge)] = edge._begin()
-                        if not link[SIMPLE]:
-                            self._look_at(edge)
-                        if following is None and link[EDGES] is not None:
-                            following = link
+            received = None
+            if following is NotImplemented:
+                if not keep:
+                    node._release()
+                following = None
+                for edge, cotangent in zip(edges, cotangents):
+                    if edge is None:
+                        continue
+                    link = states.get(id(edge))
+                    if link is None:
+                        if edge.__class__ is tuple:
+                            link = self._deliver(edge, cotangent, node, 0)
+                            cotangent = None
                         else:
-                            self._ready(link)
-                if cotangent is not None:
-                    # Rules on arrays give cotangents of the node's own shape and type, or else of the target's.
-                    if native is None or link[SHAPE] != shape or link[DTYPE] is not element_type:
+                            link = states[id(edge)] = edge._begin()
+                            if not link[SIMPLE]:
+                                self._look_at(edge)
+                            if following is None and link[EDGES] is not None:
+                                following = link
+                            else:
+                                self._ready(link)
+                    if cotangent is not None:
                         cotangent = self._fitting(cotangent, link[SHAPE], link[DTYPE], node, 0)
-                    held = link[HELD]
-                    if held is None:
-                        link[HELD] = cotangent
-                    elif link[OURS] and cotangent.__class__ is ndarray:
-                        np.add(held, cotangent, held)
-                    else:
-                        self._add(link, cotangent)
-                if counted:
-                    link[LEFT] = left = link[LEFT] - 1
-                    if not left:
-                        if following is None and link[EDGES] is not None:
-                            following = link
+                        if link[HELD] is None:
+                            link[HELD] = cotangent
                         else:
-                            self._ready(link)
-            # What is still held here would make the gradients look shared.
-            native = cotangents = cotangent = held = None
+                            self._add(link, cotangent)
+                    if counted:
+                        link[LEFT] = left = link[LEFT] - 1
+                        if not left:
+                            if following is None and link[EDGES] is not None:
+                                following = link
+                            else:
+                                self._ready(link)
+                # What is still held here would make the gradients look shared.
+                cotangents = cotangent = None
             if counted:
                 if self.leaves:
                     self._drain()

@@ -347,7 +347,7 @@ def _passing(cls: Any) -> Any:
         members = {
             "__slots__": (),
             "_backward": lambda node, edges, grad: (grad,),
-            "_native": Node._native,
+            "_flow": Node._flow,
             "_release": lambda node: None,
             "__module__": cls.__module__,
         }

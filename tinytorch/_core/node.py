@@ -116,9 +116,13 @@ class Node(metaclass=NodeMeta):
         """Cotangents of the inputs from those of the outputs, in the order of `edges`: the node's own, None where none is wanted."""
         raise NotImplementedError(f"derivative for {type(self).__name__} is not implemented")
 
-    def _native(self, edges: tuple[Any, ...], cotangent: Any, keep: bool) -> tuple[Any, ...] | None:
-        """`_backward`, and `_release` unless `keep`, on arrays for operators that have rules for that; None where there are none."""
-        return None
+    def _flow(self, task: Any, edges: tuple[Any, ...], cotangent: Any, counted: bool) -> Any:
+        """A whole step of the backward pass `task` on arrays: `_backward`, `_release`, and handing on along `edges`.
+
+        Returns the state of the target that may run next, if any, or NotImplemented, and then nothing has happened. Only operators
+        that have rules on arrays (`.native`) do otherwise than this.
+        """
+        return NotImplemented
 
     def _begin(self) -> list[Any]:
         """The node's state when a backward pass first meets it; see backward.py."""

@@ -45,7 +45,7 @@ def record_lines(plan: Plan, shape: str, element_type: str) -> list[str]:
     node_class = plan.operator.node_name
     missing = [argument.name for argument in plan.tensors if argument.name not in plan.operator.formulas]
     lines = [f"if r_{name}: missing_formula({name!r})" for name in missing]
-    lines.append(f"node = new({node_class})")
+    lines.append(f"node = {node_class}()")
     edges = ", ".join(_edge(argument) for argument in plan.active)
     lines.append(f"node._edges = ({edges},)")
     lines.append("node._number = next_number()")
@@ -148,6 +148,7 @@ def node_source(plan: Plan) -> str:
     lines = [
         f"class {operator.node_name}(Node):",
         f"    __slots__ = {tuple(slots)!r}",
+        "    __init__ = object.__init__  # what sets the slots stands where the node is made: no call for it",
         f"    _saved_names = {tuple(shown)!r}",
     ]
     lines.append(f"    _saved_inputs = {tuple(sorted(a.name for a in plan.saved_tensors()))!r}")
@@ -203,7 +204,7 @@ def node_source(plan: Plan) -> str:
         body.append(f"needs = frozenset(name for name, wanted in {{{wants}}}.items() if wanted)")
     body += _return_lines(plan)
     lines.append(indent(body, 2))
-    lines += _native_source(plan)
+    lines += _flow_source(plan)
     lines += _begin_source(multiple)
     lines.append("    def _release(node):")
     if holds:
@@ -219,13 +220,18 @@ def node_source(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def array_lines(name: str) -> list[str]:
+    """Lines that make an array of what a ufunc returned: for 0-dim operands a scalar. (`out=...` would do it, at 60 ns a call.)"""
+    return [f"if {name}.__class__ is not ndarray:", f"    {name} = asarray({name})"]
+
+
 def _operands(rule: Any) -> tuple[str, ...]:
     """What a rule on arrays names: its parameters, or for (ufunc, *names) the names."""
     return rule[1:] if isinstance(rule, tuple) else parameters_of(rule)
 
 
-def _native_source(plan: Plan) -> list[str]:
-    """Lines of `_native`, which computes all cotangents on arrays, if there are rules for that; saved tensors must be plain, too."""
+def _flow_source(plan: Plan) -> list[str]:
+    """Lines of `_flow`, a whole step of a backward pass on arrays, if there are rules for that; saved tensors must be plain, too."""
     rules = plan.operator.native_rules
     if not rules or set(rules) != set(plan.operator.formulas):
         return []
@@ -244,24 +250,65 @@ def _native_source(plan: Plan) -> list[str]:
             f"        stale(node, {n}, node.version_{n})",
         ]
         if n in named:
-            body.append(f"    if {n}._key is not node._dtype:")
-            body.append("        return None")
+            body += [f"    if {n}._key is not node._dtype:", "        return NotImplemented"]
     for n in outputs:
         fits = f"node.key_{n} is node._dtype and node.counter_{n}[0] == node.version_{n}"
-        body += [f"{n} = node.saved_{n}", f"if {n} is not None and not ({fits}):", "    return None"]
+        body += [
+            f"{n} = node.saved_{n}",
+            f"if {n} is not None and not ({fits}):",
+            "    return NotImplemented",
+        ]
     if tensors or outputs:
-        body += ["if not keep:", "    node._released = True"]
+        body += ["if not task.keep:", "    node._released = True"]
         body += [f"    node.saved_{n} = None" for n in [*tensors, *outputs]]
     for name in named - {"grad", *tensors, *outputs}:
         values[name] = f"node.saved_{name}"
-    parts = []
     for argument in plan.active:
         n = argument.name
         arguments = ", ".join(values.get(name, name) for name in _operands(rules[n]))
+        body += [f"if e_{n} is not None:", f"    c_{n} = native_{n}({arguments})"]
         if isinstance(rules[n], tuple):
-            arguments += ", out=..."
-        parts.append(f"native_{n}({arguments}) if e_{n} is not None else None")
-    return ["    def _native(node, edges, grad, keep):", indent([*body, f"return ({', '.join(parts)},)"], 2)]
+            body += ["    " + line for line in array_lines(f"c_{n}")]
+    body += ["states = task.states", "following = None"]
+    for argument in plan.active:
+        body += _delivery_lines(f"e_{argument.name}", f"c_{argument.name}")
+    body.append("return following")
+    return ["    def _flow(node, task, edges, grad, counted):", indent(body, 2)]
+
+
+def _delivery_lines(edge: str, cotangent: str) -> list[str]:
+    """Lines that hand an array on along an edge, as `Task._run_from` does for tensors."""
+    ready = [
+        "if following is None and link[6] is not None:",
+        "    following = link",
+        "else:",
+        "    task._ready(link)",
+    ]
+    lines = [
+        f"link = states.get(id({edge}))",
+        "if link is None:",
+        f"    if {edge}.__class__ is tuple:",
+        f"        link = task._deliver({edge}, {cotangent}, node, 0)",
+        f"        {cotangent} = None",
+        "    else:",
+        f"        link = states[id({edge})] = {edge}._begin()",
+        "        if not link[7]:",
+        f"            task._look_at({edge})",
+        *["        " + line for line in ready],
+        f"if {cotangent} is not None:",
+        # Rules on arrays give cotangents of the node's own shape and type, or else of the target's.
+        "    if link[4] != node._shape or link[5] is not node._dtype:",
+        f"        {cotangent} = task._fitting({cotangent}, link[4], link[5], node, 0)",
+        "    if link[1] is None:",
+        f"        link[1] = {cotangent}",
+        "    else:",
+        f"        task._add(link, {cotangent})",
+        "if counted:",
+        "    link[0] = left = link[0] - 1",
+        "    if not left:",
+        *["        " + line for line in ready],
+    ]
+    return [f"if {edge} is not None:", *["    " + line for line in lines]]
 
 
 def _begin_source(multiple: bool) -> list[str]:

@@ -208,7 +208,7 @@ def _packed_class(cls: Any) -> Any:
         members = {
             "__slots__": (),
             "_backward": _unpacking(cls),
-            "_native": Node._native,
+            "_flow": Node._flow,
             "_begin": Node._begin,
             "_runs_user_code": True,
             "__module__": cls.__module__,

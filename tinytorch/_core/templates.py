@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .declare import Operator
 from .dispatch import PROMOTED_SCALARS, uses_ufunc
-from .node_source import attach_lines, flag_lines, record_lines
+from .node_source import array_lines, attach_lines, flag_lines, record_lines
 from .plan import Plan, indent, kernel_arguments, signature_text
 
 
@@ -329,11 +329,15 @@ def _compute_lines(plan: Plan, infix: bool = False, into: str | None = None) -> 
     if not uses_ufunc(operator):
         return general
     arrays = ", ".join(f"{a.name}._array" for a in operator.arguments if a.is_tensor)
-    usual = f"array = ufunc({arrays}, out=...)" if into is None else f"ufunc({arrays}, out={into}._array)"
+    if into is None:
+        usual = [f"array = ufunc({arrays})", *array_lines("array")]
+    else:
+        usual = [f"ufunc({arrays}, out={into}._array)"]
     defaults = [f"{a.name} == {a.default!r}" for a in operator.arguments if not a.is_tensor]
     if infix or not defaults:
-        return [usual]
-    return [f"if {' and '.join(defaults)}:", f"    {usual}", "else:", *["    " + line for line in general]]
+        return usual
+    tested = [f"if {' and '.join(defaults)}:", *["    " + line for line in usual]]
+    return [*tested, "else:", *["    " + line for line in general]]
 
 
 def _infix(plan: Plan) -> str:

@@ -48,7 +48,7 @@ def sigmoid(self: np.ndarray) -> np.ndarray:
 _ZEROS: dict[str, np.ndarray] = {}
 
 
-def relu_into(self: np.ndarray, out: Any) -> np.ndarray:
+def relu_into(self: np.ndarray, out: Any = None) -> np.ndarray:
     """max(x, 0), called as a ufunc is; nan stays nan."""
     zero = _ZEROS.get(self.dtype.char)
     if zero is None:

@@ -55,14 +55,14 @@ def tanh_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
 
 def tanh_gradient(grad: np.ndarray, result: np.ndarray) -> np.ndarray:
     """grad * (1 - result ** 2), for arrays of one shape."""
-    out = np.multiply(result, result, out=...)
+    out = np.asarray(np.multiply(result, result))
     np.subtract(_ONE[out.dtype.char], out, out)
     return np.multiply(grad, out, out)
 
 
 def sigmoid_gradient(grad: np.ndarray, result: np.ndarray) -> np.ndarray:
     """grad * (1 - result) * result, for arrays of one shape."""
-    out = np.subtract(_ONE[result.dtype.char], result, out=...)
+    out = np.asarray(np.subtract(_ONE[result.dtype.char], result))
     np.multiply(grad, out, out)
     return np.multiply(out, result, out)
 
