@@ -14,6 +14,7 @@ from ._core.dispatch import number_type
 from ._core.dtypes import defaults, dtype
 from ._core.storage import UntypedStorage
 from ._core.tensor import Tensor
+from ._core.warning import Once
 from .autograd._functions import is_grad_enabled, is_inference_mode_enabled  # noqa: F401
 
 
@@ -209,7 +210,6 @@ class _Settings:
     interop = 0
     deterministic = False
     deterministic_warn = False
-    warn_always = False
     precision = "highest"
     autocast_types: ClassVar[dict[str, dtype]] = {"cpu": dtypes.bfloat16}
     autocast_cache = True
@@ -262,11 +262,11 @@ def set_deterministic_debug_mode(debug_mode: Any) -> None:
 
 
 def is_warn_always_enabled() -> bool:
-    return _Settings.warn_always
+    return Once.always
 
 
 def set_warn_always(b: bool) -> None:
-    _Settings.warn_always = b
+    Once.always = b
 
 
 def get_float32_matmul_precision() -> str:

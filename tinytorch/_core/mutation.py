@@ -141,7 +141,7 @@ def refresh(view: Any) -> bool:
             return False
         if view._creation is not None:
             _refuse_view(view, indirect=True)
-        view._edge = AsStridedBackward0(base, view) if base._requires_grad else None
+        view._edge = AsStridedBackward0(base, view)
         view._origin = version
     return view._edge is not None or base._requires_grad is True
 
@@ -158,7 +158,9 @@ class AsStridedBackward0(Node):
     __slots__ = ("base_dtype", "base_shape", "base_strides", "key", "offset", "strides")
 
     def __init__(self, base: Any, view: Any) -> None:
-        super().__init__((base._edge or base,), view._array.shape, view._key._dtype)
+        super().__init__(
+            ((base._edge or base) if base._requires_grad else None,), view._array.shape, view._key._dtype
+        )
         self.base_dtype = base._key._dtype
         self.base_shape = base._array.shape
         self.base_strides = layout.element_strides(base._array)

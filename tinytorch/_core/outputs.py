@@ -174,6 +174,7 @@ def fit(result: Tensor, target: Any, quiet: bool = False) -> None:
 
 def fill(result: Tensor, target: Any) -> None:
     """Copy `result` into `target`, which has its shape."""
+    result = resolved(result)
     if target._key._special == "lazy":
         np.copyto(target._array, read(result._array, target._key), casting="unsafe")
     elif target._key._special != "meta":

@@ -40,6 +40,11 @@ class Plan:
             for name in parameters_of(formula):
                 self._check(name)
                 self.needed.setdefault(name, []).append(target)
+        # torch leaves out an input that only one formula reads where that formula is not asked for, except in operators of the backward pass
+        targets = list(operator.formulas)
+        for name, readers in self.needed.items():
+            if len(readers) > 1 or "backward" in operator.name or name in self.outputs:
+                self.needed[name] = targets
 
     def _check(self, name: str) -> None:
         stem, _, suffix = name.rpartition("_")

@@ -14,6 +14,7 @@ from .._core.mutation import mark_results
 from .._core.overrides import NoHandlerError, dispatch_function, has_override
 from .._core.symbols import install_symbols
 from .._core.tensor import Tensor
+from .._core.warning import warn_once
 from .conversion import _back_to, cast
 
 _NUMBERS = (bool, int, float, complex)
@@ -237,21 +238,14 @@ def _setitem(self, key, value):
     subscript.setitem(self, key, value)
 
 
-#: Filled when torch's warning about `.T` has been given: it comes once.
-_warned_of_T: list[bool] = []
-
-
 def _T(self):
-    if self.dim() != 2 and not _warned_of_T:
-        import warnings
-
-        _warned_of_T.append(True)
-        warnings.warn(
+    if not self.dim():
+        warn_once("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
+    elif self.dim() != 2:
+        warn_once(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
             "future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
-            "reverse the dimensions of a tensor.",
-            UserWarning,
-            stacklevel=2,
+            "reverse the dimensions of a tensor."
         )
     return self.permute(tuple(range(self.dim() - 1, -1, -1)))
 
@@ -259,6 +253,7 @@ def _T(self):
 def _mT(self):
     if self.dim() < 2:
         if not self.dim():
+            warn_once("Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases.")
             return self
         raise RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return self.transpose(-2, -1)
@@ -270,9 +265,17 @@ def _H(self):
             f"tensor.H is only supported on matrices (2-D tensors). Got {self.dim()}-D tensor."
             + (" For batches of matrices, consider using tensor.mH" if self.dim() > 2 else "")
         )
-    return (
-        self if not self.dim() else self.transpose(0, 1).conj() if self.is_complex() else self.transpose(0, 1)
-    )
+    if not self.dim():
+        warn_once("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
+        return self
+    return self.transpose(0, 1).conj() if self.is_complex() else self.transpose(0, 1)
+
+
+def _mH(self):
+    if not self.dim():
+        warn_once("Tensor.mH is deprecated on 0-D tensors. Consider using x.conj().")
+        return self
+    return self.adjoint()
 
 
 def _real(self):
@@ -290,7 +293,7 @@ def _set_part(find_part):
     return setter
 
 
-_PROPERTIES = {"T": _T, "mT": _mT, "H": _H, "mH": lambda self: self.adjoint()}
+_PROPERTIES = {"T": _T, "mT": _mT, "H": _H, "mH": _mH}
 
 
 def _sum_to(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:

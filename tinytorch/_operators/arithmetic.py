@@ -310,7 +310,9 @@ copysign_scalar.vjp(
     )
 )
 nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False)
-nextafter.vjp(self=lambda grad: grad, other=lambda grad, other_shape: grad.new_zeros(other_shape))
+nextafter.vjp(
+    self=lambda grad, self, other: grad, other=lambda grad, self, other: grad.new_zeros(other.shape)
+)
 heaviside = pointwise(
     "heaviside(Tensor self, Tensor values) -> Tensor",
     kernels.heaviside,

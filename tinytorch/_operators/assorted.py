@@ -51,14 +51,16 @@ def _pairs(kernel: Any, name: str) -> Any:
 
 
 complex_ = op("complex(Tensor real, Tensor imag) -> Tensor", _pairs(_complex, "complex"), method=False)
-complex_.vjp(real=lambda grad: grad.real, imag=lambda grad: (grad * -1j).real)
+complex_.vjp(real=lambda grad, real: grad.real, imag=lambda grad, imag: (grad * -1j).real)
 polar = op(
     "polar(Tensor abs, Tensor angle) -> Tensor",
     _pairs(lambda size, angle: _complex(size * np.cos(angle), size * np.sin(angle)), "polar"),
     method=False,
 )
 polar.vjp(
-    abs=lambda grad, abs, angle: (grad.conj() * polar(abs.new_ones(()).expand(angle.shape), angle)).real,
+    abs=lambda grad, result: (
+        (grad.conj() * result.sgn()).real
+    ),  # so a negative radius gets the other sign, as in torch
     angle=lambda grad, result: (grad.conj() * (result * 1j)).real,
 )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._core.declare import composite, find, view
 from .._core.storage import restride
+from .._core.warning import warn_once
 from .conversion import clone
 from .views import _legacy, select
 
@@ -114,6 +115,7 @@ def adjoint(self):
     """The conjugate transpose of the last two dimensions."""
     if self.dim() < 2:
         if not self.dim():
+            warn_once("adjoint() is deprecated on 0-D tensors. Consider using x.conj().")
             return self
         raise RuntimeError(
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."

@@ -11,6 +11,7 @@ from .._core.device import device as device_class
 from .._core.device import refuse_transfer
 from .._core.dispatch import meta_tensor
 from .._core.tensor import Tensor
+from .._core.warning import warn_once
 from .._kernels.memory_order import suggests_channels_last
 
 
@@ -29,7 +30,7 @@ def arranged(array, memory_format, kind=None):
             )
         strides = layout.channels_last_strides(array.shape)
     out = layout.empty(array.shape, strides, kind)
-    out[...] = array if array.dtype == kind else cast_array(array, dtypes.from_numpy(kind))
+    _store(out, array)
     return out
 
 
@@ -65,8 +66,6 @@ def cast(self, dtype, copy=False, memory_format=None):
     """`self` as elements of `dtype`: itself if it already is, unless `copy`."""
     if self._key._dtype is dtype and not copy and _lies_in(self._array, memory_format):
         return self
-    if self._key._dtype.is_complex and not dtype.is_complex and dtype is not dtypes.bool_:
-        _warn_complex()
     return to_copy.call(self, dtype, None, None, None, False, memory_format)
 
 
@@ -78,12 +77,6 @@ def _lies_in(array, memory_format):
     if memory_format is layouts.contiguous_format:
         return not channels
     return channels and array.ndim == (4 if memory_format is layouts.channels_last else 5)
-
-
-def _warn_complex():
-    import warnings
-
-    warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
 
 
 def move(self, place, dtype, copy, memory_format):
@@ -204,6 +197,8 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 
 def _store(self, value):
+    if value.dtype.kind == "c" and self.dtype.kind not in "cb" and value.size:
+        warn_once("Casting complex values to real discards the imaginary part")
     np.copyto(self, value if value.dtype == self.dtype else cast_array(value, dtypes.from_numpy(self.dtype)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import convolution as kernels
 from tinytorch._kernels.memory_order import channels_last_like
 from tinytorch._kernels.scalar_types import c_type_name
@@ -212,6 +213,9 @@ def _padded(
         before = [total // 2 for total in totals]
         extra = [total - 2 * b for total, b in zip(totals, before, strict=True)]
         if any(extra):
+            warn_once(
+                "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be created"
+            )
             from tinytorch._operators.assembly import constant_pad_nd
 
             x = constant_pad_nd(x, [n for e in reversed(extra) for n in (0, e)], 0)

@@ -139,7 +139,7 @@ def _bag_vjp(
 
 
 embedding_bag_op.vjp(
-    weight=lambda grad_result0, indices, result1, result2, result3, weight_shape, scale_grad_by_freq, mode, sparse, per_sample_weights, padding_idx: (
+    weight=lambda grad_result0, indices, offsets, result1, result2, result3, weight_shape, scale_grad_by_freq, mode, sparse, per_sample_weights, padding_idx: (
         _bag_vjp(
             grad_result0,
             indices,

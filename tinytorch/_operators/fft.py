@@ -38,11 +38,11 @@ fft_c2r = op(
 )
 
 
-def _r2c_vjp(grad: Any, dim: Dims, normalization: int, onesided: bool, shape: Any) -> Any:
+def _r2c_vjp(grad: Any, dim: Dims, normalization: int, onesided: bool, self: Any) -> Any:
     """The real part of the transform back; frequencies that were left out have no cotangent."""
     if onesided:
         last = dim[-1]
-        missing = shape[last] - grad.shape[last]
+        missing = self.shape[last] - grad.shape[last]
         if missing > 0:
             size = list(grad.shape)
             size[last] = missing
@@ -51,9 +51,7 @@ def _r2c_vjp(grad: Any, dim: Dims, normalization: int, onesided: bool, shape: An
 
 
 fft_r2c.vjp(
-    self=lambda grad, dim, normalization, onesided, self_shape: _r2c_vjp(
-        grad, dim, normalization, onesided, self_shape
-    )
+    self=lambda grad, dim, normalization, onesided, self: _r2c_vjp(grad, dim, normalization, onesided, self)
 )
 
 

@@ -10,6 +10,7 @@ from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._core.dispatch import legacy_name
 from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor
+from tinytorch._core.warning import warn, warn_once
 from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels import scatter as scatter_kernels
 
@@ -205,6 +206,11 @@ def where_nonzero(condition: Any) -> Any:
 
 
 def _condition_is_boolean(common: Any, condition: Any, self: Any, other: Any) -> None:
+    if condition.dtype._name == "uint8":
+        warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of PyTorch. Use a "
+            "boolean condition instead."
+        )
     if condition.dtype._name not in ("bool", "uint8"):
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {legacy_name(condition.dtype)}"
@@ -297,9 +303,15 @@ def _index_add_source(grad: Any, dim: int, index: Any, source: Any, alpha: Any) 
 
 index_add.vjp(self=lambda grad: grad, source=_index_add_source)
 
+
+def _index_reduce(self: Any, dim: int, index: Any, source: Any, reduce: str, include_self: bool) -> None:
+    warn_once("index_reduce() is in beta and the API may change at any time.")
+    scatter_kernels.index_reduce(self, dim, index, source, reduce, include_self)
+
+
 index_reduce = update(
     "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
-    scatter_kernels.index_reduce,
+    _index_reduce,
     wrap=("dim",),
     contiguous=True,
     out=True,

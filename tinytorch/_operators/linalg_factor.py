@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import linalg as kernels
 from tinytorch._operators import _linalg_checks as checks
 from tinytorch._operators.linalg_solve import _cat, mH, solve_triangular
@@ -56,6 +57,12 @@ def linalg_cholesky(self: Any, upper: bool = False) -> Any:
 
 
 def _cholesky(self: np.ndarray, upper: bool) -> np.ndarray:
+    warn_once(
+        "torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future PyTorch release.\n"
+        "L = torch.cholesky(A)\nshould be replaced with\nL = torch.linalg.cholesky(A)\nand\nU = torch.cholesky(A, upper=True)\n"
+        "should be replaced with\nU = torch.linalg.cholesky(A).mH\nThis transform will produce equivalent results for all valid "
+        "(symmetric positive definite) inputs."
+    )
     checks.square(self, "cholesky")
     if not self.size:
         return np.empty_like(self)
@@ -83,7 +90,7 @@ def _cholesky_solve(self: np.ndarray, input2: np.ndarray, upper: bool) -> np.nda
 cholesky_solve = op("cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor", _cholesky_solve)
 
 
-def _cholesky_solve_vjp(grad: Any, input2: Any, result: Any, upper: bool, needs: Any) -> Any:
+def _cholesky_solve_vjp(grad: Any, self: Any, input2: Any, result: Any, upper: bool, needs: Any) -> Any:
     grad_B = cholesky_solve(grad, input2, upper)
     found = {"self": grad_B}
     if "input2" in needs:
@@ -153,8 +160,17 @@ def _qr_vjp(grad_Q: Any, grad_R: Any, Q: Any, R: Any, mode: str) -> Any:
 linalg_qr.vjp(A=lambda grad_Q, grad_R, Q, R, mode: _qr_vjp(grad_Q, grad_R, Q, R, mode))
 composite(
     "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)",
-    lambda self, some=True: linalg_qr(self, "reduced" if some else "complete"),
+    lambda self, some=True: _legacy_qr(self, some),
 )
+
+
+def _legacy_qr(self: Any, some: bool) -> Any:
+    warn_once(
+        "torch.qr is deprecated in favor of torch.linalg.qr and will be removed in a future PyTorch release.\nThe boolean parameter "
+        "'some' has been replaced with a string parameter 'mode'.\nQ, R = torch.qr(A, some)\nshould be replaced with\n"
+        "Q, R = torch.linalg.qr(A, 'reduced' if some else 'complete')"
+    )
+    return linalg_qr(self, "reduced" if some else "complete")
 
 
 def _geqrf(self: np.ndarray) -> kernels.Arrays:
@@ -240,7 +256,9 @@ def reflections_cotangent(grad: Any, vectors: Any, tau: Any, other: Any, transpo
     return {"input": grad_vectors, "tau": find("stack").call(grad_tau, -1) if count else None, "other": grad}
 
 
-def _householder_vjp(grad: Any, input: Any, tau: Any) -> Any:
+def _householder_vjp(grad: Any, input: Any, tau: Any, result: Any) -> Any:
+    if not (input.numel() and tau.numel()):
+        return {"input": None, "tau": None}
     identity = find("eye", "m")(input.shape[-2], input.shape[-1], dtype=input.dtype).expand(input.shape)
     found = reflections_cotangent(grad, input, tau, identity, False)
     return {"input": found["input"], "tau": found["tau"]}
@@ -272,12 +290,18 @@ ormqr = op(
 )
 
 
-def _ormqr_vjp(grad: Any, self: Any, input2: Any, input3: Any, left: bool, transpose: bool) -> Any:
+def _ormqr_vjp(
+    grad: Any, self: Any, input2: Any, input3: Any, result: Any, left: bool, transpose: bool
+) -> Any:
     if left:
         found = reflections_cotangent(grad, self, input2, input3, transpose)
-        return {"self": found["input"], "input2": found["tau"], "input3": found["other"]}
-    found = reflections_cotangent(mH(grad), self, input2, mH(input3), not transpose)
-    return {"self": found["input"], "input2": found["tau"], "input3": mH(found["other"])}
+        along = found["other"]
+    else:
+        found = reflections_cotangent(mH(grad), self, input2, mH(input3), not transpose)
+        along = mH(found["other"])
+    if not (self.numel() and input2.numel()):
+        return {"self": None, "input2": None, "input3": along}
+    return {"self": found["input"], "input2": found["tau"], "input3": along}
 
 
 ormqr.vjp_all(_ormqr_vjp)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinytorch._core.declare import composite, op
 from tinytorch._core.modes import modes
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import linalg as kernels
 from tinytorch._operators import _linalg_checks as checks
 
@@ -165,6 +166,12 @@ def lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> 
     """The compact LU factorization: (LU, pivots), and info if asked for. Deprecated in torch for linalg.lu_factor."""
     from tinytorch._core.front import function_of
 
+    warn_once(
+        "torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be removed in a future PyTorch "
+        "release.\nLU, pivots = torch.lu(A, compute_pivots)\nshould be replaced with\nLU, pivots = torch.linalg.lu_factor(A, "
+        "compute_pivots)\nand\nLU, pivots, info = torch.lu(A, compute_pivots, get_infos=True)\nshould be replaced with\n"
+        "LU, pivots, info = torch.linalg.lu_factor_ex(A, compute_pivots)"
+    )
     result = function_of("_lu_with_info")(A, pivot=pivot, check_errors=not get_infos)
     if not get_infos:
         checks.check_info(result[2], "torch.linalg.lu_factor", "lu_factor")
@@ -208,7 +215,7 @@ linalg_lu_solve = op(
 )
 
 
-def _lu_solve_vjp_LU(grad: Any, LU: Any, pivots: Any, B: Any, result: Any, left: bool, adjoint: bool) -> Any:
+def _lu_solve_vjp_LU(grad: Any, LU: Any, pivots: Any, result: Any, left: bool, adjoint: bool) -> Any:
     """The cotangent of the factors: first that of A = P L U from the system, then L and U's by the product rule."""
     grad_B = linalg_lu_solve(LU, pivots, grad, left, not adjoint)
     X = result
@@ -222,16 +229,22 @@ def _lu_solve_vjp_LU(grad: Any, LU: Any, pivots: Any, B: Any, result: Any, left:
 
 
 linalg_lu_solve.vjp(
-    LU=lambda grad, LU, pivots, B, result, left, adjoint: _lu_solve_vjp_LU(
-        grad, LU, pivots, B, result, left, adjoint
+    LU=lambda grad, LU, pivots, result, left, adjoint: _lu_solve_vjp_LU(
+        grad, LU, pivots, result, left, adjoint
     ),
     B=lambda grad, LU, pivots, left, adjoint: linalg_lu_solve(LU, pivots, grad, left, not adjoint),
 )
 
-composite(
-    "lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor",
-    lambda self, LU_data, LU_pivots: linalg_lu_solve(LU_data, LU_pivots, self, True, False),
-)
+
+@composite("lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor")
+def lu_solve(self: Any, LU_data: Any, LU_pivots: Any) -> Any:
+    """The X with A X = self for a factorized A. Deprecated in torch for linalg.lu_solve."""
+    warn_once(
+        "torch.lu_solve is deprecated in favor of torch.linalg.lu_solveand will be removed in a future PyTorch release.\nNote that "
+        "torch.linalg.lu_solve has its arguments reversed.\nX = torch.lu_solve(B, LU, pivots)\nshould be replaced with\n"
+        "X = torch.linalg.lu_solve(LU, pivots, B)"
+    )
+    return linalg_lu_solve(LU_data, LU_pivots, self, True, False)
 
 
 def _solve_ex(A: np.ndarray, B: np.ndarray, left: bool, check_errors: bool) -> kernels.Arrays:
@@ -351,6 +364,11 @@ solve_triangular.vjp_all(_triangular_vjp)
 def _legacy_triangular(
     B: np.ndarray, A: np.ndarray, upper: bool, transpose: bool, unitriangular: bool
 ) -> kernels.Arrays:
+    warn_once(
+        "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangularand will be removed in a future PyTorch release.\n"
+        "torch.linalg.solve_triangular has its arguments reversed and does not return a copy of one of the inputs.\n"
+        "X = torch.triangular_solve(B, A).solution\nshould be replaced with\nX = torch.linalg.solve_triangular(A, B)."
+    )
     checks.solvable(A, B, True, "triangular_solve")
     checks.square(A, "triangular_solve")
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
@@ -369,15 +387,15 @@ triangular_solve = op(
 def _legacy_triangular_vjp(
     grad_solution: Any,
     grad_cloned_coefficient: Any,
+    self: Any,
     A: Any,
     solution: Any,
     upper: bool,
     transpose: bool,
     unitriangular: bool,
 ) -> Any:
-    grad_B = triangular_solve(
-        grad_solution, A.conj() if A.dtype.is_complex else A, upper, not transpose, unitriangular
-    )[0]
+    matrix = (A.conj() if A.dtype.is_complex else A) if transpose else mH(A)
+    grad_B = solve_triangular(matrix, grad_solution, upper == transpose, True, unitriangular)
     if transpose:
         grad_A = -(solution.conj() if solution.dtype.is_complex else solution).matmul(
             grad_B.transpose(-2, -1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.outputs import deliver
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import matrix as kernels
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
@@ -389,6 +390,8 @@ def tensordot_operator(self: Any, other: Any, dims_self: Sequence[int], dims_oth
     shape = [*[self.shape[d] for d in kept1], *[other.shape[d] for d in kept2]]
     left, right = self.permute([*kept1, *first]), other.permute([*second, *kept2])
     if all(length == 1 for length in shape):
+        if not (left.is_contiguous() and right.is_contiguous()):
+            return (left.squeeze() * right.squeeze()).sum().reshape(shape)
         if left.dim() != 1:
             left = left.reshape(size)
         if right.dim() != 1:
@@ -447,6 +450,12 @@ def linalg_multi_dot(tensors: Sequence[Any]) -> Any:
                 f"{list(tensors[i + 1].shape)} cannot be multiplied"
             )
     sizes = [matrices[0].shape[0], *[matrix.shape[1] for matrix in matrices]]
+    if count == 3:
+        a, b, c, d = sizes
+        A, B, C = (
+            matrices  # of equal costs torch begins at the left, of more than three matrices at the right
+        )
+        return (mm(A, mm(B, C)) if a * c * (b + d) > b * d * (a + c) else mm(mm(A, B), C)).view(shape)
     split = kernels.multiplication_order(sizes)
     return _pairwise(matrices, split, 0, count - 1).view(shape)
 
@@ -471,6 +480,10 @@ def cross(self: Any, other: Any, dim: int | None = None) -> Any:
         sizes = [i for i, size in enumerate(self.shape) if size == 3]
         if not sizes:
             raise RuntimeError("no dimension of size 3 in input")
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass the dim explicitly or simply use "
+            "torch.linalg.cross.\nThe default value of dim will change to agree with that of linalg.cross in a future release."
+        )
         dim = sizes[0]
     return linalg_cross(self, other, dim)
 
@@ -540,6 +553,10 @@ def tensordot(a: Any, b: Any, dims: Any = 2, out: Any = None) -> Any:
 
 def chain_matmul_python(*matrices: Any, out: Any = None) -> Any:
     """The product of several matrices in the cheapest order. Deprecated in torch in favour of linalg.multi_dot."""
+    warn_once(
+        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot instead, which "
+        "accepts a list of two or more tensors rather than multiple parameters."
+    )
     result = chain_matmul.kernel(list(matrices))
     return result if out is None else deliver(chain_matmul, result, out)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op, reduction
+from tinytorch._core.warning import warn
 from tinytorch._kernels import reducing as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.adjoint import conj
@@ -304,11 +304,9 @@ def _moments(name: str) -> Any:
             self, dim, degrees, keepdim, name if name.endswith("mean") else "std and var"
         )
         if exhausted:
-            warnings.warn(
+            warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
-                "(input numel divided by output numel).",
-                UserWarning,
-                stacklevel=2,
+                "(input numel divided by output numel)."
             )
         spread = np.sqrt(variance, out=...) if name.startswith("std") else variance
         return (spread, mean) if name.endswith("mean") else spread
@@ -440,10 +438,8 @@ def cov(self: Any, correction: int = 1, fweights: Any = None, aweights: Any = No
     elif norm <= 0:
         norm = 0
     if (norm <= 0) if isinstance(norm, int | float) else not bool(norm > 0):
-        warnings.warn(
-            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
-            UserWarning,
-            stacklevel=2,
+        warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
         )
     centred = rows - average.unsqueeze(1)
     right = centred if weights is None else centred * weights

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from tinytorch._core.declare import update
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import scatter as kernels
 
 from .indexing import where
@@ -60,11 +60,9 @@ def _without_derivative(grad: Any) -> Any:
 )
 def scatter_src_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str) -> None:
     kernels.check_scatter(self, dim, index, src)
-    warnings.warn(
+    warn_once(
         "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch "
-        "release. Use torch.scatter_reduce instead for more reduction options.",
-        UserWarning,
-        stacklevel=4,
+        "release. Use torch.scatter_reduce instead for more reduction options."
     )
     kernels.scatter(self, dim, index, src, kernels.old_reduction(reduce))
 

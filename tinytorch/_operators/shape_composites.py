@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from tinytorch._core.dtypes import defaults
 from tinytorch._core.front import front_of
 from tinytorch._core.signature import tensor_list
 from tinytorch._core.tensor import Tensor, wrap
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
 from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name, shape_text
@@ -419,10 +419,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
     if indexing is None:
-        warnings.warn(
-            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
-            UserWarning,
-            stacklevel=2,
+        warn_once(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
         )
         indexing = "ij"
     return _grid(tensor_list(tensors), indexing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from tinytorch._core.declare import composite, op
 from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor
+from tinytorch._core.warning import warn_once
 from tinytorch._kernels import counting, running
 from tinytorch._kernels import sorting as kernels
 
@@ -267,13 +267,14 @@ def _unique_consecutive_method(
 # Searching and counting ------------------------------------------------------------------------------------------------------
 
 
-def _advise_contiguous(name: str, array: np.ndarray) -> None:
-    if not array.flags.c_contiguous:
-        warnings.warn(
-            f"torch.searchsorted(): {name}",
-            UserWarning,
-            stacklevel=5,
-        )
+def _advise_contiguous(boundaries: np.ndarray, values: np.ndarray | None, sorter: np.ndarray | None) -> None:
+    for name, array in (("input value", values), ("boundary", boundaries), ("sorter", sorter)):
+        if array is not None and not array.flags.c_contiguous:
+            warn_once(
+                f"torch.searchsorted(): {name} tensor is non-contiguous, this will lower the performance due to extra data copy when "
+                f"converting non-contiguous tensor to contiguous, please use contiguous {name} tensor if possible. This message will "
+                "only appear once per program."
+            )
 
 
 @op(
@@ -285,13 +286,7 @@ def _advise_contiguous(name: str, array: np.ndarray) -> None:
 def searchsorted(
     sorted_sequence: Any, self: Any, out_int32: bool, right: bool, side: str | None, sorter: Any
 ) -> Any:
-    if not self.flags.c_contiguous:
-        _advise_contiguous(
-            "input value tensor is non-contiguous, this will lower the performance due to extra data copy when "
-            "converting non-contiguous tensor to contiguous, please use contiguous input value tensor if possible. "
-            "This message will only appear once per program.",
-            self,
-        )
+    _advise_contiguous(sorted_sequence, self, sorter)
     return counting.searchsorted(sorted_sequence, self, out_int32, right, side, sorter)
 
 
@@ -304,6 +299,7 @@ def searchsorted(
 def searchsorted_scalar(
     sorted_sequence: Any, self: Any, out_int32: bool, right: bool, side: str | None, sorter: Any
 ) -> Any:
+    _advise_contiguous(sorted_sequence, None, sorter)
     value = counting.number_beside(sorted_sequence, self)
     return counting.searchsorted(sorted_sequence, value, out_int32, right, side, sorter)
 
@@ -314,6 +310,7 @@ def searchsorted_scalar(
     nondifferentiable=True,
 )
 def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
+    _advise_contiguous(boundaries, self, None)
     return counting.bucketize(self, boundaries, out_int32, right)
 
 
@@ -324,6 +321,7 @@ def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
     out=False,
 )
 def bucketize_scalar(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
+    _advise_contiguous(boundaries, None, None)
     return counting.bucketize(counting.number_beside(boundaries, self), boundaries, out_int32, right)
 
 

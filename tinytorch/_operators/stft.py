@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch._core.declare import find
+from tinytorch._core.warning import warn, warn_once
 from tinytorch._operators.fft import fft_c2c, fft_c2r, fft_r2c
 
 
@@ -71,6 +72,12 @@ def stft(
     if window is not None and (window.dim() != 1 or window.shape[0] != width):
         raise RuntimeError(
             f"{prefix}expected a 1D window tensor of size equal to win_length={width}, but got window with size {list(window.shape)}"
+        )
+    if window is None:
+        warn_once(
+            "A window was not provided. A rectangular window will be applied,which is known to cause spectral leakage. Other windows such "
+            "as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage.To suppress this warning and use a "
+            "rectangular window, explicitly set `window=torch.ones(n_fft, device=<device>)`."
         )
     if width < n_fft:
         left = (n_fft - width) // 2
@@ -155,6 +162,12 @@ def istft(
     if width != n_fft:
         left = (n_fft - width) // 2
         weights = find("constant_pad_nd").call(weights, [left, n_fft - width - left], 0)
+    if window is None:
+        warn_once(
+            "A window was not provided. A rectangular window will be applied.Please provide the same window used by stft to make the "
+            "inversion lossless.To suppress this warning and use a rectangular window, explicitly set "
+            "`window=torch.ones(n_fft, device=<device>)`."
+        )
     if rank == 3:
         parts = parts.unsqueeze(0)
     spectrum = find("view_as_complex").call(parts.transpose(1, 2))  # (B, frames, frequencies)
@@ -183,9 +196,7 @@ def istft(
     if rank == 3:
         result = result.squeeze(0)
     if end > expected:
-        import warnings
-
-        warnings.warn("The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. Please check your center, hop_length and window padding settings.", UserWarning, stacklevel=2)  # fmt: skip
+        warn("The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. Please check your center, hop_length and window padding settings.")  # fmt: skip
         result = find("constant_pad_nd").call(result, [0, end - expected], 0)
     return result
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core import mutation
+from tinytorch._core import dtypes, mutation
 from tinytorch._core.declare import find
 from tinytorch._core.modes import PLAIN, modes
 from tinytorch._core.tensor import Tensor, wrap
+from tinytorch._core.warning import warn
 from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels.scalar_types import checked_scalar, scalar_type_name, shape_text
 
@@ -313,6 +314,8 @@ def _part(self: Any, key: Any) -> Any:
         return _chosen(self, 0, int(key), 0)
     view, indices = _apply(self, (key,) if kind is bool else _as_tuple(key))
     if indices:
+        if any(index is not None and index._key._dtype is dtypes.uint8 for index in indices):
+            warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.")
         return _index(view, indices)
     return _alias(view) if view is self else view
 

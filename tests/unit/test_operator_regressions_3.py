@@ -1,0 +1,176 @@
+"""What operators save, warn of and write into `out=`: one case per class of difference there once was, asked of both libraries."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import tinytorch
+
+torch = pytest.importorskip("torch")
+
+Program = Callable[[Any], Any]
+
+
+def _leaves(torch: Any, *shapes: tuple[int, ...], dtype: Any = None) -> list[Any]:
+    """Distinct numbers, the same in both libraries, that want a gradient."""
+    made = []
+    for offset, shape in enumerate(shapes, 3):
+        count = 1
+        for size in shape:
+            count *= size
+        values = ((torch.arange(count, dtype=torch.float64) * 7 + offset) % 11 - 5) / 4
+        made.append(values.reshape(shape).to(torch.float64 if dtype is None else dtype).requires_grad_())
+    return made
+
+
+SAVING: dict[str, tuple[tuple[tuple[int, ...], ...], Callable[..., Any]]] = {
+    "inputs of which types alone matter": (((3,), (3,)), lambda torch, x, y: torch.complex(x, y)),
+    "input of which the shape alone matters": (((4,),), lambda torch, x: torch.fft.rfft(x)),
+    "result that only the other formula reads": (((3,),), lambda torch, x: (x.abs() + 1) ** torch.ones(3)),
+    "factors of a gradient": (
+        ((3, 3),),
+        lambda torch, x: torch.ops.aten._softmax_backward_data(
+            x, torch.ones(3, 3).double() / 3, 0, torch.float64
+        ),
+    ),
+    "result of reflections": (((3, 2), (2,)), lambda torch, x, y: torch.linalg.householder_product(x, y)),
+    "right side of a solved system": (
+        ((2, 2),),
+        lambda torch, x: torch.linalg.lu_solve(*torch.linalg.lu_factor(2 * torch.eye(2).double()), x),
+    ),
+    "contraction to one number": (
+        ((2, 3), (3, 2)),
+        lambda torch, x, y: torch.tensordot(x, y, ([0, 1], [1, 0])),
+    ),
+    "radius": (((3,), (3,)), lambda torch, x, y: torch.polar(x, y)),
+    "window on a window": (((6,),), lambda torch, x: x[1:].as_strided((2, 2), (1, 2), 1)),
+}
+
+
+@pytest.mark.parametrize("name", SAVING)
+def test_changing_what_was_saved_is_noticed_where_torch_notices_it(name: str) -> None:
+    shapes, function = SAVING[name]
+
+    def endings(torch: Any) -> list[str]:
+        found = []
+        for place in (*range(len(shapes)), "result"):
+            leaves = _leaves(torch, *shapes)
+            result = function(torch, *leaves)
+            with torch.no_grad():
+                (result if place == "result" else leaves[place]).mul_(2)
+            try:
+                torch.autograd.grad(result.abs().sum(), leaves, allow_unused=True)
+                found.append("no error")
+            except RuntimeError as error:
+                found.append(str(error).partition(":")[0])
+        return found
+
+    assert endings(tinytorch) == endings(torch)
+
+
+def _window(torch: Any) -> Any:
+    x = torch.arange(6.0)[1:].requires_grad_()
+    y = x[1:]
+    with torch.no_grad():
+        x.add_(1)
+    return y.requires_grad, torch.autograd.grad(y.sum(), x, allow_unused=True)
+
+
+def _empty_reflections(torch: Any) -> Any:
+    (x, tau, other) = _leaves(torch, (3, 0), (0,), (3, 2))
+    return torch.autograd.grad(torch.ormqr(x, tau, other).sum(), (x, tau), allow_unused=True)
+
+
+VALUES: dict[str, Program] = {
+    "window whose base was written to": _window,
+    "gradient of no reflections": _empty_reflections,
+    "negative radius": lambda torch: [
+        g.tolist()
+        for r in [torch.tensor([-1.0, 0.0, 2.0]).requires_grad_()]
+        for g in torch.autograd.grad(torch.polar(r, torch.zeros(3)).real.sum(), r)
+    ],
+    "conjugate into out": lambda torch: (
+        torch.fft.ifft(torch.arange(3.0), out=torch.empty(3, dtype=torch.complex64)).imag.sign().tolist()
+    ),
+    "order of three products": lambda torch: str(
+        torch.linalg.multi_dot(_leaves(torch, (2, 2), (2, 2), (2, 2)))
+        .grad_fn.next_functions[0][0]
+        .next_functions[0][0]
+        .name()
+    ),
+}
+
+
+@pytest.mark.parametrize("program", VALUES.values(), ids=VALUES.keys())
+def test_same_result(program: Program) -> None:
+    assert program(tinytorch) == program(torch)
+
+
+@pytest.fixture
+def every_warning() -> Iterator[None]:
+    for library in (torch, tinytorch):
+        library.set_warn_always(True)
+    yield
+    for library in (torch, tinytorch):
+        library.set_warn_always(False)
+
+
+WARNINGS: dict[str, Program] = {
+    "cholesky": lambda torch: torch.cholesky(torch.eye(2)),
+    "cross": lambda torch: torch.cross(torch.ones(3), torch.ones(3)),
+    "stft": lambda torch: torch.stft(torch.ones(20), 8, return_complex=True),
+    "lu": lambda torch: torch.lu(torch.eye(2)),
+    "lu_solve": lambda torch: torch.lu_solve(torch.eye(2), torch.eye(2), torch.ones(2, dtype=torch.int32)),
+    "qr": lambda torch: torch.qr(torch.eye(2)),
+    "triangular_solve": lambda torch: torch.triangular_solve(torch.eye(2), torch.eye(2)),
+    "index_reduce": lambda torch: torch.ones(3).index_reduce(0, torch.tensor([0]), torch.ones(1), "mean"),
+    "bucketize": lambda torch: torch.bucketize(torch.ones(4, 4).t(), torch.ones(8)[::2]),
+    "convolution": lambda torch: torch.nn.functional.conv1d(
+        torch.ones(1, 1, 5), torch.ones(1, 1, 2), padding="same"
+    ),
+    "chain_matmul": lambda torch: torch.chain_matmul(torch.eye(2), torch.eye(2)),
+    "T": lambda torch: torch.ones(2).T,
+    "T of a number": lambda torch: torch.ones(()).T,
+    "mT of a number": lambda torch: torch.ones(()).mT,
+    "H of a number": lambda torch: torch.ones(()).H,
+    "mH of a number": lambda torch: torch.ones(()).mH,
+    "adjoint of a number": lambda torch: torch.ones(()).adjoint(),
+    "std": lambda torch: torch.ones(1).std(),
+    "meshgrid": lambda torch: torch.meshgrid(torch.ones(2)),
+    "byte mask": lambda torch: torch.ones(2)[torch.tensor([1, 0], dtype=torch.uint8)],
+    "where with bytes": lambda torch: torch.where(torch.tensor([1, 0], dtype=torch.uint8), 1.0, 0.0),
+    "complex to real": lambda torch: (torch.ones(2) + 1j).float(),
+    "complex into real": lambda torch: torch.ones(2).copy_(torch.ones(2) + 1j),
+    "no complex numbers to real": lambda torch: torch.ones(0, dtype=torch.complex64).float(),
+}
+
+
+@pytest.mark.usefixtures("every_warning")
+@pytest.mark.parametrize("program", WARNINGS.values(), ids=WARNINGS.keys())
+def test_same_warnings(program: Program) -> None:
+    def given(torch: Any) -> list[tuple[type, str]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            program(torch)
+        return [(item.category, str(item.message).partition(" (Triggered internally")[0]) for item in caught]
+
+    assert given(tinytorch) == given(torch)
+
+
+def test_warnings_name_the_line_of_the_program() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tinytorch.ones(1).std()
+    assert [item.filename for item in caught] == [__file__]
+
+
+def test_some_warnings_come_once() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            tinytorch.chain_matmul(tinytorch.eye(2), tinytorch.eye(2))
+    assert len(caught) <= 1
