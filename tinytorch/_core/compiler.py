@@ -148,6 +148,7 @@ def compile_operator(operator: Operator) -> Compiled:
         "operator": operator,
         "kernel": operator.kernel,
         "ufunc": operator.options.get("ufunc"),
+        "into": operator.options.get("into"),
         "UFUNC_KEYS": _fast_keys(operator),
         "check": operator.options.get("check"),
         "STORED": _STORED,

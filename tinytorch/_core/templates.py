@@ -323,7 +323,9 @@ def _compute_lines(plan: Plan, infix: bool = False, into: str | None = None) -> 
     """
     operator = plan.operator
     general = [*_check_lines(plan), f"array = quietly(kernel, {kernel_arguments(operator)})"]
-    if into is not None:
+    if into is not None and "into" in operator.options:
+        general = [*_check_lines(plan), f"quietly(into, {kernel_arguments(operator)})"]
+    elif into is not None:
         again = f"    return slow_inplace(operator, ({_names(plan)},))"
         general += [f"if array.shape != {into}._array.shape:", again, f"{into}._array[...] = array"]
     if not uses_ufunc(operator):

@@ -35,6 +35,22 @@ def _fused(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
     return np.add(a, product, product) if product.shape == a.shape else np.add(a, product, out=...)
 
 
+def add_into(a: np.ndarray, b: np.ndarray, alpha: Any) -> None:
+    """a += alpha * b. Raises ValueError if the sum has another shape than a."""
+    if a.dtype == np.float32 and b.size <= ROUNDED_ONCE:
+        total = _fused(a, b, alpha)
+        if total.shape != a.shape:
+            raise ValueError(f"a sum of shape {total.shape} for {a.shape}")
+        a[...] = total
+    else:
+        np.add(a, np.multiply(b, like(alpha, b), out=...), a)
+
+
+def sub_into(a: np.ndarray, b: np.ndarray, alpha: Any) -> None:
+    """a -= alpha * b. Raises ValueError if the difference has another shape than a."""
+    add_into(a, b, -alpha)
+
+
 def like(value: Any, array: np.ndarray) -> np.ndarray:
     """A number as a 0-d array of `array`'s type."""
     return np.asarray(value).astype(array.dtype)

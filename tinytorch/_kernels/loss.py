@@ -135,12 +135,18 @@ def _check_classes(self: np.ndarray, target: np.ndarray, weight: np.ndarray | No
         )
 
 
-def _index_of(target: np.ndarray, ignore_index: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """The classes as int64, ignored ones as 0, and which are ignored (None: none)."""
+def _index_of(target: np.ndarray, ignore_index: int, classes: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The classes as int64, ignored ones as 0, and which are ignored (None: none). Raises IndexError for what is no class."""
+    # One look at the largest tells that all are classes: what is below zero is large without a sign.
+    if target.dtype == np.int64 and target.size and not 0 <= ignore_index < classes:
+        if np.maximum.reduce(target.view(np.uint64), axis=None) < classes:
+            return target, None
     ignored = target == ignore_index
-    if ignored.any():
-        return np.where(ignored, 0, target), ignored
-    return target.astype(np.int64, copy=False), None
+    index = np.where(ignored, 0, target).astype(np.int64, copy=False)
+    bad = ((index < 0) | (index >= classes)) & ~ignored
+    if bad.any():
+        raise IndexError(f"Target {int(index[bad][0])} is out of bounds.")
+    return index, ignored if ignored.any() else None
 
 
 def _places(index: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
@@ -155,10 +161,7 @@ def _picked(
     self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray | None]:
     """self (M, C, L) at target (M, L): which are ignored (or None), the picked values, each one's weight (or None)."""
-    index, ignored = _index_of(target, ignore_index)
-    if index.size and not (index.min() >= 0 and index.max() < self.shape[1]):
-        bad = (index < 0) | (index >= self.shape[1])
-        raise IndexError(f"Target {int(index[bad][0])} is out of bounds.")
+    index, ignored = _index_of(target, ignore_index, self.shape[1])
     values = self.reshape(-1)[_places(index, self.shape)]  # (M, L)
     if weight is None and ignored is None:
         return None, values, None
@@ -226,16 +229,15 @@ def _nll_backward(
     result = np.zeros(shape, dtype)
     if result.size == 0:
         return result
-    index, ignored = _index_of(target, ignore_index)
+    index, ignored = _index_of(target, ignore_index, shape[1])
     scale = np.negative(widen(grad_output))
     if reduction == MEAN:
         scale = scale / widen(total_weight)
-    values = np.broadcast_to(scale, index.shape)
     if weight is not None:
-        values = values * widen(weight)[index]
+        scale = scale * widen(weight)[index]
     if ignored is not None:
-        values = np.where(ignored, values.dtype.type(0), values)
-    result.reshape(-1)[_places(index, shape)] = values
+        scale = np.where(ignored, scale.dtype.type(0), scale)
+    result.reshape(-1)[_places(index, shape)] = scale
     return result
 
 

@@ -25,6 +25,24 @@ def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.asarray(left @ right)
 
 
+def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """left (N, K) times right (K, M), both in one type, in row-major memory.
+
+    `x @ W.T` of a few float32 rows and a large matrix W is up to twice as fast in OpenBLAS as `(W @ x.T).T`; NumPy's own choice between
+    its four kernels depends on the operands' strides alone.
+    """
+    rows, columns = left.shape[0], right.shape[1]
+    if (
+        8 <= rows <= 128
+        and columns >= 2 * rows
+        and right.size >= 1 << 14
+        and left.dtype.char == "f"
+        and right.flags.f_contiguous
+    ):
+        return np.ascontiguousarray(np.dot(right.T, left.T).T)
+    return np.dot(left, right)
+
+
 def _scaled(product: np.ndarray, self: np.ndarray, beta: Number, alpha: Number) -> np.ndarray:
     """alpha * product + beta * self, written into product; nothing of self is read when beta is 0."""
     dtype = product.dtype
@@ -80,7 +98,7 @@ def mm(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
         return np.dot(self.astype(np.float32), mat2.astype(np.float32)).astype(dtype)
     if self.shape[1] == 1 and self.shape[0] > 1 and mat2.shape[1] > 1:
         return np.multiply(self, mat2, order="C")  # one product each: nothing is summed, and -0 stays
-    return np.dot(self, mat2)
+    return _dot(self, mat2)
 
 
 def addmm(
@@ -112,7 +130,7 @@ def addmm(
     if is_low_precision(dtype):
         product = np.dot(mat1.astype(np.float32), mat2.astype(np.float32))
         return _scaled(product, self.astype(np.float32), beta, alpha).astype(dtype)
-    product = np.dot(mat1, mat2)
+    product = _dot(mat1, mat2)
     if alpha == 1 and beta == 1:
         return np.add(product, self, out=product)
     return _scaled(product, self, beta, alpha)

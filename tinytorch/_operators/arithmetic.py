@@ -15,6 +15,7 @@ add = pointwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     kernels.add,
     ufunc=np.add,
+    into=kernels.add_into,
     infix="__add__",
     check=_checks.check_alpha,
 )
@@ -28,6 +29,7 @@ sub = pointwise(
     "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     kernels.sub,
     ufunc=np.subtract,
+    into=kernels.sub_into,
     infix="__sub__",
     check=_checks.check_sub,
     fast_keys=_checks.no_bool_keys,
