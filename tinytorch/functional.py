@@ -5,6 +5,7 @@ They live in the files of the operators they are made of (each file's `FUNCTIONS
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,12 +56,10 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
             raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(size)}")
     if any(size < 0 for size in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
-    coordinates = []
-    step = 1
-    for size in reversed(sizes):
-        coordinates.append(indices.div(step, rounding_mode="floor") % size)
-        step *= size
-    return tuple(coordinate.to(dtypes.int64) for coordinate in reversed(coordinates))
+    steps = [math.prod(sizes[place + 1 :]) for place in range(len(sizes))]
+    line = indices.new_tensor
+    whole = indices.unsqueeze(-1).div(line(steps, dtype=dtypes.int64), rounding_mode="floor")  # (*, rank)
+    return tuple((whole % line(sizes, dtype=dtypes.int64)).unbind(-1))
 
 
 def __getattr__(name: str) -> Any:

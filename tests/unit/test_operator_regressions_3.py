@@ -1,4 +1,4 @@
-"""What operators save, warn of and write into `out=`: one case per class of difference there once was, asked of both libraries."""
+"""What operators save, record, warn of and write into `out=`: one case per class of difference there once was, asked of both libraries."""
 
 from __future__ import annotations
 
@@ -96,6 +96,38 @@ VALUES: dict[str, Program] = {
     "conjugate into out": lambda torch: (
         torch.fft.ifft(torch.arange(3.0), out=torch.empty(3, dtype=torch.complex64)).imag.sign().tolist()
     ),
+    "atan2 at the origin": lambda torch: [
+        g.tolist()
+        for x, y in [_leaves(torch, (3,), (3,))]
+        for g in torch.autograd.grad(torch.atan2(x * 0, y * 0).sum(), (x, y))
+    ],
+    "where empty views begin": lambda torch: [
+        (tuple(t.stride()), t.storage_offset())
+        for x in [torch.zeros(5, 4)]
+        for t in (
+            x[5:],
+            x[2:2],
+            x[3:3, 2],
+            x[:, 4:],
+            x[5:, 1:],
+            *x.split([5, 0]),
+            *torch.zeros(0, 3).unbind(1),
+            *torch.zeros(0, 3).split(2, 1),
+            torch.zeros(2, 0, 3)[1],
+        )
+    ],
+    "determinant of one element": lambda torch: [
+        torch.autograd.grad(torch.linalg.det(x), x, create_graph=True)[0].requires_grad
+        for x in _leaves(torch, (1, 1), (0, 0), (2, 2))
+    ],
+    "complex ldexp": lambda torch: [
+        torch.view_as_real(g).round(decimals=9).tolist()
+        for x, y in [_leaves(torch, (3,), (3,), dtype=torch.complex128)]
+        for g in torch.autograd.grad(torch.ldexp(x + 1j, y - 1j).imag.sum(), (x, y))
+    ],
+    "coordinates": lambda torch: [
+        (t.tolist(), tuple(t.stride())) for t in torch.unravel_index(torch.arange(6).reshape(2, 3), (4, 5))
+    ],
     "order of three products": lambda torch: str(
         torch.linalg.multi_dot(_leaves(torch, (2, 2), (2, 2), (2, 2)))
         .grad_fn.next_functions[0][0]
@@ -103,6 +135,44 @@ VALUES: dict[str, Program] = {
         .name()
     ),
 }
+
+
+def _names(function: Any) -> Any:
+    """The autograd graph as nested names."""
+    if function is None:
+        return None
+    name = function.name().removeprefix("torch::autograd::")
+    return (name, *[_names(edge) for edge, _ in function.next_functions])
+
+
+def _complex_leaves(torch: Any, *shapes: tuple[int, ...]) -> list[Any]:
+    return _leaves(torch, *shapes, dtype=torch.complex128)
+
+
+def _shares(torch: Any, *shape: int) -> Any:
+    return torch.full(shape, 0.5, dtype=torch.float64, requires_grad=True)
+
+
+GRAPHS: dict[str, Program] = {
+    "quantile": lambda torch: torch.quantile(*_leaves(torch, (3, 4)), _shares(torch, 2), dim=0),
+    "quantile of a number": lambda torch: torch.quantile(*_leaves(torch, ()), _shares(torch, 2), dim=0),
+    "nanquantile": lambda torch: torch.nanquantile(*_leaves(torch, (3, 4)), _shares(torch), dim=1),
+    "gradient": lambda torch: torch.gradient(*_leaves(torch, (5,)), edge_order=2)[0],
+    "variance": lambda torch: torch.cov(*_complex_leaves(torch, (4,))),
+    "convolution": lambda torch: torch.nn.functional.conv1d(
+        *_complex_leaves(torch, (1, 2, 4), (2, 2, 2), (2,))
+    ),
+    "padded convolution": lambda torch: torch.nn.functional.conv1d(
+        *_complex_leaves(torch, (1, 2, 4), (2, 2, 2)), padding="same"
+    ),
+    "tensordot": lambda torch: torch.tensordot(*_leaves(torch, (2, 3), (3, 2)), ([0, 1], [1, 0])),
+    "masked.prod of a number": lambda torch: torch.masked.prod(*_leaves(torch, ()), dim=0),
+}
+
+
+@pytest.mark.parametrize("program", GRAPHS.values(), ids=GRAPHS.keys())
+def test_same_graph(program: Program) -> None:
+    assert _names(program(tinytorch).grad_fn) == _names(program(torch).grad_fn)
 
 
 @pytest.mark.parametrize("program", VALUES.values(), ids=VALUES.keys())

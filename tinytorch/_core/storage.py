@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import layout
 from .storages import UntypedStorage, held
 from .typed_storages import TypedStorage
 
@@ -87,6 +88,20 @@ def restride(
     return window if window.dtype is array.dtype else window.view(array.dtype)
 
 
+def cut(array: np.ndarray, dim: int, start: int, shape: tuple[int, ...], step: int | None) -> np.ndarray:
+    """The view without elements, of the given shape, that begins at index `start` of one dimension, which is left out if `step` is None.
+
+    NumPy forgets where an empty view begins and what its strides are; torch shows both.
+    """
+    strides = [stride * array.itemsize for stride in layout.element_strides(array)]
+    offset = start * strides[dim]
+    if step is None:
+        del strides[dim]
+    else:
+        strides[dim] *= step
+    return restride(array, shape, tuple(strides), offset)
+
+
 def root_of(array: np.ndarray) -> np.ndarray:
     """The array that owns (or was given) the memory of `array`."""
     while True:
@@ -105,8 +120,7 @@ def offset_of(tensor: Any) -> int:
     if tensor._key._special == "meta":
         base = tensor._base
         return 0 if base is None else _distance(array, base._array)
-    root = root_of(array)
-    return _distance(array, root) if array.size or root.size else 0
+    return _distance(array, root_of(array))
 
 
 def _distance(array: np.ndarray, root: np.ndarray) -> int:

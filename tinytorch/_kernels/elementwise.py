@@ -42,7 +42,9 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def sigmoid_backward(grad_output: np.ndarray, output: np.ndarray) -> np.ndarray:
-    """grad_output * (1 - output) * output."""
+    """grad_output * conj((1 - output) * output)."""
+    if output.dtype.kind == "c":
+        return grad_output * np.conjugate((1 - output) * output)
     return grad_output * (1 - output) * output
 
 

@@ -256,9 +256,17 @@ atan2 = pointwise(
     result="float",
     check=_checks.kernel_refuses("atan2_cpu", "complex"),
 )
+
+
+def _inverse_square(self, other):
+    """1 / (self^2 + other^2), and zero at the origin, where torch lets the angle stand still."""
+    square = self * self + other * other
+    return square.reciprocal().masked_fill(square == 0, 0)
+
+
 atan2.vjp(
-    self=lambda grad, self, other: grad * other / (self * self + other * other),
-    other=lambda grad, self, other: grad * -self / (self * self + other * other),
+    self=lambda grad, self, other: grad * other * _inverse_square(self, other),
+    other=lambda grad, self, other: grad * -self * _inverse_square(self, other),
 )
 hypot = pointwise(
     "hypot(Tensor self, Tensor other) -> Tensor",

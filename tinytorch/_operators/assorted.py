@@ -12,8 +12,10 @@ import numpy as np
 from tinytorch._core import layout
 from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
+from tinytorch._core.dtypes import defaults
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators.adjoint import conj
 from tinytorch._operators.factories import factory
 
 # Complex numbers -------------------------------------------------------------------------------------------------------
@@ -84,8 +86,8 @@ ldexp = pointwise(
     result="float",
 )
 ldexp.vjp(
-    self=lambda grad, other: grad * other.exp2(),
-    other=lambda grad, result: grad * result * math.log(2),
+    self=lambda grad, other: grad * conj(other.exp2()),
+    other=lambda grad, result: grad * conj(result * math.log(2)),
 )
 
 
@@ -240,6 +242,8 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: A
 
 
 def _dropout_backward(grad_output: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
+    if grad_output.dtype.kind in "biu":
+        grad_output = grad_output.astype(defaults.dtype._numpy)
     return row_major(grad_output * mask * np.asarray(scale).astype(grad_output.dtype))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,18 +152,32 @@ def _check_weight(name: str, input: Any, weight: Any, values: Any, given: str) -
         )
 
 
+def _parts(tensor: Any) -> tuple[Any, Any]:
+    """The real and the imaginary part, of one view of both."""
+    pairs = find("view_as_real").call(tensor)
+    return pairs.select(-1, 0), pairs.select(-1, 1)
+
+
 def _convolve(input: Any, weight: Any, bias: Any, geometry: tuple[Any, ...]) -> Any:
     """The convolution; of complex tensors by three real ones, as torch composes it."""
+    return _of_parts(lambda *operands: convolution(*operands, *geometry), input, weight, bias)
+
+
+def _of_parts(real_form: Callable[[Any, Any, Any], Any], input: Any, weight: Any, bias: Any) -> Any:
+    """`real_form(input, weight, bias)`; where all are complex, of their real parts, their imaginary parts and the sums of both."""
     if not (
         input.dtype.is_complex and weight.dtype is input.dtype and (bias is None or bias.dtype is input.dtype)
     ):
-        return convolution(input, weight, bias, *geometry)
-    real, imaginary = input.real, input.imag
-    weight_real, weight_imaginary = weight.real, weight.imag
-    bias_real, bias_sum = (None, None) if bias is None else (bias.real, bias.real + bias.imag)
-    first = convolution(real, weight_real, bias_real, *geometry)
-    second = convolution(imaginary, weight_imaginary, None, *geometry)
-    third = convolution(real + imaginary, weight_real + weight_imaginary, bias_sum, *geometry)
+        return real_form(input, weight, bias)
+    real, imaginary = _parts(input)
+    weight_real, weight_imaginary = _parts(weight)
+    bias_real = bias_sum = None
+    if bias is not None:
+        bias_real, bias_imaginary = _parts(bias)
+        bias_sum = bias_real + bias_imaginary
+    first = real_form(real, weight_real, bias_real)
+    second = real_form(imaginary, weight_imaginary, None)
+    third = real_form(real + imaginary, weight_real + weight_imaginary, bias_sum)
     return first - second + find("mul", "Scalar").call(third - first - second, 1j)
 
 
@@ -212,14 +226,16 @@ def _padded(
         totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
         before = [total // 2 for total in totals]
         extra = [total - 2 * b for total, b in zip(totals, before, strict=True)]
-        if any(extra):
-            warn_once(
-                "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be created"
-            )
-            from tinytorch._operators.assembly import constant_pad_nd
 
-            x = constant_pad_nd(x, [n for e in reversed(extra) for n in (0, e)], 0)
-        result = _convolve(x, weight, bias, (stride, before, dilation, False, [0] * rank, groups))
+        def padded(x: Any, weight: Any, bias: Any) -> Any:
+            if any(extra):
+                warn_once(
+                    "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be created"
+                )
+                x = find("constant_pad_nd").call(x, [n for e in reversed(extra) for n in (0, e)], 0)
+            return convolution(x, weight, bias, stride, before, dilation, False, [0] * rank, groups)
+
+        result = _of_parts(padded, x, weight, bias)
     else:
         raise RuntimeError(f"Invalid padding string: '{padding}'")
     return result if batched else result.squeeze(0)

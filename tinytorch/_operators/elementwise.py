@@ -114,9 +114,9 @@ sigmoid_backward = pointwise(
 )
 sigmoid_backward.vjp(
     grad_output=lambda grad, output: sigmoid_backward(grad, conj(output)),
-    output=lambda grad, grad_output, output: grad * grad_output * (-2 * output + 1),
+    output=lambda grad, grad_output, output: conj(grad) * grad_output * (-2 * conj(output) + 1),
 )
-sigmoid.vjp(self=lambda grad, result: sigmoid_backward(grad, conj(result)))
+sigmoid.vjp(self=lambda grad, result: sigmoid_backward(grad, result))
 sigmoid.native(self=kernels.sigmoid_gradient)
 
 for _name, _function in (

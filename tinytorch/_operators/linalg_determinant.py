@@ -30,6 +30,10 @@ det = op(
 
 def _det_vjp(grad: Any, A: Any, LU: Any, pivots: Any, result: Any) -> Any:
     """The G with A^H G = conj(det) grad I; near singular matrices by their singular values."""
+    if not A.numel():
+        return A.detach().new_zeros(A.shape)
+    if A.shape[-1] == 1:  # the determinant is the element
+        return grad.unsqueeze(-1).unsqueeze(-1)
     scale = grad * (result.conj() if result.dtype.is_complex else result)
     diagonal = scale.unsqueeze(-1).expand(A.shape[:-1]).diag_embed()
     epsilon = float(np.finfo(LU._array.dtype).eps)

@@ -39,20 +39,21 @@ def _quantile(self: Any, q: Any, dim: int | None, keepdim: bool, interpolation: 
         shape = [1] * rank
     if dim is None:
         ordered = self.flatten().sort()[0]
-    elif axis == rank - 1 or not rank:
+    elif axis == rank - 1:
         ordered = self.sort()[0]
     else:
         ordered = self.unsqueeze(-1).transpose(axis, -1).sort()[0]
     single = q.dim() == 0
-    steps = q.unsqueeze(0) if single else q
     count = ordered.shape[-1] if ordered.dim() else 1
-    shape = [*shape, steps.shape[0]]
+    shape = [*shape, 1 if single else q.shape[0]]
     ordered = ordered.view([*shape[:-1], count])
     if skip_nan:
-        ranks = steps * (ordered.isnan().logical_not().sum(-1, keepdim=True) - 1)
+        ranks = q * (ordered.isnan().logical_not().sum(-1, keepdim=True) - 1)
         ranks = ranks.masked_fill(ranks < 0, 0)
     else:
-        ranks = (steps * (count - 1)).expand(shape)
+        ranks = find("mul", "Scalar").call(q, count - 1)
+        if list(ranks.shape) != shape:
+            ranks = ranks.expand(shape)
         ranks = ranks.masked_fill(ordered.isnan().any(-1, True), count - 1)
     if interpolation == "lower":
         ranks = ranks.floor()
@@ -113,11 +114,16 @@ def _even(self: Any, dim: int, step: Any, edge_order: int) -> Any:
         first = _part(self, dim, 1, 2) - _part(self, dim, 0, 1)
         last = _part(self, dim, size - 1, size) - _part(self, dim, size - 2, size - 1)
     else:
-        first = _part(self, dim, 0, 1) * -1.5 + _part(self, dim, 1, 2) * 2 - _part(self, dim, 2, 3) * 0.5
+        times = find("mul", "Scalar").call
+        first = (
+            times(_part(self, dim, 0, 1), -1.5)
+            + times(_part(self, dim, 1, 2), 2)
+            - times(_part(self, dim, 2, 3), 0.5)
+        )
         last = (
-            _part(self, dim, size - 3, size - 2) * 0.5
-            - _part(self, dim, size - 2, size - 1) * 2
-            + _part(self, dim, size - 1, size) * 1.5
+            times(_part(self, dim, size - 3, size - 2), 0.5)
+            - times(_part(self, dim, size - 2, size - 1), 2)
+            + times(_part(self, dim, size - 1, size), 1.5)
         )
     center = _over(_over(_part(self, dim, 2, size) - _part(self, dim, 0, size - 2), step), 2)
     return find("cat").call([_over(first, step), center, _over(last, step)], dim)

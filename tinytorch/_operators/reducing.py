@@ -443,7 +443,11 @@ def cov(self: Any, correction: int = 1, fweights: Any = None, aweights: Any = No
         )
     centred = rows - average.unsqueeze(1)
     right = centred if weights is None else centred * weights
-    return (centred.mm(conj(right.t())) / norm).squeeze()
+    products = centred.mm(conj(right.t()))
+    if products.is_complex() and products.shape[0] == 1:  # a variance is real
+        real = find("view_as_real").call(products).select(-1, 0)
+        products = find("complex").call(real, real.detach().new_zeros(real.shape))
+    return (products / norm).squeeze()
 
 
 def _check_weights(name: str, weights: Any, rows: Any, integral: bool) -> None:

@@ -288,17 +288,17 @@ def _part(self: Any, key: Any) -> Any:
         # without history a chain of views is one view
         array = self._array
         try:
-            return mutation.wrap_view(
-                self,
-                array[(*key, ...)]
-                if kind is tuple and Ellipsis not in key
-                else array[key, ...]
-                if kind is not tuple and key is not Ellipsis
-                else array[key],
-                None,
-            )
+            if kind is tuple and Ellipsis not in key:
+                part = array[(*key, ...)]
+            elif kind is not tuple and key is not Ellipsis:
+                part = array[key, ...]
+            else:
+                part = array[key]
         except IndexError:
             pass  # the general path knows torch's words
+        else:
+            if part.size:  # NumPy forgets where an empty part begins
+                return mutation.wrap_view(self, part, None)
     if kind is int:
         shape = self._array.shape
         if shape and -shape[0] <= key < shape[0]:

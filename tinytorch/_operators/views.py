@@ -8,7 +8,7 @@ from .._core import layout, restructure
 from .._core.declare import composite, find, op, view
 from .._core.dispatch import wrap_dim
 from .._core.signature import sizes_of
-from .._core.storage import offset_of, restride, root_of
+from .._core.storage import cut, offset_of, restride, root_of
 from .._kernels import restriding as kernels
 from ._checks import check_geometry
 
@@ -268,7 +268,8 @@ def select(self, dim, index):
         raise IndexError(
             f"select(): index {index} out of range for tensor of size {list(self.shape)} at dimension {dim}"
         )
-    return self[(slice(None),) * dim + (index,) + (Ellipsis,)]
+    out = self[(slice(None),) * dim + (index,) + (Ellipsis,)]
+    return out if out.size else cut(self, dim, index % size, out.shape, None)
 
 
 select.vjp(self=lambda grad, self_shape, dim, index: select_backward(grad, self_shape, dim, index))
@@ -299,7 +300,10 @@ def slice_tensor(self, dim, start, end, step):
     if step <= 0:
         raise RuntimeError("slice step must be positive")
     dim = wrap_dim(dim, self.ndim)
-    return self[(slice(None),) * dim + (slice(start, end, step),)]
+    out = self[(slice(None),) * dim + (slice(start, end, step),)]
+    if out.size:
+        return out
+    return cut(self, dim, slice(start, end, step).indices(self.shape[dim])[0], out.shape, step)
 
 
 slice_tensor.vjp(
@@ -314,7 +318,8 @@ def unbind(self, dim):
     if not self.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     lead = (slice(None),) * dim
-    return [self[(*lead, index, Ellipsis)] for index in range(self.shape[dim])]
+    parts = [self[(*lead, index, Ellipsis)] for index in range(self.shape[dim])]
+    return parts if self.size else [cut(self, dim, i, part.shape, None) for i, part in enumerate(parts)]
 
 
 def _stacked(grads, dim):
@@ -344,7 +349,11 @@ def split(self, split_size, dim):
             )
         return [self[...]]
     lead = (slice(None),) * dim
-    return [self[(*lead, slice(start, start + split_size))] for start in range(0, max(length, 1), split_size)]
+    starts = range(0, max(length, 1), split_size)
+    pieces = [self[(*lead, slice(start, start + split_size))] for start in starts]
+    if self.size:
+        return pieces
+    return [cut(self, dim, start, piece.shape, 1) for start, piece in zip(starts, pieces, strict=True)]
 
 
 def _joined(grads, dim):
@@ -371,7 +380,8 @@ def split_with_sizes(self, split_sizes, dim):
     lead = (slice(None),) * dim
     pieces, start = [], 0
     for size in split_sizes:
-        pieces.append(self[(*lead, slice(start, start + size))])
+        piece = self[(*lead, slice(start, start + size))]
+        pieces.append(piece if piece.size else cut(self, dim, start, piece.shape, 1))
         start += size
     return pieces
 

@@ -39,7 +39,7 @@ def _full_mask(input: Any, mask: Any) -> Any:
         raise IndexError(
             "_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)"
         )
-    return mask.broadcast_to(input.shape).bool()
+    return mask.clone().broadcast_to(input.shape).bool()
 
 
 def _filled(input: Any, mask: Any, identity: float) -> Any:
@@ -89,7 +89,10 @@ def prod(
     """The product of unmasked elements; 1 where there are none."""
     kind = _summing(input, dtype)
     result = _filled(input, mask, 1)
-    for d in sorted(_dims(input, dim), reverse=True):
+    dims = _dims(input, dim)
+    if not input.dim() and dim is not None and dim != ():
+        dims = (0,)
+    for d in sorted(dims, reverse=True):
         result = result.prod(dim=d, keepdim=bool(keepdim))
     return result.to(dtype=kind)
 
