@@ -244,3 +244,43 @@ def test_some_warnings_come_once() -> None:
         for _ in range(3):
             tinytorch.chain_matmul(tinytorch.eye(2), tinytorch.eye(2))
     assert len(caught) <= 1
+
+
+OUTPUTS: dict[str, tuple[Callable[..., Any], int]] = {
+    "addr": (lambda torch, x, out: torch.addr(x, x[0], x[0], out=out), 1),
+    "cholesky": (lambda torch, x, out: torch.cholesky(x, out=out), 1),
+    "geqrf": (lambda torch, x, out: torch.geqrf(x, out=out), 2),
+    "frexp": (lambda torch, x, out: torch.frexp(x, out=out), 2),
+    "cumsum of a type": (lambda torch, x, out: torch.cumsum(x, 0, dtype=torch.float32, out=out), 1),
+    "lerp": (lambda torch, x, out: torch.lerp(x, x, x, out=out), 1),
+    "lerp by a number": (lambda torch, x, out: torch.lerp(x, x, 0.5, out=out), 1),
+    "fft2": (lambda torch, x, out: torch.fft.fft2(x, out=out), 1),
+    "irfft": (lambda torch, x, out: torch.fft.irfft(x, out=out), 1),
+    "inv": (lambda torch, x, out: torch.linalg.inv(x, out=out), 1),
+    "inv of none": (lambda torch, x, out: torch.linalg.inv(x[:0, :0], out=out), 1),
+    "eig": (lambda torch, x, out: torch.linalg.eig(x, out=out), 2),
+    "svd": (lambda torch, x, out: torch.linalg.svd(x, out=out), 3),
+    "norm": (lambda torch, x, out: torch.linalg.norm(x, out=out), 1),
+    "matrix_power": (lambda torch, x, out: torch.linalg.matrix_power(x, 3, out=out), 1),
+    "multi_dot": (lambda torch, x, out: torch.linalg.multi_dot([x, x], out=out), 1),
+    "pinv": (lambda torch, x, out: torch.linalg.pinv(x, out=out), 1),
+    "narrow_copy": (lambda torch, x, out: torch.narrow_copy(x, 0, 0, 1, out=out), 1),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["float32", "float64", "complex64", "int64", "int32"])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_same_types_fit_into_out(name: str, kind: str) -> None:
+    function, count = OUTPUTS[name]
+
+    def ending(torch: Any) -> Any:
+        targets = tuple(torch.empty(0, dtype=getattr(torch, kind)) for _ in range(count))
+        x = torch.tensor([[4.0, 1.0], [1.0, 3.0]])
+        try:
+            function(torch, x, targets if count > 1 else targets[0])
+        except (RuntimeError, TypeError) as error:
+            return type(error).__name__, str(error)
+        return [(tuple(target.shape), tuple(target.stride())) for target in targets]
+
+    assert ending(tinytorch) == ending(torch)

@@ -56,12 +56,14 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     finally:
         modes.grad = before
     produced = list(results) if several else [results]
-    for result, target in zip(produced, targets, strict=True):
-        _check_type(operator, args, result._key._dtype, target._key._dtype)
+    for place, (result, target) in enumerate(zip(produced, targets, strict=True)):
+        _check_type(operator, args, result._key._dtype, target._key._dtype, place)
     for result, target in zip(produced, targets, strict=True):
         if operator.options.get("out_separate"):
             dispatch.check_overlap(target._array)  # before it is resized, as well as after
-        fit(result, target, quiet=bool(operator.options.get("quiet_out")))
+        converted = operator.family == "op" and result._key._dtype is not target._key._dtype
+        in_rows = converted or operator.options.get("out_row_major")
+        fit(result, target, bool(operator.options.get("quiet_out")), bool(in_rows))
         _check_memory(operator, target, args)
         fill(result, target)
         if history and before:
@@ -74,15 +76,17 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
 EXACT = "Expected out tensor to have dtype {result_c}, but got {target_c} instead"
 
 
-def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -> None:
-    """Whether a result of type `result` may be stored in a target of type `target`.
+def _check_type(operator: Operator, args: list[Any], result: Any, target: Any, place: int = 0) -> None:
+    """Whether result number `place`, of type `result`, may be stored in a target of type `target`.
 
     The option `out_cast`: True if any type will do that it can be cast to (the default of elementwise operators, reductions and
     composites), False if only the result's own (the default of the others), a text if so with torch's words for it, a function of
-    both types that raises, "any" for no check. An explicit `dtype` argument must be the target's.
+    both types that raises, "any" for no check, or a list of these, one for each result. An explicit `dtype` argument must be the target's.
     """
     rule = operator.options.get("out_cast", operator.family not in ("op", "update"))
-    if result is target or rule == "any":
+    if isinstance(rule, list):
+        rule = rule[place]
+    if result is target:
         return
     if callable(rule):
         rule(result, target)
@@ -91,6 +95,10 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any) -
         a.kind == "ScalarType" and value is not None
         for a, value in zip(operator.arguments, args, strict=False)
     )
+    if rule == "any" and not asked:
+        return
+    if rule == "any":
+        rule = False
     if rule is True and not asked:
         dispatch.check_result_cast(result, target)
         return
@@ -152,8 +160,11 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
     fill(result, target)
 
 
-def fit(result: Tensor, target: Any, quiet: bool = False) -> None:
-    """Resize `target` where its shape is not that of `result`, with a warning unless `quiet` or it is empty."""
+def fit(result: Tensor, target: Any, quiet: bool = False, row_major: bool = False) -> None:
+    """Resize `target` where its shape is not that of `result`, with a warning unless `quiet` or it is empty.
+
+    A target that was empty gets the result's memory order, unless it is to be `row_major`.
+    """
     if target._array.shape != result._array.shape:
         if target._array.size and not quiet:
             warnings.warn(
@@ -166,7 +177,7 @@ def fit(result: Tensor, target: Any, quiet: bool = False) -> None:
             )
         strides = (
             layout.element_strides(result._array)
-            if not target._array.size
+            if not (target._array.size or row_major)
             else layout.contiguous_strides(result._array.shape)
         )
         set_array(target, window(target._array, result._array.shape, strides))

@@ -76,7 +76,7 @@ def window(array: np.ndarray, size: tuple[int, ...], strides: tuple[int, ...]) -
     )
     scaled = tuple([step * itemsize for step in strides])
     if start + span * itemsize <= root.nbytes:
-        return restride(array, size, scaled) if span else np.empty(size, array.dtype)
+        return restride(array, size, scaled)
     if isinstance(root.base, Anchor):
         raise RuntimeError("Trying to resize storage that is not resizable")
     grown = np.empty(start // itemsize + span, array.dtype)

@@ -9,7 +9,7 @@ from .._core import dtypes
 from .._core.declare import registry
 from .._core.dispatch import legacy_name
 from .._core.outputs import EXACT
-from .._core.promotion import can_cast
+from .._core.promotion import can_cast, check_result_cast
 from .._core.sampling import NATIVE_NAMES
 
 _FOUND = "Found dtype {target} but expected {result}"
@@ -43,7 +43,92 @@ def _diagonal(result: Any, target: Any) -> None:
     raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result._name], target_c=NATIVE_NAMES[target._name]))
 
 
+def _safe(name: str, what: str = "result") -> Callable[[Any, Any], None]:
+    """Any type the result can be cast to, with the texts of linear algebra."""
+
+    def check(result: Any, target: Any) -> None:
+        if not can_cast(result, target):
+            raise RuntimeError(
+                f"{name}: Expected {what} to be safely castable from {legacy_name(result)} dtype, but got {what} with dtype "
+                f"{legacy_name(target)}"
+            )
+
+    return check
+
+
+def _power(result: Any, target: Any) -> None:
+    _safe("matrix_power")(result, target)
+    raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result._name], target_c=NATIVE_NAMES[target._name]))
+
+
+def _spectrum(name: str, category: str) -> Callable[[Any, Any], None]:
+    """Transforms into complex numbers, or into real ones."""
+    kind = "complex" if category == "complex" else "floating point"
+
+    def check(result: Any, target: Any) -> None:
+        if target._category != category:
+            raise RuntimeError(f"{name} expects a {kind} output tensor, but got {legacy_name(target)}")
+        check_result_cast(result, target)
+
+    return check
+
+
+_NORM = "linalg.{name} expected out tensor dtype {{result}} but got: {{target}}"
+_ENHANCE = " (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+
 _RULES: dict[str, Any] = {
+    "addr": True,
+    "addbmm": "self and mat2 must have the same dtype, but got {target} and {result}",
+    **{name: _safe(name) for name in ("cholesky", "cholesky_inverse", "cholesky_solve")},
+    "frexp": [
+        "torch.frexp() expects mantissa to have dtype {result_c} but got {target_c}",
+        "torch.frexp() expects exponent to have {result_c} dtype but got {target_c}",
+    ],
+    "geqrf": [_safe("torch.geqrf", "a"), _safe("torch.geqrf", "tau")],
+    "hash_tensor": "Expected result to be of dtype uint64, but got {target}",
+    "_chunk_cat": _joined,
+    "narrow_copy": f"Expected self.dtype() == output.dtype() to be true, but got false. {_ENHANCE}",
+    "ormqr": "torch.ormqr: Expected input and result to have the same dtype, but input has dtype{result} and result has dtype {target}",
+    **{
+        f"fft_{name}": _spectrum(name, "complex")
+        for name in ("fft", "ifft", "rfft", "ihfft", "rfftn", "ihfftn")
+    },
+    **{f"fft_{name}": _spectrum("fftn", "complex") for name in ("fft2", "fftn", "ifft2", "ifftn")},
+    "fft_rfft2": _spectrum("rfftn", "complex"),
+    "fft_ihfft2": _spectrum("ihfftn", "complex"),
+    **{f"fft_{name}": _spectrum(name, "float") for name in ("irfft", "hfft", "irfftn", "hfftn")},
+    "fft_irfft2": _spectrum("irfftn", "float"),
+    "fft_hfft2": _spectrum("hfftn", "float"),
+    **dict.fromkeys(
+        [
+            "linalg_det",
+            "linalg_cholesky",
+            "linalg_eigh",
+            "linalg_eigvalsh",
+            "linalg_ldl_factor",
+            "linalg_slogdet",
+            "linalg_lu_factor",
+            "linalg_inv",
+            "linalg_solve",
+            "linalg_solve_ex",
+            "linalg_svd",
+            "linalg_svdvals",
+            "lu_solve",
+        ],
+        False,
+    ),
+    "linalg_vecdot": "linalg.vecdot: Expected out of dtype{result} but found {target}",
+    "linalg_eig": [_safe("torch.linalg.eig", "eigenvalues"), _safe("torch.linalg.eig", "eigenvectors")],
+    "linalg_eigvals": _safe("torch.linalg.eigvals", "eigenvalues"),
+    "linalg_matrix_power": _power,
+    "linalg_multi_dot": "multi_dot(): expected out tensor to have dtype {result_c} but got {target_c}",
+    "linalg_norm": _NORM.format(name="norm"),
+    "linalg_matrix_norm": _NORM.format(name="matrix_norm"),
+    "linalg_solve_triangular": "expected scalar type {result} but found {target}",
+    "linalg_pinv": _safe("linalg.pinv"),
+    "linalg_cond": _safe("linalg.cond"),
+    "linalg_matrix_rank": _safe("torch.linalg.matrix_rank"),
+    "linalg_tensorinv": _safe("tensorinv"),
     "any": _truth("any"),
     "all": _truth("all"),
     **dict.fromkeys(
@@ -51,7 +136,7 @@ _RULES: dict[str, Any] = {
         _joined,
     ),
     **dict.fromkeys(["cumsum", "cumprod"], "any"),
-    **dict.fromkeys(["linalg_householder_product", "linalg_lstsq", "linalg_pinv"], True),
+    **dict.fromkeys(["linalg_householder_product", "linalg_lstsq"], True),
     **dict.fromkeys(["log_softmax", "softmax", "argsort"], False),
     **dict.fromkeys(["abs", "absolute", "ceil", "floor", "frac", "conj_physical"], _FOUND),
     **dict.fromkeys(["amax", "amin"], _INPUT),
@@ -94,7 +179,7 @@ _RULES: dict[str, Any] = {
     "complex": "Expected object of scalar type {result} but got scalar type {target} for argument 'out'",
     "polar": "Expected object of scalar type {result} but got scalar type {target} for argument 'out'",
     "quantile": "quantile() out tensor must be same dtype as the input tensor",
-    "nanquantile": "nanquantile() out tensor must be same dtype as the input tensor",
+    "nanquantile": "quantile() out tensor must be same dtype as the input tensor",
     "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 "
     "flag is True, but we got output tensor's dtype {target} and out_int32 flag is False",
     "signbit": "signbit does not support non-boolean outputs.",
@@ -114,7 +199,7 @@ _OVERLOADS = {
     ("clamp_min", ""): _FOUND,
     ("clamp_max", ""): _FOUND,
     ("clip", ""): _FOUND,
-    ("lerp", "Scalar"): _FOUND,
+    ("lerp", "Tensor"): _FOUND,
 }
 
 
@@ -140,6 +225,12 @@ _UNIMPLEMENTED = ["alias_copy", "as_strided_copy", "diag", "diagonal_copy", "exp
                   "transpose_copy", "unfold_copy", "unsqueeze_copy", "view_copy"]  # fmt: skip
 
 
+#: Operators that resize `out=` first and work out their results, of another memory order, into that.
+_ROW_MAJOR = ["cholesky", "cholesky_solve", "quantile", "nanquantile", "linalg_matrix_power", "linalg_tensorinv",
+              *[f"fft_{kind}{rank}" for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft") for rank in ("", "2", "n")
+                if rank or kind not in ("ifft", "ihfft")]]  # fmt: skip
+
+
 def install() -> None:
     """Hand the rules to the declared operators."""
     for name, writer in _WRITERS.items():
@@ -151,6 +242,9 @@ def install() -> None:
     for name in _UNIMPLEMENTED:
         for operator in registry.get(name, ()):
             operator.options.setdefault("out_history", "unimplemented")
+    for name in _ROW_MAJOR:
+        for operator in registry.get(name, ()):
+            operator.options.setdefault("out_row_major", True)
     for name, rule in _RULES.items():
         for operator in registry.get(name, ()):
             operator.options.setdefault("out_cast", rule)

@@ -184,7 +184,7 @@ def lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> 
 
 
 FUNCTIONS = {"lu": lu}
-METHODS = {"lu": lambda self, pivot=True, get_infos=False: lu(self, pivot, get_infos)}
+METHODS = {"lu": lambda self, pivot=True, get_infos=False: tuple(lu(self, pivot, get_infos))}
 
 
 # Solving with a factorization ------------------------------------------------------------------------------------------
