@@ -9,6 +9,7 @@ equidistributed uniform pseudorandom number generator" (1998); the layout of the
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import Any, NamedTuple, NoReturn, Self
 
@@ -26,6 +27,8 @@ _LONGEST_RUN = 26 * BLOCK
 _NO_WORDS = np.empty(0, np.uint32)
 # Constants of ufuncs are arrays: NumPy converts scalars anew at each call.
 _HIGH_BITS = np.array(0x1FFFFF, np.uint32)
+_DOUBLE_BITS = np.array(0x1FFFFFFFFFFFFF, np.uint64)
+_HALF = np.array(32, np.uint64)
 _LOW_BITS = np.array(0xFFFFFF, np.uint32)
 _INT32 = np.dtype(np.int32)
 _FLOAT32 = np.dtype(np.float32)
@@ -56,6 +59,7 @@ class Generator:
     __slots__ = (
         "__weakref__",
         "_buffer",
+        "_bulk",
         "_cached_normal",
         "_doubles",
         "_engine",
@@ -71,6 +75,7 @@ class Generator:
         np.ndarray | None
     )  # (624,) the block's words as uniform numbers, made when small draws want them
     _doubles: np.ndarray | None  # (623,) the same of each word with its successor
+    _bulk: Any  # a numpy.random.Generator on the engine: it makes 64-bit draws at once
     _engine: Any  # numpy.random.MT19937, always at the end of its block; None until something is drawn
     _source: Any  # the numpy.random.RandomState that seeds the engine
     _seed: int | None  # None: to be drawn from the system at first use
@@ -104,8 +109,10 @@ class Generator:
         if self._source is None:
             # Imported at the first draw: numpy.random costs more to load than the rest of this module by far.
             from numpy.random import MT19937, RandomState
+            from numpy.random import Generator as Bulk
 
             self._source = RandomState(MT19937(0))
+            self._bulk = Bulk(self._source._bit_generator)
         self._source.seed(self.initial_seed() & _WORD_MASK)
         self._engine = self._source._bit_generator
         return self._engine
@@ -122,23 +129,42 @@ class Generator:
         return self._words_over_blocks(count)
 
     def _words_over_blocks(self, count: int) -> np.ndarray:
+        words = np.empty(count, np.uint32)
+        left = self._buffer[self._position : self._limit]
+        words[: left.size] = left
+        self._fill_over_blocks(words, left.size)
+        return words
+
+    def _longs(self, count: int) -> np.ndarray:
+        """The next `count` 64-bit draws, (count,) uint64: two words each, the high half first. The array is the caller's."""
+        left = self._limit - self._position
+        if 2 * count <= left or left % 2:
+            return _pairs(self._words(2 * count))
+        longs = np.empty(count, np.uint64)
+        longs[: left // 2] = _pairs(self._buffer[self._position : self._limit])
+        self._fill_over_blocks(longs, left // 2)
+        return longs
+
+    def _fill_over_blocks(self, out: np.ndarray, filled: int) -> None:
+        """Fill the rest of `out` with words or 64-bit draws of whole blocks, the last of which becomes the current one."""
         engine = self._engine
         if engine is None:
             engine = self._start()
-        words = np.empty(count, np.uint32)
-        filled = self._limit - self._position
-        words[:filled] = self._buffer[self._position : self._limit]
-        fresh, taken = self._buffer, 0
-        while filled < count:
-            run = min(-(-(count - filled) // BLOCK) * BLOCK, _LONGEST_RUN)
-            fresh = engine.random_raw(run).astype(np.uint32)
-            taken = min(run, count - filled)
-            words[filled : filled + taken] = fresh[:taken]
+        words = out.itemsize // 4  # of an element
+        fresh, taken = out, 0
+        while filled < out.size:
+            run = min(-(-(out.size - filled) * words // BLOCK) * BLOCK, _LONGEST_RUN)
+            if words == 1:
+                fresh = engine.random_raw(run).astype(np.uint32)
+            else:
+                fresh = self._bulk.integers(0, _SEED_MASK, run // 2, np.uint64, True)
+            taken = min(fresh.size, out.size - filled)
+            out[filled : filled + taken] = fresh[:taken]
             filled += taken
-        self._set_block(fresh[-BLOCK:] if fresh.size == BLOCK else fresh[-BLOCK:].copy())
-        self._position = taken - (fresh.size - BLOCK)
+        last = fresh[-BLOCK // words :]
+        self._set_block(last.copy() if words == 1 else _halves(last))
+        self._position = BLOCK - (fresh.size - taken) * words
         self._limit = BLOCK
-        return words
 
     def _unit_floats(self, count: int) -> np.ndarray:
         """`count` uniform float32 of [0, 1) with 24 bits each, (count,): one word per number. Do not write into the array."""
@@ -160,13 +186,9 @@ class Generator:
         """
         position = self._position
         end = position + 2 * count
-        if end > self._limit:
-            words = self._words_over_blocks(2 * count)
-            return _unit_doubles(words[0::2], words[1::2])
+        if count > _FEW or end > self._limit:
+            return _unit_longs(self._longs(count))
         self._position = end
-        if count > _FEW:
-            words = self._buffer[position:end]
-            return _unit_doubles(words[0::2], words[1::2])
         if self._doubles is None:
             self._doubles = _unit_doubles(self._buffer[:-1], self._buffer[1:])
         return self._doubles[position : end - 1 : 2]
@@ -320,6 +342,32 @@ def _unit_doubles(high: np.ndarray, low: np.ndarray) -> np.ndarray:
     np.multiply(rest, _DOUBLE_UNIT, rest)
     np.add(values, rest, values)
     return values
+
+
+def _unit_longs(longs: np.ndarray) -> np.ndarray:
+    """The low 53 bits of each 64-bit draw, divided by 2^53. Overwrites the draws."""
+    np.bitwise_and(longs, _DOUBLE_BITS, longs)
+    values: np.ndarray = longs.view(np.int64).astype(_FLOAT64)
+    np.multiply(values, _DOUBLE_UNIT, values)
+    return values
+
+
+def _swapped(longs: np.ndarray) -> np.ndarray:
+    """Each 64-bit number (n,) with its halves exchanged."""
+    swapped: np.ndarray = longs >> _HALF
+    swapped |= longs << _HALF
+    return swapped
+
+
+def _halves(longs: np.ndarray) -> np.ndarray:
+    """64-bit draws (n,) as the words they are made of, (2 n,) uint32: the high half first."""
+    return (_swapped(longs) if sys.byteorder == "little" else longs.copy()).view(np.uint32)
+
+
+def _pairs(words: np.ndarray) -> np.ndarray:
+    """Words (2 n,) as 64-bit draws, (n,) uint64, in an array of their own."""
+    longs = words.view(np.uint64)
+    return _swapped(longs) if sys.byteorder == "little" else longs.copy()
 
 
 def _restored(device: Any) -> Generator:

@@ -17,7 +17,9 @@ _WORD_RANGE = 1 << 28
 _WIDE = 214748364
 # Up to this size a Python loop over a list permutes faster than batches of swaps do.
 _LIST_PERMUTATION = 500
-_BATCH_BITS = 12  # a batch of swaps has as many steps as so many bits can count
+_BATCH_BITS = 12  # a sorted batch of swaps has as many steps as so many bits can count
+# While more places than this are left, batches are a sixteenth of them: then few steps of a batch meet in one place.
+_SPARSE_PERMUTATION = 1 << 14
 _COUNT_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
 
 
@@ -129,15 +131,6 @@ def _bounds_to_largest(dtype: np.dtype[Any], first: int) -> tuple[int, int]:
     return first, last
 
 
-def _long_words(generator: Generator, count: int) -> np.ndarray:
-    """`count` 64-bit draws, (count,) uint64: two words each, the high half first."""
-    words = generator._words(2 * count)
-    values: np.ndarray = words[0::2].astype(np.uint64)
-    values <<= np.uint64(32)
-    values |= words[1::2]
-    return values
-
-
 def _cast_integers(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """int64 values in any dtype: cut off to smaller integers, rounded to floats."""
     return (
@@ -165,7 +158,7 @@ def _fill_range(generator: Generator, out: np.ndarray, first: int, range_: int) 
                     np.subtract(words, remainders, remainders)
                 values = remainders.astype(np.int64)
             else:
-                longs = _long_words(generator, count)
+                longs = generator._longs(count)
                 if divisor < 2**64:
                     longs %= np.uint64(divisor)
                 values = longs.view(np.int64)
@@ -209,7 +202,7 @@ def _fill_unbounded(generator: Generator, out: np.ndarray) -> None:
         for part in slices(flat.size):
             count = part.stop - part.start
             if dtype.itemsize == 8:
-                values = (_long_words(generator, count) % np.uint64(divisor)).view(np.int64)
+                values = (generator._longs(count) % np.uint64(divisor)).view(np.int64)
             else:
                 values = (generator._words(count) % np.uint32(divisor)).astype(np.int64)
             flat[part] = _cast_integers(values, dtype)
@@ -272,25 +265,61 @@ def _permutation_in_batches(generator: Generator, n: int) -> np.ndarray:
     steps back to one that found its place untouched.
     """
     order = np.arange(n, dtype=np.int32)
-    kind: Any = np.uint32 if n <= 1 << (32 - _BATCH_BITS) else np.uint64
-    for start in range(0, n - 1, 1 << _BATCH_BITS):
-        stop = min(start + (1 << _BATCH_BITS), n - 1)
-        # Sorted by target, then by step: the users of one place are neighbours, the last one at the end.
-        keys: Any = _targets(generator, start, stop, n).astype(kind)
-        keys <<= kind(_BATCH_BITS)
-        keys |= np.arange(stop - start, dtype=kind)
-        keys.sort()
-        steps = (keys & kind((1 << _BATCH_BITS) - 1)).astype(np.intp)
-        targets = (keys >> kind(_BATCH_BITS)).astype(np.intp)
-        here = order[start:stop]
-        inside = int(np.searchsorted(targets, stop))
-        found = here[_origins(steps[:inside], targets[:inside] - start, stop - start)]
-        brought = order[targets]
-        again = np.flatnonzero(targets[1:] == targets[:-1])
-        brought[again + 1] = found[steps[again]]
-        order[targets] = found[steps]  # the last of several remains
-        here[steps] = brought
+    start = 0
+    while start < n - 1:
+        sparse = n - start > _SPARSE_PERMUTATION
+        stop = start + (n - start) // 16 if sparse else min(start + (1 << _BATCH_BITS), n - 1)
+        swap = _swap_sparse_batch if sparse else _swap_sorted_batch
+        swap(order, start, stop, _targets(generator, start, stop, n))
+        start = stop
     return order.astype(np.int64)
+
+
+def _swap_sparse_batch(order: np.ndarray, start: int, stop: int, targets: np.ndarray) -> None:
+    """Do the steps start..stop on `order`, (n,) int32. Steps with equal targets are found by what they overwrite of each other's."""
+    numbers = np.arange(stop - start, dtype=np.int32)
+    inside = np.flatnonzero(targets < np.uint32(stop))
+    targets = targets.astype(np.intp)
+    here = order[start:stop]
+    found = here.copy()
+    if inside.size:
+        found = here[_origins(inside, targets[inside] - start, stop - start)]
+    brought = order.take(targets)
+    order[targets] = numbers  # of equal targets the last remains
+    successors = order.take(targets)
+    lost = np.flatnonzero(successors != numbers)
+    successors = successors[lost]
+    while lost.size:
+        # The last of those overwritten is the one before the step that remained; the others follow in further rounds.
+        places = targets[lost]
+        order[places] = lost
+        remaining = order[places]
+        last = remaining == lost
+        brought[successors[last]] = found[lost[last]]
+        before = ~last
+        lost, successors = lost[before], remaining[before]
+    order[targets] = found
+    here[...] = brought
+
+
+def _swap_sorted_batch(order: np.ndarray, start: int, stop: int, targets: np.ndarray) -> None:
+    """The same for batches of at most 2^_BATCH_BITS steps, many of which may have equal targets."""
+    kind: Any = np.uint32 if order.size <= 1 << (32 - _BATCH_BITS) else np.uint64
+    # Sorted by target, then by step: the users of one place are neighbours, the last one at the end.
+    keys: Any = targets.astype(kind)
+    keys <<= kind(_BATCH_BITS)
+    keys |= np.arange(stop - start, dtype=kind)
+    keys.sort()
+    steps = (keys & kind((1 << _BATCH_BITS) - 1)).astype(np.intp)
+    targets = (keys >> kind(_BATCH_BITS)).astype(np.intp)
+    here = order[start:stop]
+    inside = int(np.searchsorted(targets, stop))
+    found = here[_origins(steps[:inside], targets[:inside] - start, stop - start)]
+    brought = order[targets]
+    again = np.flatnonzero(targets[1:] == targets[:-1])
+    brought[again + 1] = found[steps[again]]
+    order[targets] = found[steps]  # the last of several remains
+    here[steps] = brought
 
 
 def _origins(steps: np.ndarray, targets: np.ndarray, count: int) -> np.ndarray:
@@ -310,7 +339,7 @@ def _permutation_inside_out(generator: Generator, n: int) -> np.ndarray:
     batch = 1 << 20
     for begin in range(0, n, batch):
         stop = min(begin + batch, n)
-        draws = _long_words(generator, stop - begin)
+        draws = generator._longs(stop - begin)
         draws %= np.arange(begin + 1, stop + 1, dtype=np.uint64)
         for step, target in enumerate(draws.tolist(), begin):
             order[step] = order[target] if target != step else step

@@ -47,10 +47,10 @@ _COS_POLYNOMIAL = _polynomial(2.443315711809948e-5, -1.388731625493765e-3, 4.166
 _SIN_POLYNOMIAL = _polynomial(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _ONE, _ZERO, _HALF, _MINUS_TWO = _single(1, 0, 0.5, -2)
 _LOG_TWO_HIGH, _LOG_TWO_LOW = _single(0.693359375, -2.12194440e-4)
-_OCTANTS, _TURN, _UNIT = _single(1.27323954473516, _TWO_PI, 2.0**-24)
+_OCTANTS, _TURN_OF_UNIT = _single(1.27323954473516, _TWO_PI * 2.0**-24)
 # pi / 4 in three parts, of which multiples by small integers lose no bits (but for the last part, which is used in float64).
 _QUARTER_HIGH, _QUARTER_MIDDLE = _single(0.78515625, 2.4187564849853515625e-4)
-(_MINUS_QUARTER_LOW,) = _polynomial(-3.77489497744594108e-8)
+_MINUS_QUARTER_LOW, _HALF_DOUBLE, _ONE_DOUBLE = _polynomial(-3.77489497744594108e-8, 0.5, 1.0)
 _HALF_ROOT = np.array(0x3F3504F3, np.int32)  # the bits of the float32 nearest to the root of one half
 _EXPONENT = np.array(23, np.int32)
 _BITS_24 = np.array(24, np.int32)
@@ -58,6 +58,8 @@ _WHOLE = np.array(1 << 24, np.int32)
 _LOW_BITS = np.array(0xFFFFFF, np.uint32)
 _INT_ONE, _INT_TWO, _INT_FOUR = np.array(1, np.int32), np.array(2, np.int32), np.array(4, np.int32)
 _NOT_ONE, _TO_SIGN = np.array(~1, np.int32), np.array(29, np.int32)
+_TO_TURN, _ALL_BITS = np.array(30, np.int32), np.array(31, np.int32)
+_EIGHT = np.dtype("V32")  # eight words as one item, which copies faster than a row of eight
 _BLOCKS = (
     2048  # blocks of 16 that are transformed at once: more would not stay in the cache, fewer cost calls
 )
@@ -91,11 +93,15 @@ def _chain(
 
 
 def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """sqrt(-2 log(1 - u)) in float32, where u are the uniform numbers of `words` (n,)."""
-    whole = (_WHOLE - (words & _LOW_BITS).view(np.int32)).astype(np.float32)
-    bits = whole.view(np.int32)
-    exponent = (bits - _HALF_ROOT) >> _EXPONENT
-    t: np.ndarray = (bits - (exponent << _EXPONENT)).view(np.float32)  # from the root of 1/2 to the root of 2
+    """sqrt(-2 log(1 - u)) in float32, where u are the uniform numbers of `words` (n,), which are overwritten."""
+    words &= _LOW_BITS
+    exponent = words.view(np.int32)
+    np.subtract(_WHOLE, exponent, exponent)
+    t: np.ndarray = exponent.astype(np.float32)
+    bits = t.view(np.int32)
+    np.subtract(bits, _HALF_ROOT, exponent)
+    exponent >>= _EXPONENT
+    bits -= exponent << _EXPONENT  # now t is from the root of 1/2 to the root of 2
     t -= _ONE
     exponent -= _BITS_24
     power = exponent.astype(np.float32)
@@ -104,8 +110,12 @@ def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarr
     wide[...] = t
     _chain(_LOG_POLYNOMIAL, wide, double, p)
     p *= t
-    np.multiply(p, z, double, dtype=np.float64)
-    double += power * _LOG_TWO_LOW
+    double[...] = p
+    wide[...] = z
+    double *= wide
+    np.multiply(power, _LOG_TWO_LOW, p)
+    wide[...] = p
+    double += wide
     p[...] = double
     z *= _HALF
     p -= z
@@ -118,65 +128,78 @@ def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarr
 
 
 def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """cos and sin of 2 pi u in float32, where u are the uniform numbers of `words` (n,)."""
-    x: np.ndarray = (words & _LOW_BITS).view(np.int32).astype(np.float32)
-    x *= _UNIT
-    x *= _TURN
-    octant = (x * _OCTANTS).astype(np.int32)
+    """cos and sin of 2 pi u in float32, where u are the uniform numbers of `words` (n,), which are overwritten."""
+    words &= _LOW_BITS
+    octant = words.view(np.int32)
+    x: np.ndarray = octant.astype(np.float32)
+    x *= _TURN_OF_UNIT
+    y = x * _OCTANTS
+    octant[...] = y
     octant += _INT_ONE
     octant &= _NOT_ONE
-    y = octant.astype(np.float32)
-    x -= y * _QUARTER_HIGH
-    x -= y * _QUARTER_MIDDLE
+    y[...] = octant
+    z = y * _QUARTER_HIGH
+    x -= z
+    np.multiply(y, _QUARTER_MIDDLE, z)
+    x -= z
     wide[...] = y
     wide *= _MINUS_QUARTER_LOW
-    wide += x
+    double[...] = x
+    wide += double
     x[...] = wide
-    z = x * x
+    np.multiply(x, x, z)
     wide[...] = z
-    c = np.empty_like(x)
+    c = y
     _chain(_COS_POLYNOMIAL, wide, double, c)
     c *= z
-    np.multiply(c, z, double, dtype=np.float64)
-    double -= z * _HALF
+    double[...] = c
+    double -= _HALF_DOUBLE  # exact, so that the product is c z - z / 2 rounded once
+    double *= wide
     c[...] = double
     c += _ONE
     s = np.empty_like(x)
     _chain(_SIN_POLYNOMIAL, wide, double, s)
     s *= z
-    np.multiply(s, x, double, dtype=np.float64)
-    double += x
+    double[...] = s
+    double += _ONE_DOUBLE  # exact where it matters
+    wide[...] = x
+    double *= wide
     s[...] = double
-    # Where octant & 2 the two change places; where octant & 4 sine, and where octant - 2 lacks that bit cosine, turns negative.
-    turned = -((octant >> _INT_ONE) & _INT_ONE)  # all bits or none
-    cos, sin = c.view(np.int32), s.view(np.int32)
-    turned &= cos ^ sin
+    # Where octant & 2 the two change places; where octant & 4 sine, and where octant + 2 has that bit cosine, turns negative.
+    cos, sin, turned = c.view(np.int32), s.view(np.int32), x.view(np.int32)
+    np.left_shift(octant, _TO_TURN, turned)
+    turned >>= _ALL_BITS  # all bits or none
+    change = z.view(np.int32)
+    np.bitwise_xor(cos, sin, change)
+    turned &= change
     cos ^= turned
     sin ^= turned
-    sin ^= (octant & _INT_FOUR) << _TO_SIGN
-    octant -= _INT_TWO
-    np.invert(octant, octant)
+    np.bitwise_and(octant, _INT_FOUR, change)
+    change <<= _TO_SIGN
+    sin ^= change
+    octant += _INT_TWO
     octant &= _INT_FOUR
-    cos ^= octant << _TO_SIGN
+    octant <<= _TO_SIGN
+    cos ^= octant
     return c, s
 
 
-def _blocks32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
-    """float32 normal numbers (16 m,) of as many words: in each block, eight radii and eight angles give eight pairs."""
+def _blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
+    """Fill `out` with float32 normal numbers, (16 m,), of as many words: in each block, eight radii and eight angles give eight pairs."""
     half = words.size // 2
-    pairs = words.reshape(-1, 2, 8)
+    eights = words.view(_EIGHT)
     double, wide = np.empty(half), np.empty(half)
-    radius = _radius(pairs[:, 0].reshape(-1), double, wide)
-    cos, sin = _angles(pairs[:, 1].reshape(-1), double, wide)
-    values = np.empty((pairs.shape[0], 2, 8), np.float32)
-    shape = (pairs.shape[0], 8)
-    np.multiply(radius.reshape(shape), cos.reshape(shape), values[:, 0])
-    np.multiply(radius.reshape(shape), sin.reshape(shape), values[:, 1])
-    flat = values.reshape(-1)
+    radius = _radius(eights[0::2].copy().view(np.uint32), double, wide)
+    cos, sin = _angles(eights[1::2].copy().view(np.uint32), double, wide)
+    cos *= radius
+    sin *= radius
+    eights = out.view(_EIGHT)
+    eights[0::2] = cos.view(_EIGHT)
+    eights[1::2] = sin.view(_EIGHT)
     if std == 1.0 and mean == 0.0:
-        flat += _ZERO  # no negative zeros
-        return flat
-    return multiply_add32(flat, std, mean)
+        out += _ZERO  # no negative zeros
+    else:
+        out[...] = multiply_add32(out, std, mean)
 
 
 def _blocks64(uniform: np.ndarray, mean: float, std: float) -> np.ndarray:
@@ -197,26 +220,32 @@ def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float
     if not double:
         mean, std = float(np.float32(mean)), float(np.float32(std))
 
-    def block(count: int) -> np.ndarray:
-        if double:
-            return _blocks64(generator._unit_doubles(count), mean, std)
-        return cast(_blocks32(generator._words(count), mean, std), dtype)
+    def fill_block(words: np.ndarray, target: np.ndarray) -> None:
+        if dtype == np.float32:
+            _blocks32(words, mean, std, target)
+            return
+        single = np.empty(words.size, np.float32)
+        _blocks32(words, mean, std, single)
+        target[...] = single
 
     full = flat.size // 16 * 16
     if double:
         for part in slices(full, 16 * _BLOCKS):
-            flat[part] = block(part.stop - part.start)
+            flat[part] = _blocks64(generator._unit_doubles(part.stop - part.start), mean, std)
     else:
         for batch in slices(full, _BATCH):
             words, target = generator._words(batch.stop - batch.start), flat[batch]
             for part in slices(words.size, 16 * _BLOCKS):
-                target[part] = cast(_blocks32(words[part], mean, std), dtype)
+                fill_block(words[part], target[part])
     rest = flat.size - full
     if rest:
         # The last 16 values are made anew. The wider types have by then drawn a number for each value of the rest.
         if dtype.itemsize > 2:
             generator._words(2 * rest if double else rest)
-        flat[-16:] = block(16)
+        if double:
+            flat[-16:] = _blocks64(generator._unit_doubles(16), mean, std)
+        else:
+            fill_block(generator._words(16), flat[-16:])
 
 
 # ---- pairs of doubles

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from .logarithm import logarithm
 
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
 
@@ -197,7 +200,8 @@ _PROBES = {
 
 
 class _Library:
-    """Functions of float64 arrays (n,) that give the C library's bits: NumPy's where they agree with it, `math` mapped elsewhere.
+    """Functions of float64 arrays (n,) that give the C library's bits: NumPy's or this package's where
+    they agree with it, `math` mapped elsewhere.
 
     Each function is probed when it is first asked for.
     """
@@ -214,9 +218,14 @@ class _Library:
             raise AttributeError(name)
         factor, offset = _PROBES[name]
         probes = (np.arange(1, 4097) * 0.6180339887498949) % 1.0 * factor + offset
-        vectorised: ArrayFunction = getattr(np, name)
-        mapped = _mapped(name)
-        chosen = vectorised if np.array_equal(vectorised(probes), mapped(probes)) else mapped
+        mapped = chosen = _mapped(name)
+        candidates: list[ArrayFunction] = [getattr(np, name)]
+        if name == "log":
+            candidates.append(partial(logarithm, library=mapped))
+        for candidate in candidates:
+            if np.array_equal(candidate(probes), mapped(probes)):
+                chosen = candidate
+                break
         setattr(self, name, chosen)
         return chosen
 

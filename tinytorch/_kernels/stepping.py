@@ -217,7 +217,7 @@ def adam(
         np.multiply(s, g, s)
         np.add(v, s, v)
         if top is not None:
-            np.maximum(top, v, top)
+            np.maximum(top, v, out=top)
         np.sqrt(v if top is None else top, s)
         np.add(s, tiny, s)
         np.multiply(m, size, t)
