@@ -85,8 +85,10 @@ record: .venv/.made
 
 CURVES := $(shell grep -l 'from _running' examples/*.py)
 
+# In single precision Adam makes steps of what is rounding error alone, such as the gradient of a key's bias in attention: there the
+# printed curves are compared, and in double precision also the tensors that the programs leave.
 examples: .venv/.made
-	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-4 --atol 1e-12 --argument=--dtype --argument=float32
+	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-4 --no-tensors --argument=--dtype --argument=float32
 	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-10 --atol 1e-12 --argument=--dtype --argument=float64
 
 figures: .venv/.made

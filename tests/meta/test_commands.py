@@ -127,3 +127,10 @@ def test_scripts_leave_tensors(tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
     assert "x[1] is 1.1" in compare_left(left, {**left, "x|float32": np.array([1.0, 1.1, 1.0])}, 1e-5, 1e-7)
     assert "where torch leaves none" in compare_left({}, left, 1e-5, 1e-7)
+
+
+def test_left_tensors_are_close_by_their_usual_size() -> None:
+    left = {"x|float32": np.array([1.0, -1.0, 1e-6])}
+    assert compare_left(left, {"x|float32": np.array([1.0, -1.0, 2e-6])}, 1e-5, 0.0) == ""
+    assert "x[2]" in compare_left(left, {"x|float32": np.array([1.0, -1.0, 2e-5])}, 1e-5, 0.0)
+    assert "x[0]" in compare_left({"x|float32": np.zeros(2)}, {"x|float32": np.full(2, 1e-30)}, 1e-5, 0.0)

@@ -63,6 +63,15 @@ def c_type_name(dtype: np.dtype[Any]) -> str:
     return _C_TYPES.get(dtype.name, dtype.name)
 
 
+_WITH_LEGACY_CLASS = frozenset({"Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double"})
+
+
+def tensor_type_name(dtype: np.dtype[Any]) -> str:
+    """What messages call a dense tensor of a type: "torch.FloatTensor", or "CPUBoolType" where there is no such class."""
+    name = scalar_type_name(dtype)
+    return f"torch.{name}Tensor" if name in _WITH_LEGACY_CLASS else f"CPU{name}Type"
+
+
 def not_implemented(kernel: str, dtype: np.dtype[Any]) -> NotImplementedError:
     """torch's answer when a CPU kernel has no instance for an element type."""
     return NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_type_name(dtype)}'")

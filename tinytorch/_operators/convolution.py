@@ -11,7 +11,7 @@ from tinytorch._core.declare import composite, find, op
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import convolution as kernels
 from tinytorch._kernels.memory_order import channels_last_like
-from tinytorch._kernels.scalar_types import c_type_name
+from tinytorch._kernels.scalar_types import c_type_name, tensor_type_name
 
 Ints = Sequence[int]
 _GEOMETRY = "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups"
@@ -128,11 +128,23 @@ def _expand(values: Any, rank: int) -> list[int]:
     return list(values) * rank if len(values) == 1 and rank > 1 else list(values)
 
 
-def _batched(name: str, input: Any, rank: int, bias: Any) -> tuple[Any, bool]:
-    """The input with a batch dimension, and whether it had one."""
+def _check_bias(input: Any, bias: Any) -> None:
     if bias is not None and bias.dtype is not input.dtype:
         kinds = [c_type_name(tensor.dtype._numpy) for tensor in (input, bias)]
         raise RuntimeError(f"Input type ({kinds[0]}) and bias type ({kinds[1]}) should be the same")
+
+
+def _check_complex(input: Any, weight: Any, bias: Any) -> None:
+    """A complex input wants parameters of its own type."""
+    if input.dtype.is_complex:
+        for kind, parameter in (("weight", weight), ("bias", bias)):
+            if parameter is not None and parameter.dtype is not input.dtype:
+                names = [tensor_type_name(tensor.dtype._numpy) for tensor in (input, parameter)]
+                raise RuntimeError(f"Input type ({names[0]}) and {kind} type ({names[1]}) should be the same")
+
+
+def _batched(name: str, input: Any, rank: int) -> tuple[Any, bool]:
+    """The input with a batch dimension, and whether it had one."""
     if input.dim() not in (rank + 1, rank + 2):
         raise RuntimeError(
             f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of size: "
@@ -192,7 +204,9 @@ def _plain(
     dilation: Any,
     groups: int,
 ) -> Any:
-    x, batched = _batched(name, input, rank, bias)
+    _check_bias(input, bias)
+    x, batched = _batched(name, input, rank)
+    _check_complex(input, weight, bias)
     stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
     _check_weight(name, x, weight, stride, "stride")
     result = _convolve(x, weight, bias, (stride, padding, dilation, False, [0] * rank, groups))
@@ -211,7 +225,9 @@ def _padded(
     groups: int,
 ) -> Any:
     """padding="same" or "valid"."""
-    x, batched = _batched(name, input, rank, bias)
+    _check_bias(input, bias)
+    x, batched = _batched(name, input, rank)
+    _check_complex(input, weight, bias)
     stride, dilation = _expand(stride, rank), _expand(dilation, rank)
     if weight.dim() != x.dim():
         raise RuntimeError(
@@ -278,7 +294,10 @@ def _named(rank: int) -> None:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Any:
-        x, batched = _batched(transposed_name, input, rank, bias)
+        x, batched = _batched(transposed_name, input, rank)
+        _check_complex(input, weight, bias)
+        if bias is not None and bias.dtype is not input.dtype:
+            bias = bias.to(input.dtype)
         lists = [_expand(values, rank) for values in (stride, padding, dilation, output_padding)]
         result = _convolve(x, weight, bias, (lists[0], lists[1], lists[2], True, lists[3], groups))
         return result if batched else result.squeeze(0)

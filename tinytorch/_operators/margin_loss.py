@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.dtypes import int64
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels import matrix as matrix_kernels
-from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._kernels.scalar_types import scalar_type_name, tensor_type_name
 from tinytorch._operators.adjoint import flat, minus, plus
 from tinytorch._operators.arithmetic import mul_scalar
 from tinytorch._operators.loss import MEAN, NONE, applied
@@ -268,6 +269,8 @@ def pdist(self: Any, p: float = 2.0) -> Any:
 
 # Connectionist temporal classification -------------------------------------------------------------------------------
 
+_CTC_WHERE = "(while checking arguments for ctc_loss_allocate_outputs)"
+
 ctc_loss_backward = op(
     "_ctc_loss_backward(Tensor grad, Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, "
     "Tensor neg_log_likelihood, Tensor log_alpha, int blank, bool zero_infinity=False) -> Tensor",
@@ -285,7 +288,7 @@ def _check_ctc(
     blank: int,
 ) -> None:
     steps, batch, classes = log_probs.shape
-    where = "(while checking arguments for ctc_loss_allocate_outputs)"
+    where = _CTC_WHERE
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")
     for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
@@ -322,6 +325,11 @@ def _ctc_kernel(
     blank: int,
     zero_infinity: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
+    if targets.dtype not in (np.int32, np.int64):
+        raise RuntimeError(
+            "Expected tensor for argument #2 'targets' to have scalar type Int; but got "
+            f"{tensor_type_name(targets.dtype)} instead {_CTC_WHERE}"
+        )
     _check_ctc(log_probs, targets, input_lengths, target_lengths, blank)
     return kernels.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, zero_infinity)
 
@@ -368,6 +376,8 @@ def ctc_loss(
 ) -> Any:
     """(T, N, C) log probabilities against label sequences of any alignment."""
     batched = log_probs.dim() == 3
+    if targets.dtype is not int64:
+        targets = targets.to(int64)
     scores = log_probs if batched else log_probs.unsqueeze(1)
     labels = targets if batched or targets.dim() == 1 else targets.unsqueeze(0)
     losses = ctc_forward(scores, labels, list(input_lengths), list(target_lengths), blank, zero_infinity)[0]
