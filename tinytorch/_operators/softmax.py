@@ -37,9 +37,12 @@ log_softmax_backward_data = op(
     wrap=("dim",),
     node="LogSoftmaxBackwardDataBackward0",
 )
+# In float64, because what is left of these terms when they meet is small.
 log_softmax_backward_data.vjp(
-    grad_output=lambda grad, output, dim: grad - (grad * output.exp()).sum(dim, keepdim=True),
-    output=lambda grad, grad_output, output, dim: -grad_output.sum(dim, keepdim=True) * output.exp() * grad,
+    grad_output=lambda grad, output, dim: grad - (grad * output.double().exp()).sum(dim, keepdim=True),
+    output=lambda grad, grad_output, output, dim: (
+        -grad_output.double().sum(dim, keepdim=True) * output.double().exp() * grad
+    ),
 )
 
 log_softmax = op(
