@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from conformance.layouts import MIXED
 from conformance.program import Program
 
 
@@ -28,6 +29,15 @@ class Case:
         return f"{self.operator}:{self.dtype}:{self.index}"
 
     @property
+    def calls(self) -> str | None:
+        """The public name it is about; None for a program of several."""
+        if self.program.target.function is None:
+            return self.program.target.path
+        # functions that stand for a class are given its path
+        first = next(iter(self.program.args), None)
+        return first if isinstance(first, str) and first.startswith("torch.") else None
+
+    @property
     def replayable(self) -> bool:
         """Whether the program could be written as data at all."""
         return not self.program.target.path.startswith("unencodable")
@@ -40,4 +50,4 @@ class Unit(NamedTuple):
     label: str
     dtype: str
     form: str = "function"
-    layout: str = "plain"
+    layout: str = MIXED

@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from conformance import cotangents
 from conformance.corpus import DTYPES, FORMS, SOURCES
 from conformance.layers import ASPECTS, LAYERS
-from conformance.layouts import LAYOUTS
+from conformance.layouts import LAYOUTS, MIXED
 from conformance.sources.opinfo import SEED
 
 EPILOG = """exit status: 0 when nothing unexpected differs, 1 when something does, 2 for wrong arguments, 130 when interrupted
@@ -84,7 +85,11 @@ def add_selection(command: argparse.ArgumentParser, source: str, dtype: str) -> 
         "--form",
         help=f"comma list of {', '.join(FORMS)}, or all (default: function; all with --source all)",
     )
-    group.add_argument("--inputs", default="plain", help=f"comma list of layouts: {', '.join(LAYOUTS)}")
+    group.add_argument(
+        "--inputs",
+        default=MIXED,
+        help=f"comma list of memory layouts: {', '.join(LAYOUTS)}; {MIXED}: each case draws its own (default)",
+    )
     group.add_argument("--samples", type=int, help="at most so many samples per operator, evenly spaced")
     group.add_argument("--seed", type=int, default=SEED, help=f"seed of the samples (default: {SEED})")
     group.add_argument(
@@ -117,7 +122,12 @@ def add_compared(command: argparse.ArgumentParser) -> None:
     group.add_argument("--no-second", action="store_true", help="leave second order out")
     group.add_argument("--no-versions", action="store_true", help="leave changes of saved tensors out")
     group.add_argument("--forward-mode", action="store_true", help="also compare tangents by forward mode")
-    group.add_argument("--cotangent", default="plain", choices=["plain", "expanded", "transposed"])
+    group.add_argument(
+        "--cotangent",
+        default=MIXED,
+        choices=[MIXED, *cotangents.LAYOUTS],
+        help=f"memory layout of cotangents; {MIXED}: each case draws its own (default)",
+    )
 
 
 def add_reports(command: argparse.ArgumentParser) -> None:

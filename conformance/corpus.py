@@ -8,7 +8,7 @@ from functools import cached_property
 
 from conformance.cases import Case, Unit
 from conformance.engine import Library
-from conformance.layouts import relayout
+from conformance.layouts import DRAWN, MIXED, drawn, relayout
 from conformance.sources import found, handwritten
 from conformance.sources.modules import ModuleCatalogue
 from conformance.sources.opinfo import SEED, Catalogue, Unreachable
@@ -35,7 +35,7 @@ class Selection:
     operators: str | None = None
     dtypes: tuple[str, ...] = ("float32",)
     forms: tuple[str, ...] = ("function",)
-    layouts: tuple[str, ...] = ("plain",)
+    layouts: tuple[str, ...] = (MIXED,)
     samples: int | None = None
     seed: int = SEED
     reference_inputs: bool = False
@@ -116,7 +116,7 @@ class Corpus:
         form, _, layout = form.rstrip("]").partition(", ")
         form = form.split(" ")[0] or "function"
         source, form = self.source_of(label, dtype, form)
-        return Unit(source, label, dtype, form, layout or "plain"), int(index)
+        return Unit(source, label, dtype, form, layout or MIXED), int(index)
 
     def source_of(self, label: str, dtype: str, form: str) -> tuple[str, str]:
         for catalogue, name in ((self.modules.modules, "module"), (self.modules.optimizers, "optimizer")):
@@ -141,9 +141,12 @@ def picked(cases: Iterator[Case], only: frozenset[int] | None) -> Iterator[Case]
 
 
 def in_layout(case: Case, layout: str) -> Case:
-    """The case with its inputs in another memory layout, which its name says: `add[function, strided]`."""
-    if layout == "plain":
-        return case
+    """The case with its inputs in a memory layout: in the one its name draws, or in one that its name says.
+
+    `add[function, strided]:float32:3` is strided, `add:float32:3` is what it has drawn.
+    """
+    if layout == MIXED:
+        return replace(case, program=relayout(case.program, drawn(case.name, DRAWN)))
     label, _, form = case.operator.partition("[")
     named = f"{label}[{form.rstrip(']') or 'function'}, {layout}]"
     return replace(case, operator=named, program=relayout(case.program, layout))

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from conformance.engine import Library
+from conformance.layouts import MIXED, drawn
 from conformance.program import Array, TensorData, contiguous_strides, decode_tensor
+
+LAYOUTS = ("plain", "expanded", "transposed")
+# of another length than the layouts of inputs, so that a case's two draws take no notice of each other
+DRAWN = ("plain", "transposed", "plain", "expanded", "plain")
+
+
+def cotangent_of(name: str, asked: str) -> str:
+    """The memory layout of a case's cotangents: the one asked for, or the one its name draws."""
+    return drawn(name, DRAWN) if asked == MIXED else asked
 
 
 def weights(name: str, position: int, shape: tuple[int, ...], dtype: str) -> Array:

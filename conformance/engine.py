@@ -5,6 +5,7 @@ This is the only file of the harness that imports either of them; everything els
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import types
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 REFERENCE = "torch"
+# M_PERTURB of glibc's malloc.h: new memory holds this byte's complement
+PERTURB = -6
 
 
 class Library:
@@ -208,6 +211,21 @@ def optimizer_database() -> list[Any]:
         from torch.testing._internal.common_optimizers import optim_db
 
     return list(optim_db)
+
+
+@contextmanager
+def poisoned_memory() -> Iterator[None]:
+    """Fresh memory is full of large numbers, where the C library can do that: what reads it before writing shows."""
+    try:
+        option = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        yield
+        return
+    option(PERTURB, 0x80)
+    try:
+        yield
+    finally:
+        option(PERTURB, 0)
 
 
 def rounding_noise(library: Library, seed: int, epsilon: float) -> Any:

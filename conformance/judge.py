@@ -21,7 +21,7 @@ from conformance.compare import (
     is_float,
     is_movement,
 )
-from conformance.engine import Library
+from conformance.engine import Library, poisoned_memory
 from conformance.observe import ErrorSeen, Observation, Plan, TensorSeen, Timeout, alarm, run
 from conformance.oracle import Oracle, pick
 from conformance.printed import compare_printed
@@ -46,6 +46,7 @@ class Judge:
         self.timeout = timeout
         # prints the candidate's numbers; None where there is no torch
         self.printer: Library | None = reference
+        self.last_seen = Observation()
         # of the case that was judged last: it is judged again when it fails
         self.last_oracle: Oracle | None = None
         # told the aspects that the candidate owes, before the candidate runs
@@ -53,12 +54,12 @@ class Judge:
 
     def judge(self, case: Case) -> dict[str, Verdict]:
         """Every layer's verdict; an absent layer does not apply to the case."""
-        t = self.observe(self.reference, case)
+        t = self.last_seen = self.observe(self.reference, case)
         owed = self.owed(case, t)
         if self.announce is not None:
             self.announce(owed)
-        if case.program.target.function is None and not self.candidate.has(case.program.target.path):
-            return dict.fromkeys(["exists", *owed], Verdict("missing", case.program.target.path))
+        if self.lacks(case):
+            return dict.fromkeys(["exists", *owed], Verdict("missing", case.calls or ""))
         if t.error is not None:
             if t.error.kind == "timeout":
                 return {"outcome": Verdict("ill-defined", f"reference: {t.error}")}
@@ -67,6 +68,28 @@ class Judge:
             ):
                 return {"outcome": Verdict("ill-defined", f"reference: {t.error}")}
         return self.compare(case, self.observe(self.candidate, case), t)
+
+    def again(self, case: Case, first: dict[str, Verdict]) -> dict[str, Verdict]:
+        """The verdicts of a case just judged, where something failed, after both sides ran once more.
+
+        Where torch itself gives another answer in other memory, there is none to compare with; where only the
+        implementation does, it is flaky.
+        """
+        t = self.last_seen
+        with poisoned_memory():
+            steady = self.compare(case, self.observe(self.reference, case), t)
+        second = self.compare(case, self.observe(self.candidate, case), t)
+        verdicts = dict(first)
+        for aspect, verdict in first.items():
+            if verdict.status != "fail":
+                continue
+            if aspect in steady and steady[aspect].status != "pass":
+                verdicts[aspect] = Verdict(
+                    "ill-defined", f"torch gives another result: {steady[aspect].detail}"
+                )
+            elif second.get(aspect, verdict).status != "fail":
+                verdicts[aspect] = Verdict("flaky", f"not the second time: {verdict.detail}")
+        return verdicts
 
     def compare(self, case: Case, x: Observation, t: Observation) -> dict[str, Verdict]:
         """The verdicts of the candidate's run x beside torch's run t."""
@@ -99,6 +122,10 @@ class Judge:
                 return run(library, case.program, case.name, self.plan)
         except Timeout as error:
             return Observation(error=ErrorSeen("Timeout", str(error), "timeout", "call"))
+
+    def lacks(self, case: Case) -> bool:
+        """Whether the candidate does not have the public name that the case calls."""
+        return case.replayable and case.calls is not None and not self.candidate.has(case.calls)
 
     def owed(self, case: Case, t: Observation) -> list[str]:
         """The aspects in which a candidate without an answer has none."""

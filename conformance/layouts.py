@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from conformance.program import Array, Program, TensorData, contiguous_strides
+from conformance.program import Array, Program, TensorData, contiguous_strides, leaves
 
 LAYOUTS = ("plain", "transposed", "strided", "offset")
+# a case whose layout nobody named draws one by its name
+MIXED = "mixed"
+DRAWN = ("plain", "transposed", "plain", "strided", "plain", "offset")
+
+
+def drawn(name: str, among: Sequence[str]) -> str:
+    """The choice of the case of this name; neighbouring samples make different ones, so that together they make all."""
+    family, _, index = name.rpartition(":")
+    return among[(zlib.crc32(family.encode()) + int(index)) % len(among)]
 
 
 def relayout(program: Program, layout: str) -> Program:
     """Every plainly laid out tensor of the program in another layout.
 
     transposed: the dimensions in reverse order in memory; strided: every second element of a larger storage, whose
-    other elements are poison; offset: behind other elements of one storage. Shared storages stay as they are.
+    other elements are poison; offset: behind other elements of one storage. Shared storages and destinations (`out`)
+    stay as they are.
     """
     if layout == "plain":
         return program
+    destinations = {id(leaf) for leaf in leaves(program.kwargs.get("out"))}
     uses = Counter(data.identity for data in program.tensors() if data.identity != -1)
 
     def change(leaf: Any) -> Any:
         if not isinstance(leaf, TensorData) or uses[leaf.identity] > 1 or leaf.conj or leaf.negative:
+            return leaf
+        if id(leaf) in destinations:
             return leaf
         count = int(np.prod(leaf.shape))
         if (

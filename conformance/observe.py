@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import types
 import warnings
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from conformance.aliasing import see_aliases
-from conformance.cotangents import store, weight_tensor
+from conformance.cotangents import cotangent_of, store, weight_tensor
 from conformance.engine import Library
+from conformance.layouts import MIXED
 from conformance.program import (
     Array,
     Program,
@@ -238,7 +240,7 @@ class Plan:
     versions: bool = True
     text: bool = True
     default_dtype: str = "float32"
-    cotangent: str = "plain"
+    cotangent: str = MIXED
 
 
 def run(library: Library, program: Program, name: str, plan: Plan) -> Observation:
@@ -273,7 +275,7 @@ def run(library: Library, program: Program, name: str, plan: Plan) -> Observatio
                 seen.warnings = [(item.category.__name__, str(item.message)) for item in caught[before_call:]]
                 seen.state = state_of(library)
             return seen
-        if plan.text and sum(tensor.numel() for tensor in tensors) <= TEXT_LIMIT:
+        if plan.text and sum(math.prod(tensor.shape) for tensor in seen.outputs) <= TEXT_LIMIT:
             seen.text = text_of(result)
         chosen: list[Any] = tensors
         process = None
@@ -393,8 +395,9 @@ def differentiate(
     """First and second order by `autograd.grad` with seeded cotangents."""
     grad = library.module.autograd.grad
     outputs = [tensor for _, tensor in ready]
+    layout = cotangent_of(name, plan.cotangent)
     try:
-        cotangents = [weight_tensor(library, name, index, tensor, plan.cotangent) for index, tensor in ready]
+        cotangents = [weight_tensor(library, name, index, tensor, layout) for index, tensor in ready]
         found = grad(outputs, wanted, cotangents, allow_unused=True, retain_graph=True)
         seen.gradients = [None if value is None else see_tensor(library, value) for value in found]
     except Exception as error:
@@ -404,8 +407,7 @@ def differentiate(
         return
     try:
         cotangents = [
-            weight_tensor(library, name, index, tensor, plan.cotangent).requires_grad_()
-            for index, tensor in ready
+            weight_tensor(library, name, index, tensor, layout).requires_grad_() for index, tensor in ready
         ]
         found = grad(outputs, wanted, cotangents, allow_unused=True, create_graph=True)
         seen.second_flags = tuple(value is not None and bool(value.requires_grad) for value in found)

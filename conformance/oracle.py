@@ -117,12 +117,14 @@ class Oracle:
         if float(shift.max()) <= JUMP * float(np.max(finite, initial=0.0)):
             return True
         larger = self.shift(centre, group, index, wide, LARGER)
-        ratio = float(np.sqrt(np.mean(larger**2) / np.mean(shift**2)))
+        with np.errstate(all="ignore"):
+            ratio = float(np.sqrt(np.mean(larger**2) / np.mean(shift**2)))
         return LARGER / 4.0 <= ratio <= LARGER * 4.0
 
     def covers(self, x: Array, t: Array, centre: Array, shift: Array, times: float) -> bool:
         """Whether our error is nowhere larger than so many times what the noise does there, or does on average."""
         with np.errstate(all="ignore"):
+            # a square that overflows allows everything, as it should
             allowed = 4.0 * times * np.maximum(shift, float(np.sqrt(np.mean(shift**2))))
             allowed = allowed + np.abs(t.astype(centre.dtype) - centre) * 4.0
             error = np.abs(x.astype(centre.dtype) - centre)

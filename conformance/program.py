@@ -309,9 +309,14 @@ def decoder(library: Library, program: Program) -> Callable[[Any], Any]:
 
 
 def from_array(library: Library, array: Array) -> Any:
-    """A tensor of these numbers; a library without `from_numpy` may still have `tensor`."""
+    """A tensor of these numbers; a library without `from_numpy` may still have `tensor`, or only `Tensor`."""
     make = library.optional("from_numpy")
-    return make(array.copy()) if make is not None else library.module.tensor(array.copy())
+    if make is not None:
+        return make(array.copy())
+    try:
+        return library.module.tensor(array.copy())
+    except (AttributeError, TypeError, ValueError):
+        return library.module.Tensor(array.copy())
 
 
 def decode_storage(library: Library, data: TensorData) -> Any:

@@ -10,15 +10,22 @@ from conformance.report.terminal import percent
 
 Key = tuple[str, str]
 PASSED = LETTERS["pass"]
+ABSENT = LETTERS["missing"]
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Key], list[Key]]:
     """Cases and aspects that broke (or fail and are new), and those that were mended."""
     old = {(case, aspect): letter for case, aspect, letter in cells(before["masks"])}
+    # of an operator that was not there, one sample was looked at for all
+    absent = {
+        case.rpartition(":")[0]
+        for (case, aspect), letter in old.items()
+        if letter == ABSENT and aspect == "exists"
+    }
     worse: list[Key] = []
     better: list[Key] = []
     for case, aspect, letter in cells(after["masks"]):
-        was = old.get((case, aspect))
+        was = old.get((case, aspect), ABSENT if case.rpartition(":")[0] in absent else None)
         if letter in FAILING and (was is None or was not in FAILING):
             worse.append((case, aspect))
         elif letter == PASSED and was is not None and was in FAILING:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from conformance.cases import Case
+from conformance.cotangents import cotangent_of
+from conformance.layouts import MIXED
 from conformance.program import (
     CARRIERS,
     Device,
@@ -26,6 +28,13 @@ from conformance.program import (
 
 INLINE = 300
 LAMBDA_LINES = 12
+# other numbers than the judge's, in the memory layout that the case draws
+RAMP = "torch.arange(1.0, t.numel() + 1).to(t.dtype)"
+COTANGENTS = {
+    "plain": f"{RAMP}.reshape(t.shape)",
+    "expanded": "torch.tensor(1.5, dtype=t.dtype).expand(t.shape)",
+    "transposed": f"{RAMP}.reshape(t.shape[::-1]).permute(tuple(range(t.dim()))[::-1])",
+}
 
 
 def as_script(case: Case) -> str:
@@ -53,7 +62,7 @@ def as_script(case: Case) -> str:
     if leaves:
         lines += [
             "results = [t for t in (out if isinstance(out, (tuple, list)) else [out]) if t.requires_grad]",
-            "cotangents = [torch.arange(1.0, t.numel() + 1).reshape(t.shape).to(t.dtype) for t in results]",
+            f"cotangents = [{COTANGENTS[cotangent_of(case.name, MIXED)]} for t in results]",
             f"print(torch.autograd.grad(results, [{', '.join(leaves)}], cotangents, allow_unused=True))",
         ]
     return "\n".join(lines)

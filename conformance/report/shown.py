@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.cases import Case
+from conformance.cotangents import cotangent_of
 from conformance.layers import BAD, place
 from conformance.observe import ErrorSeen, Observation
 from conformance.runner import Runner
@@ -33,6 +34,7 @@ def print_shown(runner: Runner, case: Case) -> bool:
         print(f"# {case.program.target.path}")
         return False
     judge = runner.judge
+    print(f"\n# cotangents: {cotangent_of(case.name, runner.setup.plan.cotangent)} in memory")
     for library in (judge.reference, judge.candidate):
         print(f"\n# {library.name} gives")
         if case.program.target.function is None and not library.has(case.program.target.path):

@@ -60,6 +60,8 @@ class Catalogue:
         self.seeding = {} if seed == SEED else {"set_seed": False}
         self.draw = "reference_inputs" if reference_inputs else "sample_inputs"
         self.entries: dict[str, Any] = {}
+        # what was drawn last: the forms of an operator have the same samples
+        self.last_drawn: tuple[Any, list[Any]] = (None, [])
         for entry in operator_database():
             label = entry.name + (f".{entry.variant_test_name}" if entry.variant_test_name else "")
             self.entries[label] = entry
@@ -138,10 +140,7 @@ class Catalogue:
         target = self.target(label, form)
         operator = label if form == "function" else f"{label}[{form}]"
         wants_grad = (kind.is_floating_point or kind.is_complex) and bool(entry.supports_autograd)
-        self.seed()
-        with warnings.catch_warnings(), self.reference.recording(RECORDED):
-            warnings.simplefilter("ignore")
-            drawn = list(getattr(entry, self.draw)("cpu", kind, requires_grad=wants_grad, **self.seeding))
+        drawn = self.drawn(label, kind, wants_grad)
         picks = chosen(len(drawn), samples, only)
         for index, sample in enumerate(drawn):
             if index not in picks:
@@ -160,6 +159,19 @@ class Catalogue:
                 yield from self.out_cases(label, dtype, index, program)
                 continue
             yield Case(operator, dtype, index, program, undefined_values=entry.name in UNDEFINED, kind=form)
+
+    def drawn(self, label: str, kind: Any, wants_grad: bool) -> list[Any]:
+        """An entry's samples of a dtype; they are read, never written to."""
+        if self.last_drawn[0] != (label, kind):
+            self.seed()
+            with warnings.catch_warnings(), self.reference.recording(RECORDED):
+                warnings.simplefilter("ignore")
+                draw = getattr(self.entries[label], self.draw)
+                self.last_drawn = (
+                    (label, kind),
+                    list(draw("cpu", kind, requires_grad=wants_grad, **self.seeding)),
+                )
+        return self.last_drawn[1]
 
     def out_cases(self, label: str, dtype: str, index: int, program: Program) -> Iterator[Case]:
         """The `out=` form: into the right shape (strided in memory), into an empty tensor, into another dtype."""
