@@ -62,6 +62,7 @@ GLOBALS: dict[str, Any] = {
 
 _STORED = frozenset(dtypes.ALL) | frozenset(element._strided for element in dtypes.ALL)
 _STORED_FULL = frozenset(key for key in _STORED if not key._dtype._reduced)
+_WIDE = frozenset(key for key in _STORED if key._dtype in dtypes.WIDE_UNSIGNED)
 
 #: Contiguous element types on which a ufunc computes exactly as torch does, by the operator's dtype rule.
 _UFUNC_KEYS = {
@@ -144,15 +145,16 @@ def compile_operator(operator: Operator) -> Compiled:
         compiled.inplace = partial(dispatch.inplace_composite, operator)
         return compiled
     plan = Plan(operator)
+    wide = _WIDE if "unsigned_kernel" in operator.options else frozenset()
     namespace: dict[str, Any] = {
         "operator": operator,
         "kernel": operator.kernel,
         "ufunc": operator.options.get("ufunc"),
         "into": operator.options.get("into"),
-        "UFUNC_KEYS": _fast_keys(operator),
+        "UFUNC_KEYS": _fast_keys(operator) - wide,
         "check": operator.options.get("check"),
-        "STORED": _STORED,
-        "STORED_FULL": _STORED_FULL,
+        "STORED": _STORED - wide,
+        "STORED_FULL": _STORED_FULL - wide,
         "attach": mutation.attach,
         "bool_": dtypes.bool_,
         "missing_formula": lambda name: dispatch.missing_formula(operator, name),

@@ -197,6 +197,7 @@ _FLOAT8_NAMES = {
 
 def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Kernel results (arrays) of `operator` on tensors that hold data."""
+    refuse_unsigned(operator, args)
     if operator.family in ("pointwise", "reduction") and operator.options.get("result") != "bool":
         for tensor in tensors_of(operator, args):
             if tensor._key._dtype in dtypes.FLOAT8 and operator.name not in _MOVES:
@@ -221,6 +222,22 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
         raise
     finally:
         unhush(token)
+
+
+def refuse_unsigned(operator: Operator, args: tuple[Any, ...]) -> None:
+    """Raise NotImplementedError for uint16, uint32 and uint64 where the option `unsigned_kernel` names a kernel torch lacks for them."""
+    kernel = operator.options.get("unsigned_kernel")
+    if kernel is None:
+        return
+    kinds = [tensor._key._dtype for tensor in tensors_of(operator, args)]
+    if not any(kind in dtypes.WIDE_UNSIGNED for kind in kinds):
+        return
+    kind = kinds[0]
+    if operator.family == "pointwise":
+        kind = apply_rule(operator.options.get("result", "same"), promotion_of(operator, args)[0], args)
+    name = kernel(*args) if callable(kernel) else kernel
+    if kind in dtypes.WIDE_UNSIGNED and name is not None:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{legacy_name(kind)}'")
 
 
 def explain(operator: Operator, args: tuple[Any, ...], error: Exception) -> None:

@@ -174,6 +174,9 @@ FLOAT8: frozenset[dtype] = frozenset(
 ALL: tuple[dtype, ...] = tuple(dict.fromkeys(BY_NAME.values()))
 ARITHMETIC: frozenset[dtype] = frozenset(ALL) - FLOAT8
 
+#: The types that torch has for storage and little arithmetic.
+WIDE_UNSIGNED = frozenset((uint16, uint32, uint64))
+
 
 def dtype_by_name(name: str) -> dtype:
     """The dtype called `name` ("float32", "long"). This is what a pickled dtype refers to."""

@@ -17,6 +17,7 @@ from .dispatch import (
     compute,
     draws,
     promotion_of,
+    refuse_unsigned,
     tensors_of,
     transforms,
     uses_ufunc,
@@ -62,6 +63,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         out = None
     elif operator.family == "update" and (not modes.grad or operator.options.get("direct")):
         out = None
+        refuse_unsigned(operator, args)
         token = hush()
         try:
             operator.kernel(*_kernel_arguments(operator, args, False))

@@ -37,7 +37,6 @@ SCALAR_TYPE_NAMES: dict[dtype, str] = {
     **{kind: kind._name.capitalize() for kind in dtypes.FLOAT8},
 }
 
-_WIDE_UNSIGNED = frozenset((dtypes.uint16, dtypes.uint32, dtypes.uint64))
 _RANK = {"bool": 0, "int": 1, "float": 2, "complex": 3}
 
 
@@ -49,7 +48,7 @@ def _promote(a: dtype, b: dtype) -> dtype | None:
         return None
     if _RANK[a._category] < _RANK[b._category]:
         a, b = b, a
-    if a in _WIDE_UNSIGNED or b in _WIDE_UNSIGNED:
+    if a in dtypes.WIDE_UNSIGNED or b in dtypes.WIDE_UNSIGNED:
         return a if a._category == "float" else None
     if a._category == "complex":
         wide = a is dtypes.complex128 or b in (dtypes.float64, dtypes.complex128)

@@ -63,7 +63,8 @@ for _name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         for _public, _function in getattr(_module, "METHODS", {}).items():
             type.__setattr__(Tensor, _public, _overridable(_function, _public, "torch"))
 
-from . import _out_types, _symbols  # noqa: E402, F401  (needs every operator declared)
+from . import _out_types, _symbols, _wide_unsigned  # noqa: E402, F401  (needs every operator declared)
 
 _out_types.install()
+_wide_unsigned.install()
 install_methods()

@@ -191,11 +191,18 @@ def eye_m(n, m, dtype):
     return _eye(n, m, dtype)
 
 
+def _refuse_unsigned(kernel, dtype):
+    """torch has no such kernel for uint16, uint32 and uint64."""
+    if dtype in dtypes.WIDE_UNSIGNED:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{legacy_name(dtype)}'")
+
+
 def _eye(n, m, dtype):
     if n < 0:
         raise RuntimeError(f"n must be greater or equal to 0, got {n}")
     if m < 0:
         raise RuntimeError(f"m must be greater or equal to 0, got {m}")
+    _refuse_unsigned("eye", dtype)
     return np.eye(n, m, dtype=(dtype or defaults.dtype)._numpy)
 
 
@@ -212,11 +219,14 @@ def _arange(start, end, step, dtype):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (step > 0 and end < start) or (step < 0 and end > start):
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    _refuse_unsigned("arange_cpu", dtype)
     if dtype._category == "int":
         if all(isinstance(value, int) for value in (start, end, step)):
             return np.arange(start, end, step, np.int64).astype(dtype._numpy)
-        if int(step) == 0:
-            raise ValueError("step must be nonzero")
+        if dtype is dtypes.int64:  # the fractions are dropped before the elements are counted
+            if int(step) == 0:
+                raise ValueError("step must be nonzero")
+            return np.arange(int(start), int(end), int(step), np.int64)
         count = math.ceil((end - start) / step)
         return (int(start) + int(step) * np.arange(count)).astype(dtype._numpy)
     count = math.ceil((end - start) / step)
@@ -257,6 +267,7 @@ def range_step(start, end, dtype, step=1):
     kind = dtype or defaults.dtype
     if step == 0:
         raise RuntimeError("step must be nonzero")
+    _refuse_unsigned("range_cpu", kind)
     count = math.floor((end - start) / step) + 1
     return (start + step * np.arange(count, dtype=np.float64)).astype(kind._numpy)
 
@@ -285,6 +296,7 @@ def _spaced(name, start, end, steps, dtype):
         raise RuntimeError(
             f"torch.{name}(): inferred dtype c10::complex<{inferred}> can't be safely cast to passed dtype {legacy_name(dtype)}"
         )
+    _refuse_unsigned(f"{name}_cpu", dtype)
     return steps, _kind(start, end, dtype)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from tinytorch._core import dtypes, mutation
 from tinytorch._core.declare import find
 from tinytorch._core.modes import PLAIN, modes
+from tinytorch._core.promotion import legacy_name
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn
 from tinytorch._kernels import indexing as kernels
@@ -422,15 +423,17 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
     if not array.ndim or 0 in array.strides:
         return False
     data = value
+    kind = self._key._dtype
     if value.__class__ not in (float, int):
-        kind, given = self._key._dtype, value._key._dtype
+        given = value._key._dtype
         if kind is not given and (given.is_complex or kind._category != "float"):
             return False
         data = value._array
     if key.__class__ is Tensor:
         mask = key._array
         if (
-            mask.dtype != np.bool_
+            kind in dtypes.WIDE_UNSIGNED
+            or mask.dtype != np.bool_
             or mask.shape != array.shape
             or np.ndim(data)
             or key._key._special not in _PLAIN
@@ -448,6 +451,14 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
             return False
     mutation.bump(self)
     return True
+
+
+def _refuse_unsigned(target: Any, indices: list[Any], value: Any) -> None:
+    """torch has no kernels for writing uint16, uint32 and uint64 where an index says."""
+    given = [index for index in indices if index is not None]
+    masked = value._array.size == 1 and len(given) == 1 and given[0]._array.dtype == np.bool_
+    kernel = "masked_fill" if masked else "index_put"
+    raise NotImplementedError(f"\"{kernel}\" not implemented for '{legacy_name(target._key._dtype)}'")
 
 
 def _refuse_byte_mask(indices: list[Any], value: np.ndarray) -> None:
@@ -486,6 +497,8 @@ def setitem(self: Any, key: Any, value: Any) -> None:
             _copy_to(target, value)
             return
         counted = _without_leading_ones(value._array.shape)
+        if target._key._dtype in dtypes.WIDE_UNSIGNED:
+            _refuse_unsigned(target, indices, value)
         if direct and all(index is None or index._key._special in _PLAIN for index in indices):
             arrays = [None if index is None else index._array for index in indices]
             _refuse_byte_mask(arrays, value._array)
