@@ -14,7 +14,7 @@ from conformance.cotangents import cotangent_of
 from conformance.engine import load, reference
 from conformance.judge import Judge
 from conformance.layouts import MIXED, drawn
-from conformance.program import Program, Target, contiguous_strides
+from conformance.program import Named, Program, Target, contiguous_strides
 from conformance.report.scripts import as_script
 from conformance.runner import digest
 
@@ -81,12 +81,13 @@ def test_destinations_stay_as_they_were(corpus: Corpus) -> None:
 
 def test_what_torch_leaves_unwritten_is_not_compared() -> None:
     """Fresh memory is poisoned when a failing case runs again: what torch never wrote has no right answer."""
-    case = Case("empty", "float32", 0, Program(Target("torch.empty"), ((64,),)))
+    integers = {"dtype": Named("torch.int64")}
+    case = Case("empty", "int64", 0, Program(Target("torch.empty"), ((64,),), integers))
     judge = Judge(reference(), load("torch"))
     t = judge.last_seen = judge.observe(judge.reference, case)
     x = judge.observe(judge.reference, case)
     assert x.outputs[0].values is not None
-    x.outputs[0].values = np.full(64, 5.0, np.float32)
+    x.outputs[0].values = np.full(64, 5)
     first = judge.compare(case, x, t)
     assert first["values"].status == "fail"
     assert judge.again(case, first)["values"].status == "ill-defined"
