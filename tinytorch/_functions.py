@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -80,15 +80,13 @@ def is_same_size(input: Any, other: Any) -> bool:
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether values of one type may be stored as the other. Source: torch's documentation, torch.can_cast."""
-    return _promotion.can_cast(
-        _need_dtype("can_cast", "from_", 1, from_), _need_dtype("can_cast", "to", 2, to)
-    )
+    return _promotion.can_cast(need_dtype("can_cast", "from_", 1, from_), need_dtype("can_cast", "to", 2, to))
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest type that holds both. Raises RuntimeError for float8 and wide unsigned types. Source: torch's documentation."""
     return _promotion.promote_types(
-        _need_dtype("promote_types", "type1", 1, type1), _need_dtype("promote_types", "type2", 2, type2)
+        need_dtype("promote_types", "type1", 1, type1), need_dtype("promote_types", "type2", 2, type2)
     )
 
 
@@ -96,7 +94,7 @@ _complex = complex  # this module publishes a function of the name
 _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, _complex: dtypes.complex128}
 
 
-def _need_dtype(function: str, name: str, position: int, value: Any) -> dtype:
+def need_dtype(function: str, name: str, position: int, value: Any) -> dtype:
     if isinstance(value, dtype):
         return value
     if isinstance(value, type) and value in _PYTHON_TYPES:
@@ -211,9 +209,6 @@ class _Settings:
     deterministic = False
     deterministic_warn = False
     precision = "highest"
-    autocast_types: ClassVar[dict[str, dtype]] = {"cpu": dtypes.bfloat16}
-    autocast_cache = True
-    autocast_depth = 0
 
 
 def get_num_threads() -> int:
@@ -298,81 +293,6 @@ def is_vulkan_available() -> bool:
 
 def set_flush_denormal(mode: bool) -> bool:
     return False
-
-
-def is_autocast_enabled(device_type: str = "cuda") -> bool:
-    """False: see `set_autocast_enabled`."""
-    return False
-
-
-def is_autocast_cpu_enabled() -> bool:
-    """False: see `set_autocast_enabled`."""
-    return False
-
-
-def set_autocast_enabled(*arguments: Any) -> None:
-    """Switch autocast of a kind of device ("cuda" by default) off. Raises NotImplementedError where it should go on for the CPU."""
-    device_type = arguments[0] if isinstance(arguments[0], str) else "cuda"
-    if arguments[-1] and device_type == "cpu":
-        raise NotImplementedError("torch.set_autocast_enabled('cpu', True): autocast is not implemented")
-
-
-def get_autocast_dtype(device_type: str) -> dtype:
-    """The type that autocast would compute in."""
-    return _Settings.autocast_types.get(device_type, dtypes.float16)
-
-
-def set_autocast_dtype(device_type: str, dtype: dtype) -> None:
-    """Remember the type that autocast would compute in."""
-    _Settings.autocast_types[device_type] = dtype
-
-
-def _warn_of_autocast(old: str, device_type: str) -> None:
-    import warnings
-
-    warnings.warn(
-        f"torch.get_autocast_{old}_dtype() is deprecated. Please use torch.get_autocast_dtype('{device_type}') instead.",
-        DeprecationWarning,
-        stacklevel=3,
-    )
-
-
-def get_autocast_cpu_dtype() -> dtype:
-    """`get_autocast_dtype("cpu")`. Deprecated."""
-    _warn_of_autocast("cpu", "cpu")
-    return get_autocast_dtype("cpu")
-
-
-def get_autocast_gpu_dtype() -> dtype:
-    """`get_autocast_dtype("cuda")`. Deprecated."""
-    _warn_of_autocast("gpu", "cuda")
-    return get_autocast_dtype("cuda")
-
-
-def is_autocast_cache_enabled() -> bool:
-    """What `set_autocast_cache_enabled` said last."""
-    return _Settings.autocast_cache
-
-
-def set_autocast_cache_enabled(enabled: bool) -> None:
-    """Remember whether casts would be kept."""
-    _Settings.autocast_cache = bool(enabled)
-
-
-def clear_autocast_cache() -> None:
-    """Nothing is kept."""
-
-
-def autocast_increment_nesting() -> int:
-    """Count a context that is entered; gives the new depth."""
-    _Settings.autocast_depth += 1
-    return _Settings.autocast_depth
-
-
-def autocast_decrement_nesting() -> int:
-    """Count a context that is left; gives the new depth."""
-    _Settings.autocast_depth -= 1
-    return _Settings.autocast_depth
 
 
 def detach(input: Any) -> Any:

@@ -85,12 +85,13 @@ _WHERE = {
         set_default_device get_default_device typename get_num_threads set_num_threads get_num_interop_threads
         set_num_interop_threads are_deterministic_algorithms_enabled use_deterministic_algorithms is_deterministic_algorithms_warn_only_enabled
         get_deterministic_debug_mode set_deterministic_debug_mode is_warn_always_enabled set_warn_always get_float32_matmul_precision
-        set_float32_matmul_precision is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype
-        set_autocast_enabled set_autocast_dtype get_autocast_cpu_dtype get_autocast_gpu_dtype is_autocast_cache_enabled
-        set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting
+        set_float32_matmul_precision
         detach_ get_device is_signed
         is_vulkan_available set_flush_denormal is_anomaly_enabled is_anomaly_check_nan_enabled cudnn_is_acceptable
         is_distributed get_device_module get_file_path detach""",
+    ".amp.switches": """is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled set_autocast_dtype
+        get_autocast_cpu_dtype get_autocast_gpu_dtype is_autocast_cache_enabled set_autocast_cache_enabled clear_autocast_cache
+        autocast_increment_nesting autocast_decrement_nesting""",
     ".random": "manual_seed seed initial_seed get_rng_state set_rng_state default_generator thread_safe_generator",
     ".autograd.grad_mode": "no_grad enable_grad set_grad_enabled inference_mode",
     ".autograd._functions": "is_grad_enabled is_inference_mode_enabled",

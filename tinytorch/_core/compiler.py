@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, dtypes, layout, mutation, restructure, saving
+from . import autocast, dispatch, dtypes, layout, mutation, restructure, saving
 from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
@@ -27,6 +27,9 @@ from .tensor import VIEW, Tensor, key_of, wrap
 #: silences NumPy's floating-point warnings at no cost (see docs/decisions/0003-silent-arithmetic.md).
 GLOBALS: dict[str, Any] = {
     "__name__": None,
+    "CASTING": autocast.CASTING,
+    "casts": autocast.casts,
+    "under_autocast": autocast.under_autocast,
     "PLAIN": PLAIN,
     "Node": Node,
     "RuntimeError": RuntimeError,
@@ -141,7 +144,10 @@ class Compiled:
 def compile_operator(operator: Operator) -> Compiled:
     """Generate, execute and collect the code of `operator`."""
     if operator.family in ("composite", "factory"):
-        compiled = Compiled(dispatch.guarded(operator, operator.kernel), None, None, "")
+        call = dispatch.guarded(operator, operator.kernel)
+        if autocast.has_rule(operator):
+            call = autocast.casting(operator, call)
+        compiled = Compiled(call, None, None, "")
         compiled.inplace = partial(dispatch.inplace_composite, operator)
         return compiled
     plan = Plan(operator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .autocast import has_rule
 from .declare import Operator
 from .dispatch import PROMOTED_SCALARS, uses_ufunc
 from .node_source import array_lines, attach_lines, flag_lines, record_lines
@@ -42,7 +43,12 @@ def record_source(plan: Plan) -> str:
 
 
 def call_source(plan: Plan) -> str:
-    return {"pointwise": _pointwise, "view": _view}.get(plan.operator.family, _general)(plan)
+    source = {"pointwise": _pointwise, "view": _view}.get(plan.operator.family, _general)(plan)
+    if not has_rule(plan.operator):
+        return source
+    head, body = source.split("\n", 1)
+    cast = ["if CASTING and casts():", f"    return under_autocast(operator, ({_names(plan)},))"]
+    return head + "\n" + indent(cast, 1) + body
 
 
 def inplace_source(plan: Plan) -> str:

@@ -349,7 +349,11 @@ def linalg_cross(self: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarr
 
 
 def cdist_forward(x1: np.ndarray, x2: np.ndarray, p: float, compute_mode: int | None = None) -> np.ndarray:
-    """(..., P, M) and (..., R, M) to (..., P, R): p-norms of all differences."""
+    """(..., P, M) and (..., R, M) to (..., P, R): p-norms of all differences. float32 or float64."""
+    if x1.dtype.char not in "fd":
+        not_implemented("cdist", x1.dtype)
+    if x2.dtype != x1.dtype:
+        raise RuntimeError(f"expected scalar type {scalar_name(x1.dtype)} but found {scalar_name(x2.dtype)}")
     difference = np.abs(x1[..., :, None, :] - x2[..., None, :, :])  # (..., P, R, M)
     if difference.shape[-1] == 0:
         return np.zeros(difference.shape[:-1], x1.dtype)

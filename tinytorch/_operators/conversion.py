@@ -210,13 +210,13 @@ def _store(self, value):
     own_shape=True,
 )
 def copy(self, src, non_blocking):
-    try:
-        _store(self, src)
-    except ValueError:
-        layout.broadcast_shapes(self.shape, src.shape)
-        raise RuntimeError(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(layout.broadcast_shapes(self.shape, src.shape))}"
-        ) from None
+    if src.shape != self.shape:  # NumPy would drop leading dimensions of size 1
+        shape = layout.broadcast_shapes(self.shape, src.shape)
+        if shape != self.shape:
+            raise RuntimeError(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}"
+            )
+    _store(self, src)
 
 
 copy.vjp(self=lambda grad: grad.new_zeros(grad.shape), src=lambda grad: grad)

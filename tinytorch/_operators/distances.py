@@ -119,7 +119,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_eucl
             wrong_type("cdist", name, position, "Tensor", tensor)
     if not isinstance(p, int | float):
         wrong_type("cdist", "p", 3, "float", p)
-    return cdist_operator.kernel(x1, x2, float(p), None if number == 0 else number)
+    return cdist_operator(x1, x2, float(p), None if number == 0 else number)
 
 
 FUNCTIONS = {"cdist": cdist}

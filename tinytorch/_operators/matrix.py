@@ -11,6 +11,7 @@ from tinytorch._core.declare import composite, find, op
 from tinytorch._core.outputs import deliver
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import matrix as kernels
+from tinytorch._kernels.dtype_names import type_name
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
 Shape = tuple[int, ...]
@@ -503,6 +504,11 @@ def linalg_vecdot(x: Any, y: Any, dim: int = -1) -> Any:
 )
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """x1 (*, I), x2 (*, J), weight (O, I, J): the sum of weight times both, plus bias (O,)."""
+    operands = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+    named = {name: type_name(t.dtype._numpy) for name, t in operands.items() if t is not None}
+    if len(set(named.values())) > 1:
+        listed = ", ".join(f"{name}: {kind}" for name, kind in named.items())
+        raise RuntimeError(f"All tensors must have the same dtype, got {listed}")
     if input1.dim() != input2.dim():
         raise RuntimeError(
             f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}"

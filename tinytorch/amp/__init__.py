@@ -1,4 +1,4 @@
-"""Mixed precision: torch.amp. Nothing is cast automatically here; what would change numbers raises."""
+"""Mixed precision: torch.amp."""
 
 from __future__ import annotations
 

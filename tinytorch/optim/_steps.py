@@ -39,6 +39,7 @@ def check_fused(optimizer: Any, fused: Any, foreach: Any, differentiable: bool) 
         raise RuntimeError("`fused` does not support `differentiable`")
     if foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+    optimizer._step_supports_amp_scaling = True  # what gradient scalers ask for
 
 
 #: Devices whose parameters torch's fused steps take, as its error text lists them.

@@ -63,6 +63,16 @@ def _replayed(state: Any) -> Iterator[None]:
         torch.set_rng_state(now)
 
 
+def _autocast_now() -> Any:
+    """A context in which autocast is as it is now."""
+    return torch.amp.autocast(
+        "cpu",
+        dtype=torch.get_autocast_dtype("cpu"),
+        enabled=torch.is_autocast_enabled("cpu"),
+        cache_enabled=torch.is_autocast_cache_enabled(),
+    )
+
+
 def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs as leaves of a new graph."""
     if not isinstance(inputs, tuple):
@@ -94,6 +104,7 @@ class CheckpointFunction(Function):
         check_backward_validity(args)
         ctx.run_function = run_function
         ctx.rng_state = torch.get_rng_state() if preserve_rng_state else None
+        ctx.autocast = _autocast_now()
         ctx.inputs = [None if isinstance(arg, torch.Tensor) else arg for arg in args]
         ctx.places = [i for i, arg in enumerate(args) if isinstance(arg, torch.Tensor)]
         ctx.save_for_backward(*(args[i] for i in ctx.places))
@@ -106,7 +117,7 @@ class CheckpointFunction(Function):
         for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
             inputs[place] = tensor
         leaves = detach_variable(tuple(inputs))
-        with _replayed(ctx.rng_state), enable_grad():
+        with _replayed(ctx.rng_state), enable_grad(), ctx.autocast:
             outputs = ctx.run_function(*leaves)
         if isinstance(outputs, torch.Tensor):
             outputs = (outputs,)
@@ -218,9 +229,10 @@ def checkpoint(
         )
     forward_context, again_context = context_fn()
     state = torch.get_rng_state() if preserve else None
+    autocast = _autocast_now()
 
     def compute() -> Any:
-        with _replayed(state), again_context:
+        with _replayed(state), autocast, again_context:
             return function(*args, **kwargs)
 
     frame = _Frame(compute, determinism_check == "default", early_stop and _early_stop[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -109,3 +110,9 @@ class StreamContext(contextlib.AbstractContextManager):  # type: ignore[type-arg
 def stream(stream: Stream) -> AbstractContextManager[Any]:
     """A context in which a stream is the current one."""
     return StreamContext(stream)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return importlib.import_module(".amp", __name__)
+    raise AttributeError(f"module 'torch.cpu' has no attribute '{name}' (tinytorch lacks it)")
