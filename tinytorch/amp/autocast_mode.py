@@ -12,7 +12,7 @@ from .._core import dtypes
 from .._core.autocast import state
 from .._core.device import device
 from .._core.tensor import Tensor
-from . import switches
+from . import _switches as switches
 
 __all__ = ["autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
