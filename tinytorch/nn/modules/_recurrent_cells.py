@@ -7,9 +7,8 @@ from typing import Any
 
 import tinytorch as torch
 
-from .. import functional as F
 from .. import init
-from .._functional import recurrent
+from .._functional.published import ops
 from ..parameter import Parameter
 from .module import Module
 
@@ -60,21 +59,6 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def _check(self, input: Any, hidden: Any) -> None:
-        """Raises RuntimeError where sizes do not fit, in torch's words."""
-        if input.size(1) != self.input_size:
-            raise RuntimeError(
-                f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}"
-            )
-        if input.size(0) != hidden.size(0):
-            raise RuntimeError(
-                f"Input batch size {input.size(0)} doesn't match hidden0 batch size {hidden.size(0)}"
-            )
-        if hidden.size(1) != self.hidden_size:
-            raise RuntimeError(
-                f"hidden0 has inconsistent hidden_size: got {hidden.size(1)}, expected {self.hidden_size}"
-            )
-
     def _start(self, input: Any, hx: Any, name: str) -> tuple[Any, Any, bool]:
         """Input and hidden state with a batch dimension, and whether they had one."""
         if input.dim() not in (1, 2):
@@ -111,12 +95,10 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         input, hx, batched = self._start(input, hx, "RNNCell")
-        steps = {"tanh": recurrent.tanh_step, "relu": recurrent.relu_step}
-        if self.nonlinearity not in steps:
+        if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        self._check(input, hx)
-        gates = F.linear(input, self.weight_ih, self.bias_ih)
-        result = steps[self.nonlinearity](gates, hx, self.weight_hh, self.bias_hh)
+        step = ops.rnn_tanh_cell if self.nonlinearity == "tanh" else ops.rnn_relu_cell
+        result = step(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return result if batched else result.squeeze(0)
 
 
@@ -131,8 +113,6 @@ class LSTMCell(RNNCellBase):
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         if input.dim() not in (1, 2):
             raise ValueError(f"LSTMCell: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        if isinstance(hx, torch.Tensor):
-            raise TypeError("lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor")
         if hx is not None:
             for place, value in enumerate(hx):
                 if value.dim() not in (1, 2):
@@ -147,9 +127,7 @@ class LSTMCell(RNNCellBase):
             hx = (zeros, zeros)
         elif not batched:
             hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
-        self._check(input, hx[0])
-        gates = F.linear(input, self.weight_ih, self.bias_ih)
-        hidden, cell = recurrent.lstm_step(gates, hx, self.weight_hh, self.bias_hh)
+        hidden, cell = ops.lstm_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return (hidden, cell) if batched else (hidden.squeeze(0), cell.squeeze(0))
 
 
@@ -163,7 +141,5 @@ class GRUCell(RNNCellBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         input, hx, batched = self._start(input, hx, "GRUCell")
-        self._check(input, hx)
-        gates = F.linear(input, self.weight_ih, self.bias_ih)
-        result = recurrent.gru_step(gates, hx, self.weight_hh, self.bias_hh)
+        result = ops.gru_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return result if batched else result.squeeze(0)

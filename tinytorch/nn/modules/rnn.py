@@ -11,7 +11,7 @@ from typing import Any
 import tinytorch as torch
 
 from .. import init
-from .._functional.recurrent import recurrent
+from .._functional.published import ops
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from ._recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
@@ -173,15 +173,6 @@ class RNNBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def _weights(self) -> list[list[Any]]:
-        """[w_ih, w_hh, b_ih, b_hh, w_hr] per layer and direction, None for what there is not."""
-        result = []
-        for names in self._all_weights:
-            values = [getattr(self, name) for name in names]
-            biases = values[2:4] if self.bias else [None, None]
-            result.append([values[0], values[1], *biases, values[-1] if self.proj_size > 0 else None])
-        return result
-
     # Checks --------------------------------------------------------------------------------------------------------------
 
     def check_input(self, input: Any, batch_sizes: Any) -> None:
@@ -263,22 +254,14 @@ class RNNBase(Module):
         )
 
     def _run(self, input: Any, batch_sizes: Any, state: Any) -> tuple[Any, Any]:
-        sizes = batch_sizes.tolist() if batch_sizes is not None else None
-        turned = self.batch_first and sizes is None
-        output, final = recurrent(
-            self.mode,
-            input.transpose(0, 1) if turned else input,
-            state,
-            self._weights(),
-            self.num_layers,
-            self.dropout,
-            self.training,
-            self.bidirectional,
-            sizes,
-        )
-        if turned:
-            output = output.transpose(0, 1) if self.mode == "LSTM" else output.transpose_(0, 1)
-        return output, final
+        run = getattr(ops, self.mode.lower())
+        params = [getattr(self, name) for names in self._all_weights for name in names]
+        settings = (self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
+        if batch_sizes is None:
+            output, *final = run(input, state, params, *settings, self.batch_first)
+        else:
+            output, *final = run(input, batch_sizes, state, params, *settings)
+        return output, tuple(final) if self.mode == "LSTM" else final[0]
 
 
 class _OneState(RNNBase):
