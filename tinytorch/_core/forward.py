@@ -275,7 +275,8 @@ def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any]
             argument.name: value for argument, value in zip(operator.arguments, primals, strict=True)
         }
         pushed = operator.forward_rule(tangents, result, **arguments)
-        return list(pushed) if isinstance(pushed, tuple | list) else [pushed]
+        if pushed is not NotImplemented:
+            return list(pushed) if isinstance(pushed, tuple | list) else [pushed]
     if operator.family == "view":
         pushed = operator.call(next(iter(tangents.values())), *primals[1:])
         return list(pushed) if isinstance(pushed, tuple | list) else [pushed]

@@ -388,6 +388,10 @@ def blank(like: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor
     if layout.is_dense(shape, strides):
         array = layout.empty(shape, strides, key._dtype._numpy)
         array[...] = 0
+    elif 0 not in shape and not mutation.overlapping(shape, strides):
+        span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+        memory = np.zeros(span, key._dtype._numpy)
+        array = np.ndarray(shape, memory.dtype, memory, 0, [stride * memory.itemsize for stride in strides])
     else:
         array = np.zeros(shape, key._dtype._numpy)
     tensor: Tensor = make(Tensor, array, key_of(array))

@@ -173,7 +173,7 @@ class AsStridedBackward0(Node):
         if grad is None:
             return (None,)
         whole = strided_zeros(self.base_shape, self.base_strides, self.base_dtype, grad)
-        if _overlapping(self._shape, self.strides):
+        if overlapping(self._shape, self.strides):
             return (self._summed(whole, grad),)
         window = window_of(whole, grad._key._dtype, self._shape, self.strides, self.offset, self.key)
         find("copy").inplace(window, grad)
@@ -196,7 +196,7 @@ class AsStridedBackward0(Node):
         return find("as_strided").call(summed, self.base_shape, self.base_strides, 0)
 
 
-def _overlapping(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+def overlapping(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     """Whether two indices may show the same element."""
     reach = 0
     for step, size in sorted((step, size) for size, step in zip(shape, strides, strict=True) if size > 1):

@@ -151,6 +151,15 @@ def _as_strided(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
     return operator.call(tangent, size, stride, start)
 
 
+@_rule("_reshape_alias")
+def _reshape_alias(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    """The strides are those of the value; a tangent that has others is reshaped by its own."""
+    x, tangent = arguments["self"], tangents["self"]
+    if x.stride() == tangent.stride():
+        return find("_reshape_alias").call(tangent, arguments["size"], arguments["stride"])
+    return tangent.reshape(arguments["size"])
+
+
 def _extent(tensor: Any) -> int:
     """Elements of the tensor's storage."""
     return int(tensor.untyped_storage().nbytes() // tensor.element_size())
@@ -181,3 +190,28 @@ def _native_group_norm(tangents: dict[str, Any], result: Any, **arguments: Any) 
         part = tangents["bias"].reshape((1, *wide[1:])).expand(x.shape)
         pushed = part if pushed is None else pushed + part
     return pushed, mean_push, rstd_push
+
+
+@_rule("bernoulli")
+def _bernoulli(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    return result.new_zeros(result.shape)
+
+
+@_rule("scatter_reduce", "two")
+def _scatter_reduce(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    """torch has no tangent of products."""
+    return None if arguments["reduce"] == "prod" else NotImplemented
+
+
+@_rule("as_strided_scatter")
+def _as_strided_scatter(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+    from .._core.levels import zeros_like
+
+    pushed = {name: tangents.get(name) for name in ("self", "src")}
+    for name, tangent in pushed.items():
+        if tangent is None:
+            pushed[name] = zeros_like(arguments[name])
+    return find("as_strided_scatter").call(**{**arguments, **pushed})
+
+
+from . import _forward_linalg  # noqa: E402, F401  (rules in a file of their own)
