@@ -36,6 +36,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module("." + _CLASSES[name], __name__), name)
         for module in _CLASSES.values():
             globals().pop(module, None)  # the package shows the classes, not the modules they live in
+    elif name == "swap_in_optimizer_params_and_state":
+        value = importlib.import_module("._swapping", __name__).swap_in_optimizer_params_and_state
+        value.__module__ = __name__
     elif name in ("lr_scheduler", "swa_utils"):
         value = importlib.import_module("." + name, __name__)
     else:

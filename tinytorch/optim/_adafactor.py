@@ -7,6 +7,7 @@ from typing import Any
 import tinytorch as torch
 
 from ..autograd.grad_mode import no_grad
+from ._functional import adafactor as adafactor
 from ._steps import as_number, check_lr, new_step
 from .optimizer import Optimizer, _with_gradients
 

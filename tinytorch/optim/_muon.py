@@ -8,6 +8,7 @@ from typing import Any
 import tinytorch as torch
 
 from ..autograd.grad_mode import no_grad
+from ._functional import muon as muon
 from ._steps import as_number, check_lr
 from .optimizer import Optimizer, _with_gradients
 
@@ -98,7 +99,6 @@ class Muon(Optimizer):
         """One step; `closure` computes the loss anew."""
         loss = _with_gradients(closure)
         for group in self.param_groups:
-            lr = as_number(group["lr"])
             for parameter in group["params"]:
                 grad = parameter.grad
                 if grad is None:
@@ -112,13 +112,16 @@ class Muon(Optimizer):
                 state = self.state[parameter]
                 if "momentum_buffer" not in state:
                     state["momentum_buffer"] = torch.zeros_like(grad, memory_format=torch.preserve_format)
-                buffer = state["momentum_buffer"]
-                buffer.lerp_(grad, 1 - group["momentum"])
-                update = grad.lerp(buffer, group["momentum"]) if group["nesterov"] else buffer
-                update = _zeropower_via_newtonschulz(
-                    update, group["ns_coefficients"], group["ns_steps"], group["eps"]
-                )
-                rate = _adjust_lr(lr, group["adjust_lr_fn"], parameter.shape)
-                parameter.mul_(1 - lr * group["weight_decay"])
-                parameter.add_(update, alpha=-rate)
+                self._update(group, parameter, grad, state["momentum_buffer"])
         return loss
+
+    def _update(self, group: dict[str, Any], parameter: Any, grad: Any, buffer: Any) -> None:
+        lr = as_number(group["lr"])
+        buffer.lerp_(grad, 1 - group["momentum"])
+        update = grad.lerp(buffer, group["momentum"]) if group["nesterov"] else buffer
+        update = _zeropower_via_newtonschulz(
+            update, group["ns_coefficients"], group["ns_steps"], group["eps"]
+        )
+        rate = _adjust_lr(lr, group["adjust_lr_fn"], parameter.shape)
+        parameter.mul_(1 - lr * group["weight_decay"])
+        parameter.add_(update, alpha=-rate)

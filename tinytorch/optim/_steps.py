@@ -117,6 +117,11 @@ def update_each(optimizer: Any, group: dict[str, Any], name: str) -> None:
         refuse_capturable(group, name)
         if group.get("fused"):
             check_fused_parameter(items[0][0])
+    update_items(optimizer, group, items)
+
+
+def update_items(optimizer: Any, group: dict[str, Any], items: list[Any]) -> None:
+    """One step of each (parameter, gradient, state)."""
     if items and not group["differentiable"]:
         items = _update_flat(optimizer, group, items)
     for parameter, grad, state in items:

@@ -6,10 +6,11 @@ from typing import Any
 
 import tinytorch as torch
 
+from ._functional import adagrad as adagrad
 from ._steps import as_number, check_fused, check_lr, new_step, real, update_each
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 class Adagrad(Optimizer):

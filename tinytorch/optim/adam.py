@@ -7,6 +7,7 @@ from typing import Any
 import tinytorch as torch
 
 from .._operators import stepping
+from ._functional import adam as adam
 from ._steps import (
     as_number,
     check_fused,
@@ -20,7 +21,7 @@ from ._steps import (
 )
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 class Adam(Optimizer):

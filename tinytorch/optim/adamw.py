@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._functional import adamw as adamw
 from .adam import Adam
 
-__all__ = ["AdamW"]
+__all__ = ["AdamW", "adamw"]
 
 
 class AdamW(Adam):

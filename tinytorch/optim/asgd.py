@@ -6,10 +6,11 @@ from typing import Any
 
 import tinytorch as torch
 
+from ._functional import asgd as asgd
 from ._steps import as_number, check_lr, new_step, real, update_each, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
-__all__ = ["ASGD"]
+__all__ = ["ASGD", "asgd"]
 
 
 class ASGD(Optimizer):

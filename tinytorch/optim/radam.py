@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._functional import radam as radam
 from ._steps import as_number, check_lr, new_step, real, update_each, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
-__all__ = ["RAdam"]
+__all__ = ["RAdam", "radam"]
 
 
 class RAdam(Optimizer):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._functional import rmsprop as rmsprop
 from ._steps import as_number, check_lr, new_step, real, update_each, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "rmsprop"]
 
 
 class RMSprop(Optimizer):

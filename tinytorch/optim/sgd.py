@@ -7,10 +7,11 @@ from typing import Any
 import tinytorch as torch
 
 from .._operators import stepping
+from ._functional import sgd as sgd
 from ._steps import as_number, check_fused, check_fused_parameter, check_lr, refuse_negative
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 class SGD(Optimizer):
