@@ -284,3 +284,40 @@ def test_same_types_fit_into_out(name: str, kind: str) -> None:
         return [(tuple(target.shape), tuple(target.stride())) for target in targets]
 
     assert ending(tinytorch) == ending(torch)
+
+
+def _turned(torch: Any) -> Any:
+    return torch.arange(75.0).reshape(3, 5, 5).permute(2, 0, 1)
+
+
+def _gaps(torch: Any) -> Any:
+    return torch.arange(200.0).reshape(10, 20)[:, ::2]
+
+
+LAYOUTS: dict[str, Program] = {
+    "masked_fill": lambda torch: torch.masked_fill(_turned(torch), torch.tensor(True), 1.0),
+    "cdist": lambda torch: torch.cdist(_turned(torch), _turned(torch)),
+    "renorm": lambda torch: torch.renorm(_turned(torch), 2, 0, 0.5),
+    "polar": lambda torch: torch.polar(_turned(torch), _turned(torch)),
+    "complex": lambda torch: torch.complex(_turned(torch)[0], _turned(torch)),
+    "dropout": lambda torch: torch.ops.aten.native_dropout_backward(_turned(torch), _turned(torch) > 3, 2.0),
+    "diagonal_scatter": lambda torch: torch.diagonal_scatter(_gaps(torch), torch.zeros(10)),
+    "select_scatter": lambda torch: torch.select_scatter(_gaps(torch).t(), torch.zeros(10), 0, 1),
+    "slice_scatter": lambda torch: torch.slice_scatter(_gaps(torch), torch.zeros(2, 10), 0, 0, 2),
+    "view_copy": lambda torch: torch.view_copy(_turned(torch), (15, 5)),
+}
+
+
+@pytest.mark.parametrize("program", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_same_strides(program: Program) -> None:
+    found, expected = program(tinytorch), program(torch)
+    assert tuple(found.stride()) == tuple(expected.stride())
+
+
+def test_pairs_of_numbers_begin_at_even_places() -> None:
+    def ending(torch: Any) -> str:
+        with pytest.raises(RuntimeError) as error:
+            torch.view_as_complex(torch.arange(10.0)[1:5].reshape(2, 2))
+        return str(error.value)
+
+    assert ending(tinytorch) == ending(torch)

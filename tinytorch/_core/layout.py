@@ -189,6 +189,24 @@ def copy(array: np.ndarray) -> np.ndarray:
     return out
 
 
+def copy_with_gaps(array: np.ndarray) -> np.ndarray:
+    """A fresh copy with the very strides of `array`, gaps included; row by row where elements share their place."""
+    steps = sorted(
+        (stride, size) for stride, size in zip(array.strides, array.shape, strict=True) if size > 1
+    )
+    span = array.itemsize
+    for stride, size in steps:
+        if stride < span:
+            return np.array(array, order="C")
+        span += stride * (size - 1)
+    if not array.size:
+        return np.array(array, order="C")
+    memory = np.empty(span // array.itemsize, array.dtype)
+    out = np.ndarray(array.shape, array.dtype, memory, 0, array.strides)
+    out[...] = array
+    return out
+
+
 _UNFIT = re.compile(r"operands could not be broadcast together with shapes (.*)")
 
 

@@ -123,6 +123,11 @@ def offset_of(tensor: Any) -> int:
     return _distance(array, root_of(array))
 
 
+def offset_of_array(array: np.ndarray) -> int:
+    """Elements from the start of the memory that `array` looks into to its first element."""
+    return _distance(array, root_of(array))
+
+
 def _distance(array: np.ndarray, root: np.ndarray) -> int:
     first: int = array.__array_interface__["data"][0]
     start: int = root.__array_interface__["data"][0]

@@ -47,7 +47,13 @@ def _pairs(kernel: Any, name: str) -> Any:
             )
         if first.dtype.itemsize == 2:
             raise NotImplementedError(f"{name} of half precision (torch.complex32) is not implemented")
-        return kernel(first, second)  # type: ignore[no-any-return]
+        out = kernel(first, second)
+        strides = layout.result_strides(out.shape, [first, second])
+        if layout.element_strides(out) == strides or not out.size:
+            return out  # type: ignore[no-any-return]
+        ordered = layout.empty(out.shape, strides, out.dtype)
+        ordered[...] = out
+        return ordered
 
     return function
 
@@ -244,7 +250,8 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: A
 def _dropout_backward(grad_output: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
     if grad_output.dtype.kind in "biu":
         grad_output = grad_output.astype(defaults.dtype._numpy)
-    return row_major(grad_output * mask * np.asarray(scale).astype(grad_output.dtype))
+    out: np.ndarray = grad_output * mask * np.asarray(scale).astype(grad_output.dtype)
+    return out
 
 
 native_dropout_backward = op(

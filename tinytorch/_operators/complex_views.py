@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.declare import composite, find, view
-from .._core.storage import restride
+from .._core.storage import offset_of_array, restride
 from .._core.warning import warn_once
 from .conversion import clone
 from .views import _legacy, select
@@ -51,6 +51,8 @@ def view_as_complex(self):
     for dim in range(self.ndim - 1):
         if self.strides[dim] // self.itemsize % 2:
             raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    if offset_of_array(self) % 2:
+        raise RuntimeError("Tensor must have a storage_offset divisible by 2")
     wide = self.view(kinds[self.dtype.name])
     return wide[..., 0]
 

@@ -20,9 +20,11 @@ _COPIED = (
 )  # fmt: skip
 
 
-def _copying(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    def copied(*arguments: Any) -> Any:
-        result = kernel(*arguments)
+def _copying(kernel: Callable[..., Any], any_memory: bool) -> Callable[..., Any]:
+    """A kernel that copies what a view shows; one that takes `any_memory` does so where there is no such view, too."""
+
+    def copied(self: Any, *arguments: Any) -> Any:
+        result = kernel(row_major(self) if any_memory else self, *arguments)
         return (
             tuple(row_major(part) for part in result)
             if isinstance(result, tuple | list)
@@ -46,7 +48,13 @@ def _declare() -> None:
         for mark in ("(a -> *)", "(a!)", "(a)"):
             text = text.replace(mark, "")
         options = {"wrap": source.options["wrap"]} if "wrap" in source.options else {}
-        declared = op(text, _copying(source.kernel), node=f"{source.node_name}_copy", method=False, **options)
+        declared = op(
+            text,
+            _copying(source.kernel, (name, overload) == ("view", "")),
+            node=f"{source.node_name}_copy",
+            method=False,
+            **options,
+        )
         if source.formulas:
             declared.vjp(**source.formulas)
 

@@ -15,6 +15,7 @@ from tinytorch._operators.matrix import _prod, broadcast_batch
 cdist_forward = op(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor",
     kernels.cdist_forward,
+    row_major=True,
     node="CdistBackward0",
     out=False,
 )

@@ -124,6 +124,7 @@ masked_select.vjp(self=_masked_select_backward)
 masked_fill_scalar = op(
     "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
     kernels.masked_fill,
+    row_major=True,
     inplace=True,
     out=False,
 )
@@ -132,6 +133,7 @@ masked_fill_scalar.vjp(self=lambda grad, mask: grad.masked_fill(mask, 0))
 masked_fill_tensor = op(
     "masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
     kernels.masked_fill,
+    row_major=True,
     inplace=True,
     out=False,
     node="MaskedFillBackward1",
@@ -380,9 +382,18 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
 # Writing a view's worth of values ---------------------------------------------------------------------------------------------
 
 
+def _in_place_of(self: Any, result: Any) -> Any:
+    """`result` with the strides of `self`, gaps included."""
+    if result.strides == self.strides or self.flags.c_contiguous:
+        return result
+    out = layout.copy_with_gaps(self)
+    out[...] = result
+    return out
+
+
 @op("select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", wrap=("dim",), out=False)
 def select_scatter(self: Any, src: Any, dim: int, index: int) -> Any:
-    return kernels.select_scatter(self, src, dim, index)
+    return _in_place_of(self, kernels.select_scatter(self, src, dim, index))
 
 
 select_scatter.vjp(
@@ -398,7 +409,7 @@ select_scatter.vjp(
     wrap=("dim",),
 )
 def slice_scatter(self: Any, src: Any, dim: int, start: int | None, end: int | None, step: int) -> Any:
-    return kernels.slice_scatter(self, src, dim, start, end, step)
+    return _in_place_of(self, kernels.slice_scatter(self, src, dim, start, end, step))
 
 
 def _sliced(grad: Any, dim: int, start: int | None, end: int | None, step: int) -> Any:
@@ -420,7 +431,7 @@ slice_scatter.vjp(
     out=False,
 )
 def diagonal_scatter(self: Any, src: Any, offset: int, dim1: int, dim2: int) -> Any:
-    return kernels.diagonal_scatter(self, src, offset, dim1, dim2)
+    return _in_place_of(self, kernels.diagonal_scatter(self, src, offset, dim1, dim2))
 
 
 diagonal_scatter.vjp(

@@ -235,6 +235,8 @@ def group_norm(
         input = input.contiguous(memory_format=channels_last if input.dim() == 4 else channels_last_3d)
     else:
         input = input.contiguous()
+    weight = None if weight is None else weight.contiguous()
+    bias = None if bias is None else bias.contiguous()
     return native_group_norm(input, weight, bias, shape[0], channels, area, num_groups, eps)[0]
 
 

@@ -115,6 +115,7 @@ def _negative(tensor: Any) -> Any:
 renorm = op(
     "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
     kernels.renorm,
+    row_major=True,
     wrap=("dim",),
     inplace=True,
 )

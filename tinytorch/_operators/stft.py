@@ -104,6 +104,12 @@ def stft(
     out = out.transpose_(1, 2)
     if single:
         out = out.squeeze_(0)
+    if not return_complex:
+        warn_once(
+            "stft with return_complex=False is deprecated. In a future pytorch release, stft will return complex tensors for all inputs, and "
+            "return_complex=False will raise an error.\nNote: you can still call torch.view_as_real on the complex output to recover the old "
+            "return format."
+        )
     return out if return_complex else find("view_as_real").call(out)
 
 

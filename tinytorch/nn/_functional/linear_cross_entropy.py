@@ -70,8 +70,8 @@ def linear_cross_entropy(
             stacklevel=3,
         )
     if dims:
-        linear_weight = linear_weight.view(classes * math.prod(dims), features)
-        linear_bias = None if linear_bias is None else linear_bias.view(-1)
+        linear_weight = linear_weight.reshape(classes * math.prod(dims), features)
+        linear_bias = None if linear_bias is None else linear_bias.reshape(-1)
     logits = torch.nn.functional.linear(input, linear_weight, linear_bias)  # (N, C * prod(dims))
     logits = logits.view(*input.shape[:-1], classes, *dims)
     return cross_entropy(
