@@ -5,7 +5,7 @@ itself: the same object under both names, executed once. ``python -m tinytorch s
 or a test can call ``install()`` before its first ``import torch``.
 
 While a module is reachable as ``torch.x`` its ``__name__`` says so, which is what a program would print and what Python
-itself quotes in ``module 'torch.x' has no attribute 'y'``. ``__package__`` and ``__spec__`` stay tinytorch's, so relative
+itself quotes in ``module 'torch.x' has no attribute 'y'``; classes and functions do the same (`_swap_names`). ``__package__`` and ``__spec__`` stay tinytorch's, so relative
 imports inside tinytorch never pass through the alias.
 """
 
@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+from . import _swap_names
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
@@ -77,10 +79,11 @@ class _AliasLoader:
 
 
 class _AfterLoading:
-    """Runs a module's own loader, then makes the interpreters it starts swapped ones too."""
+    """Runs a module's own loader, then what is to follow."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, follow: Callable[[ModuleType], None]) -> None:
         self.loader = loader
+        self.follow = follow
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         return self.loader.create_module(spec)  # type: ignore[no-any-return]
@@ -90,7 +93,7 @@ class _AfterLoading:
             module.__spec__.loader = self.loader
         module.__loader__ = self.loader
         self.loader.exec_module(module)
-        _swap_child_processes(module)
+        self.follow(module)
 
 
 class _Finder:
@@ -99,10 +102,13 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname == _PROCESS_STARTER:
+        follow = _swap_child_processes if fullname == _PROCESS_STARTER else None
+        if fullname.startswith(_SERVER + "."):
+            follow = _swap_names.rename
+        if follow is not None:
             found = importlib.machinery.PathFinder.find_spec(fullname, path)
             if found is not None and found.loader is not None:
-                found.loader = _AfterLoading(found.loader)  # type: ignore[assignment]
+                found.loader = _AfterLoading(found.loader, follow)  # type: ignore[assignment]
             return found
         if not _is_served(fullname):
             return None
@@ -191,6 +197,7 @@ def install() -> None:
     sys.meta_path.insert(0, _finder)
     sys.modules[_SERVED] = server
     _rename(server, _SERVER)
+    _swap_names.rename_all()
     starter = sys.modules.get(_PROCESS_STARTER)
     if starter is not None and starter._args_from_interpreter_flags.__module__ != __name__:
         _swap_child_processes(starter)
@@ -206,6 +213,7 @@ def uninstall() -> None:
     for server_name, module in _renamed.items():
         module.__name__ = server_name
     _renamed.clear()
+    _swap_names.restore()
     importlib.invalidate_caches()
 
 

@@ -280,3 +280,26 @@ def test_imports_inside_tinytorch_stay_there(tmp_path: Path) -> None:
         folder=tmp_path,
     )
     assert out == "[]\n"
+
+
+def test_classes_and_functions_say_that_they_live_in_torch(tmp_path: Path) -> None:
+    source = """
+import pickle
+import tinytorch.optim.sgd
+import torch
+from torch import nn
+print(type(nn.Linear(2, 2)), nn.LSTMCell.__module__, nn.functional.dropout.__module__, nn.functional.relu.__module__)
+print(torch.optim.SGD, torch.optim.lr_scheduler.StepLR, torch.distributions.Normal, torch.utils.data.DataLoader)
+print(pickle.dumps(nn.Conv2d, 0), pickle.loads(pickle.dumps(nn.Linear(2, 3))))
+from tinytorch._swap import uninstall
+uninstall()
+print(nn.Linear, nn.Linear.forward.__qualname__, nn.functional.relu.__module__, tinytorch.optim.SGD)
+"""
+    expected = """\
+<class 'torch.nn.modules.linear.Linear'> torch.nn.modules.rnn torch.nn.functional torch.nn.functional
+<class 'torch.optim.sgd.SGD'> <class 'torch.optim.lr_scheduler.StepLR'> <class 'torch.distributions.normal.Normal'> \
+<class 'torch.utils.data.dataloader.DataLoader'>
+b'ctorch.nn.modules.conv\\nConv2d\\np0\\n.' Linear(in_features=2, out_features=3, bias=True)
+<class 'tinytorch.nn.modules.linear.Linear'> Linear.forward tinytorch.nn.functional <class 'tinytorch.optim.sgd.SGD'>
+"""
+    assert served(source, folder=tmp_path) == expected
