@@ -14,6 +14,7 @@ import numpy as np
 
 from . import dispatch, gradients, layout, mutation
 from .declare import Operator, find
+from .element_types import computing
 from .levels import (
     NO_BRANCH,
     NO_ITEM,
@@ -217,6 +218,8 @@ def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     check = operator.options.get("check")
     if check is not None:
         check(logical, *args)
+    for types in computing(operator) if "element_types" in operator.options else ():
+        types.judge(dispatch.apply_rule(operator.options.get("result", "same"), logical, args), args)
     rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
 
     def prepare(tensor: Any) -> Any:

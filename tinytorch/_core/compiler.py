@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import autocast, dispatch, dtypes, layout, mutation, restructure, saving
+from . import autocast, dispatch, dtypes, element_types, layout, mutation, restructure, saving
 from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
@@ -29,6 +29,7 @@ GLOBALS: dict[str, Any] = {
     "__name__": None,
     "CASTING": autocast.CASTING,
     "casts": autocast.casts,
+    "check_types": element_types.check_types,
     "under_autocast": autocast.under_autocast,
     "PLAIN": PLAIN,
     "Node": Node,
@@ -145,6 +146,8 @@ def compile_operator(operator: Operator) -> Compiled:
     """Generate, execute and collect the code of `operator`."""
     if operator.family in ("composite", "factory"):
         call = dispatch.guarded(operator, operator.kernel)
+        if "element_types" in operator.options:
+            call = element_types.checking(operator, call)
         if autocast.has_rule(operator):
             call = autocast.casting(operator, call)
         compiled = Compiled(call, None, None, "")
@@ -157,7 +160,7 @@ def compile_operator(operator: Operator) -> Compiled:
         "kernel": operator.kernel,
         "ufunc": operator.options.get("ufunc"),
         "into": operator.options.get("into"),
-        "UFUNC_KEYS": _fast_keys(operator) - wide,
+        "UFUNC_KEYS": _fast_keys(operator) - wide - element_types.refused_keys(operator),
         "check": operator.options.get("check"),
         "STORED": _STORED - wide,
         "STORED_FULL": _STORED_FULL - wide,
@@ -172,6 +175,8 @@ def compile_operator(operator: Operator) -> Compiled:
         namespace[f"native_{name}"] = rule[0] if isinstance(rule, tuple) else rule
     if operator.joint is not None:
         namespace["vjp_joint"] = operator.joint
+    if operator.family != "pointwise":
+        plan.type_lines = element_types.usual_lines(operator, ", ".join(plan.arguments), namespace)
     source = node_source(plan) + "\n" if plan.active else ""
     source += record_source(plan) + "\n" + call_source(plan) + "\n" + inplace_source(plan)
     scope = execute(operator.qualified, source, namespace)

@@ -14,6 +14,7 @@ import numpy as np
 from . import dtypes, layout
 from .declare import Operator, registry
 from .dtypes import defaults
+from .element_types import check_types, computing
 from .modes import modes, register_plain
 from .promotion import Standing, result_type_of
 from .quiet import hush, unhush
@@ -198,6 +199,8 @@ _FLOAT8_NAMES = {
 def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Kernel results (arrays) of `operator` on tensors that hold data."""
     refuse_unsigned(operator, args)
+    if "element_types" in operator.options:
+        check_types(operator, args)
     if operator.family in ("pointwise", "reduction") and operator.options.get("result") != "bool":
         for tensor in tensors_of(operator, args):
             if tensor._key._dtype in dtypes.FLOAT8 and operator.name not in _MOVES:
@@ -396,6 +399,8 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         check(common, *args)
     rule = operator.options.get("result", "same")
     common = apply_rule(rule, common, args)
+    for types in computing(operator) if "element_types" in operator.options else ():
+        types.judge(common, args)
     working = _FLOAT32 if common._reduced and operator.upcast else common
     values: list[Any] = list(args)
     arrays: list[np.ndarray] = []

@@ -22,6 +22,7 @@ from .dispatch import (
     transforms,
     uses_ufunc,
 )
+from .element_types import check_types
 from .modes import modes
 from .promotion import can_cast, check_result_cast
 from .quiet import hush, unhush
@@ -64,6 +65,8 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
     elif operator.family == "update" and (not modes.grad or operator.options.get("direct")):
         out = None
         refuse_unsigned(operator, args)
+        if "element_types" in operator.options:
+            check_types(operator, args)
         token = hush()
         try:
             operator.kernel(*_kernel_arguments(operator, args, False))

@@ -32,6 +32,7 @@ class Plan:
         self.tensors = [argument for argument in operator.arguments if argument.is_tensor]
         self.active = [argument for argument in self.tensors if argument.name in operator.formulas]
         self.many = operator.schema.returns[0].is_list if len(operator.schema.returns) == 1 else False
+        self.type_lines: list[str] = []  # what the call asks of its operands (see element_types.py)
         #: name -> arguments whose cotangent needs it
         self.needed: dict[str, list[str]] = {}
         for target, formula in operator.formulas.items():

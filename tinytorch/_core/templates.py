@@ -186,7 +186,8 @@ def _general(plan: Plan) -> str:
     keys = "STORED_FULL" if operator.upcast else "STORED"
     names = _names(plan)
     lines = [f"def call({signature_text(operator)}):"]
-    body = [f"if not ({_stored_test(operator, keys)}):", f"    {_slow(plan)}", "token = hush()", "try:"]
+    body = [f"if not ({_stored_test(operator, keys)}):", f"    {_slow(plan)}", *plan.type_lines]
+    body += ["token = hush()", "try:"]
     arguments = kernel_arguments(operator)
     if operator.family == "update":
         first = plan.tensors[0].name

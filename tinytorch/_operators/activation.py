@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op, pointwise
+from tinytorch._core.element_types import alike, instances
 from tinytorch._kernels import activation as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators import _checks
@@ -41,7 +42,10 @@ relu = pointwise(
 relu.vjp(self=lambda grad, result: threshold_backward(grad, result, 0))
 
 threshold = pointwise(
-    "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", kernels.threshold, method=False
+    "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor",
+    kernels.threshold,
+    method=False,
+    element_types=instances("threshold_cpu", "int unsigned reduced float"),
 )
 threshold.vjp(self=lambda grad, self, threshold: threshold_backward(grad, self, threshold))
 
@@ -426,6 +430,10 @@ rrelu_with_noise = op(
     "bool training=False, Generator? generator=None) -> Tensor",
     _rrelu,
     module="nn",
+    element_types=(
+        instances("rrelu_with_noise_out_cpu", "bfloat16 float"),
+        alike("self", "noise"),
+    ),
     inplace=True,
 )
 rrelu_with_noise.vjp(

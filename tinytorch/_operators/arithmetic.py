@@ -6,6 +6,7 @@ import numpy as np
 
 from .._core.declare import composite, pointwise
 from .._core.dispatch import legacy_name
+from .._core.element_types import instances
 from .._core.tensor import Tensor
 from .._kernels import arithmetic as kernels
 from . import _checks
@@ -155,6 +156,7 @@ fmod.vjp(
 pow_tensor = pointwise(
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
     kernels.power,
+    element_types=instances("pow", "int unsigned reduced float complex"),
     node="PowBackward1",
     check=_checks.check_power,
 )
@@ -171,7 +173,7 @@ pow_scalar = pointwise(
 pow_scalar.vjp(self=lambda grad, self, exponent: _power_scalar(grad, self, exponent))
 pow_reflected = pointwise(
     "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kernels.power, promote=("self", "exponent"), node="PowBackward2", method=False, inplace=False,
-    check=_checks.check_power,
+    check=_checks.check_power, element_types=instances("pow", "int unsigned reduced float complex"),
 )  # fmt: skip
 pow_reflected.vjp(exponent=lambda grad, self, exponent, result: _power_number(grad, self, exponent, result))
 
@@ -319,7 +321,12 @@ copysign_scalar.vjp(
         self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())
     )
 )
-nextafter = pointwise("nextafter(Tensor self, Tensor other) -> Tensor", np.nextafter, upcast=False)
+nextafter = pointwise(
+    "nextafter(Tensor self, Tensor other) -> Tensor",
+    np.nextafter,
+    upcast=False,
+    element_types=instances("nextafter_cpu", "reduced float"),
+)
 nextafter.vjp(
     self=lambda grad, self, other: grad, other=lambda grad, self, other: grad.new_zeros(other.shape)
 )
@@ -341,14 +348,19 @@ lcm = pointwise(
     nondifferentiable=True,
     check=_checks.kernel_refuses("lcm_cpu", "bool", "float", "complex"),
 )
-xlogy = pointwise("xlogy.Tensor(Tensor self, Tensor other) -> Tensor", kernels.xlogy, result="float")
+xlogy = pointwise(
+    "xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
+    kernels.xlogy,
+    result="float",
+    element_types=instances("xlogy_cpu", "reduced float"),
+)
 xlogy.vjp(
     self=lambda grad, self, other: grad * masked((self == 0) & (other <= 0), grad.new_zeros(()), other.log()),
     other=lambda grad, self, other: grad * self / other,
 )
 
 xlogy_number = pointwise(
-    "xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", kernels.xlogy_number, result="float", promote=("self", "other"),
+    "xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", kernels.xlogy_number, result="float", promote=("self", "other"), element_types=instances("xlogy_cpu", "reduced float"),
     node="XlogyBackward1", method=False, inplace=False,
 )  # fmt: skip
 xlogy_number.vjp(other=lambda grad, self, other: grad * self / other)
@@ -357,6 +369,7 @@ xlogy_of_number = pointwise(
     kernels.xlogy_number,
     result="float",
     node="XlogyBackward2",
+    element_types=instances("xlogy_cpu", "reduced float"),
 )
 xlogy_of_number.vjp(self=lambda grad, self, other: _xlogy_slope(grad, self, other))
 

@@ -13,6 +13,7 @@ from tinytorch._core import layout
 from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.dtypes import defaults
+from tinytorch._core.element_types import instances
 from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.adjoint import conj
@@ -90,6 +91,12 @@ ldexp = pointwise(
     "ldexp.Tensor(Tensor self, Tensor other) -> Tensor",
     lambda x, n: np.multiply(x, np.exp2(n)).astype(x.dtype),
     result="float",
+    element_types=instances(
+        "ldexp_cpu_exp",
+        "int reduced float complex",
+        of="other",
+        when=lambda self, other: self.is_floating_point(),
+    ),
 )
 ldexp.vjp(
     self=lambda grad, other: grad * conj(other.exp2()),

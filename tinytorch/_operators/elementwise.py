@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .._core.declare import composite, pointwise, update
+from .._core.element_types import takes
 from .._core.promotion import check_result_cast
 from .._core.signature import wrong_type
 from .._kernels import elementwise as kernels
@@ -25,7 +26,15 @@ abs_ = pointwise(
     inplace_check=_checks.check_absolute_inplace,
 )
 abs_.vjp(self=lambda grad, self: grad * self.sgn())
-sign = pointwise("sign(Tensor self) -> Tensor", kernels.sign, check=_checks.no_complex_unary("sign"))
+sign = pointwise(
+    "sign(Tensor self) -> Tensor",
+    kernels.sign,
+    element_types=takes(
+        "bool int unsigned reduced float",
+        "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.",
+        error=NotImplementedError,
+    ),
+)
 sign.vjp(self=lambda grad: grad.new_zeros(grad.shape))
 sgn = pointwise("sgn(Tensor self) -> Tensor", kernels.sgn)
 sgn.vjp(self=lambda grad, self, result: _sgn(grad, self, result))
@@ -191,7 +200,16 @@ isreal = pointwise(
     out=False,
 )
 signbit = pointwise(
-    "signbit(Tensor self) -> Tensor", kernels.signbit, result="bool", nondifferentiable=True, inplace=False
+    "signbit(Tensor self) -> Tensor",
+    kernels.signbit,
+    result="bool",
+    nondifferentiable=True,
+    inplace=False,
+    element_types=takes(
+        "bool int unsigned reduced float",
+        "signbit is not implemented for complex tensors.",
+        error=NotImplementedError,
+    ),
 )
 logical_not = pointwise(
     "logical_not(Tensor self) -> Tensor", np.logical_not, result="bool", nondifferentiable=True
@@ -294,7 +312,9 @@ deg2rad = pointwise(
     "deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float", check=_checks.check_degrees("deg2rad")
 )
 deg2rad.vjp(self=lambda grad: grad * (math.pi / 180))
-rad2deg = pointwise("rad2deg(Tensor self) -> Tensor", kernels.rad2deg, result="float")
+rad2deg = pointwise(
+    "rad2deg(Tensor self) -> Tensor", kernels.rad2deg, result="float", check=_checks.check_degrees("rad2deg")
+)
 rad2deg.vjp(self=lambda grad: grad * (180 / math.pi))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import alike, instances
 from tinytorch._kernels import interpolation as kernels
 from tinytorch._kernels.memory_order import keeps_channels_last
 
@@ -192,6 +193,12 @@ def _grid(rank: int) -> Any:
     forward = op(
         f"{name}({arguments}) -> Tensor",
         kernels.grid_sample,
+        element_types=(
+            instances(
+                "grid_sampler_2d_cpu_kernel_impl" if rank == 2 else "grid_sampler3d_cpu", "reduced float"
+            ),
+            alike("input", "grid"),
+        ),
         node=f"GridSampler{rank}DBackward0",
         method=False,
         out=False,

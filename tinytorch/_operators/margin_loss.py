@@ -9,6 +9,7 @@ import numpy as np
 
 from tinytorch._core.declare import composite, op
 from tinytorch._core.dtypes import int64
+from tinytorch._core.element_types import instances
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels import matrix as matrix_kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, tensor_type_name
@@ -29,6 +30,7 @@ multi_margin_loss = op(
     "-> Tensor",
     kernels.multi_margin_loss,
     module="nn",
+    element_types=instances("multi_margin_loss_cpu_kernel", "float"),
     upcast=True,
 )
 multi_margin_loss.vjp(
@@ -64,6 +66,7 @@ multilabel_margin_loss_forward = op(
     kernels.multilabel_margin_loss_forward,
     module="nn",
     node="MultilabelMarginLossBackward0",
+    element_types=instances("multilabel_margin_loss_forward_out_frame", "float"),
     upcast=True,
 )
 multilabel_margin_loss_forward.vjp(
@@ -339,6 +342,7 @@ ctc_forward = op(
     "bool zero_infinity=False) -> (Tensor, Tensor)",
     _ctc_kernel,
     node="CtcLossBackward0",
+    element_types=instances("ctc_loss_cpu", "float"),
     out=False,
     method=False,
 )

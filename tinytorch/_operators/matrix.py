@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.element_types import alike, instances
 from tinytorch._core.outputs import deliver
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import matrix as kernels
@@ -154,13 +155,21 @@ addr.vjp(
     vec2=lambda grad, vec1, alpha: scaled(mv(grad.t(), conj(vec1)), alpha),
 )
 
-trace = op("trace(Tensor self) -> Tensor", kernels.trace, out=False)
+trace = op(
+    "trace(Tensor self) -> Tensor",
+    kernels.trace,
+    out=False,
+    element_types=instances("trace", "int unsigned reduced float complex"),
+)
 trace.vjp(
     self=lambda grad, self_shape: grad.new_zeros(self_shape).diagonal_scatter(grad.expand(min(self_shape)))
 )
 
 linalg_cross = op(
-    "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor", kernels.linalg_cross, module="linalg"
+    "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
+    kernels.linalg_cross,
+    module="linalg",
+    element_types=(instances("cross", "int unsigned reduced float complex"), alike("self", "other")),
 )
 linalg_cross.vjp(
     self=lambda grad, other, dim: linalg_cross(conj(other), grad, dim),

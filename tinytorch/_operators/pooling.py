@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import instances, takes
 from tinytorch._kernels import pooling as kernels
 from tinytorch._kernels import windows
 from tinytorch._kernels.memory_order import keeps_channels_last
@@ -398,6 +399,10 @@ max_unpool2d = op(
     keeps_channels_last(lambda self, indices, output_size: kernels.max_unpool(self, indices, output_size)),
     node="MaxUnpool2DBackward0",
     module="nn",
+    element_types=(
+        takes("int64", "elements in indices should be type int64 but got: {0}", of="indices"),
+        instances("max_unpool2d", "reduced float"),
+    ),
 )
 max_unpool2d.vjp(self=lambda grad, indices: picked(grad, indices, 2))
 max_unpool3d = op(
@@ -405,6 +410,10 @@ max_unpool3d = op(
     lambda self, indices, output_size, stride, padding: kernels.max_unpool(self, indices, output_size),
     node="MaxUnpool3DBackward0",
     module="nn",
+    element_types=(
+        takes("int64", "elements in indices should be type int64", of="indices"),
+        instances("max_unpool3d", "reduced float"),
+    ),
 )
 max_unpool3d.vjp(self=lambda grad, indices: picked(grad, indices, 3))
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import alike, instances
 from tinytorch._kernels import softmax as kernels
+
+
+def _backward_types(name: str) -> tuple[Any, ...]:
+    def kernel(grad_output: Any, output: Any, dim: int, input_dtype: Any) -> str:
+        last = output.dim() == 0 or dim in (-1, output.dim() - 1)
+        return f"{name}_lastdim_kernel_impl" if last else name
+
+    return instances(kernel, "reduced float"), alike("grad_output", "output")
+
 
 softmax_backward_data = op(
     "_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
     kernels.softmax_backward,
     wrap=("dim",),
+    element_types=_backward_types("softmax_backward"),
     node="SoftmaxBackwardDataBackward0",
     out=False,
 )
@@ -35,6 +46,7 @@ log_softmax_backward_data = op(
     "_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
     kernels.log_softmax_backward,
     wrap=("dim",),
+    element_types=_backward_types("log_softmax_backward"),
     node="LogSoftmaxBackwardDataBackward0",
 )
 # In float64, because what is left of these terms when they meet is small.

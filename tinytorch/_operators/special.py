@@ -7,25 +7,34 @@ from typing import Any
 
 from tinytorch._core.declare import composite, find, pointwise
 from tinytorch._core.dispatch import slow
+from tinytorch._core.element_types import instances
 from tinytorch._kernels import special as kernels
 from tinytorch._operators import _checks
 from tinytorch._operators._shared import masked
 from tinytorch._operators.adjoint import plus
 
 
-def _special(text: str, kernel: Any, **options: Any) -> Any:
+def _special(text: str, kernel: Any, kinds: str = "float", **options: Any) -> Any:
+    """A pointwise function whose kernel torch names after it, for floating types of `kinds`."""
+    name = text[: text.index("(")].partition(".")[0]
     return pointwise(
-        f"special_{text} -> Tensor", kernel, result="float", module="special", inplace=False, **options
+        f"special_{text} -> Tensor",
+        kernel,
+        result="float",
+        module="special",
+        inplace=False,
+        element_types=instances(f"{name}_cpu", kinds),
+        **options,
     )
 
 
-entr = _special("entr(Tensor self)", kernels.entr)
+entr = _special("entr(Tensor self)", kernels.entr, "reduced float")
 entr.vjp(self=lambda grad, self: grad * (-(self.log() + 1)))
 erfcx = _special("erfcx(Tensor self)", kernels.erfcx)
 erfcx.vjp(self=lambda grad, self, result: (2.0 * self * result - 2.0 / math.sqrt(math.pi)) * grad)
-i0e = _special("i0e(Tensor self)", kernels.i0e, node="SpecialI0EBackward0")
+i0e = _special("i0e(Tensor self)", kernels.i0e, "reduced float", node="SpecialI0EBackward0")
 i0e.vjp(self=lambda grad, self, result: grad * (i1e(self) - self.sgn() * result))
-i1e = _special("i1e(Tensor self)", kernels.i1e, node="SpecialI1EBackward0")
+i1e = _special("i1e(Tensor self)", kernels.i1e, "reduced float", node="SpecialI1EBackward0")
 i1e.vjp(self=lambda grad, self, result: grad * _i1e_slope(self, result))
 log_ndtr = _special("log_ndtr(Tensor self)", kernels.log_ndtr)
 log_ndtr.vjp(self=lambda grad, self: grad / erfcx(self * -math.sqrt(0.5)) * math.sqrt(2 / math.pi))
@@ -53,7 +62,9 @@ def special_ndtr(self: Any) -> Any:
 
 # Two arguments ---------------------------------------------------------------------------------------------------------
 
-xlog1py = _special("xlog1py(Tensor self, Tensor other)", kernels.xlog1py, node="SpecialXlog1PyBackward0")
+xlog1py = _special(
+    "xlog1py(Tensor self, Tensor other)", kernels.xlog1py, "reduced float", node="SpecialXlog1PyBackward0"
+)
 xlog1py.vjp(
     self=lambda grad, self, other: (
         grad * masked((self == 0) & (other <= -1), grad.new_zeros(()), other.log1p())
@@ -83,13 +94,14 @@ def _reflected(kernel: Any) -> Any:
 
 
 xlog1py_number = _special(
-    "xlog1py.self_scalar(Scalar self, Tensor other)", _reflected(kernels.xlog1py), promote=("self", "other"),
+    "xlog1py.self_scalar(Scalar self, Tensor other)", _reflected(kernels.xlog1py), "reduced float", promote=("self", "other"),
     node="SpecialXlog1PyBackward1",
 )  # fmt: skip
 xlog1py_number.vjp(other=lambda grad, self, other: grad * self / (other + 1))
 xlog1py_of_number = _special(
     "xlog1py.other_scalar(Tensor self, Scalar other)",
     _reflected(kernels.xlog1py),
+    "reduced float",
     node="SpecialXlog1PyBackward2",
 )
 xlog1py_of_number.vjp(
