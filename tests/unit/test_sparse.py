@@ -194,7 +194,7 @@ def test_files(tmp_path: Any, weights_only: bool) -> None:
 UNKNOWN: list[Callable[[Any], Any]] = [
     lambda s: s.numpy(force=True),
     lambda s: tinytorch.zeros(3, 3).copy_(s),
-    lambda s: tinytorch.zeros(3, 3).add_(s),
+    lambda s: tinytorch.zeros(3, 3).mul_(s),
     lambda s: tinytorch.zeros(3, 3).__setitem__(0, s[0]),
     lambda s: tinytorch.where(s.to_dense() > 0, s, 0.0),
     lambda s: tinytorch.nn.Linear(3, 2)(s),
@@ -203,7 +203,7 @@ UNKNOWN: list[Callable[[Any], Any]] = [
     lambda s: list(s),
     lambda s: s.max(),
     lambda s: tinytorch.allclose(s, s),
-    lambda s: s.zero_(),
+    lambda s: s.fill_(1.0),
     lambda s: s.backward(),
 ]
 
@@ -214,7 +214,7 @@ def test_nothing_takes_a_sparse_tensor_for_a_strided_one(number: int) -> None:
         UNKNOWN[number](tinytorch.eye(3).to_sparse())
 
 
-@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "RMSprop", "Adadelta"])
 def test_optimizers_refuse_sparse_gradients(kind: str) -> None:
     parameter = tinytorch.ones(3, 3, requires_grad=True)
     optimizer = getattr(tinytorch.optim, kind)([parameter], lr=0.1)

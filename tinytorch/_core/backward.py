@@ -59,7 +59,8 @@ def total(held: Any, cotangent: Any) -> Any:
     """The sum of two contributions, in memory of its own."""
     if held.__class__ is ndarray and cotangent.__class__ is ndarray:
         return np.asarray(np.add(held, cotangent))
-    return as_tensor(held) + as_tensor(cotangent)
+    held, cotangent = as_tensor(held), as_tensor(cotangent)
+    return held + cotangent if held._is_strided else cotangent + held
 
 
 #: A target's state in a pass is a list, because the loop below reads little else. What stands where:
@@ -241,6 +242,8 @@ class Task:
             if cotangent.shape == shape and cotangent.dtype == element_type._numpy:
                 return cotangent
             cotangent = as_tensor(cotangent)
+        if not cotangent._is_strided:  # only formulas made for them give sparse cotangents, and those fit
+            return cotangent
         if cotangent._array.shape != shape or cotangent._key._dtype is not element_type:
             cotangent = conform(cotangent, shape, element_type, source, index)
         return as_array(cotangent) if self.arrays else cotangent

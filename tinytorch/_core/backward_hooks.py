@@ -25,12 +25,12 @@ def _check_replacement(before: Any, changed: Any, hook: Any) -> None:
         raise RuntimeError("can't replace a None gradient with a non-None value")
     if not isinstance(changed, Tensor):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
-    if changed._key._dtype is not before._key._dtype:
+    if changed.dtype is not before.dtype:
         raise RuntimeError(
             f"hook '{_hook_name(hook)}' has changed the type of value (was torch.{legacy_name(before._key._dtype)}Tensor got "
             f"torch.{legacy_name(changed._key._dtype)}Tensor)"
         )
-    if changed._array.shape != before._array.shape:
+    if changed.shape != before.shape:
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
 
 

@@ -53,6 +53,9 @@ _accumulating = threading.RLock()
 def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
     """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
     held = leaf._grad
+    if not (cotangent._is_strided and (held is None or held._is_strided)):
+        leaf._grad = _assembled(held, cotangent, create)
+        return
     if cotangent._key._special == "lazy":
         cotangent = cotangent.clone()
     if cotangent._key._special not in (
@@ -88,6 +91,9 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
         if cotangent.__class__ is np.ndarray:
             array = cotangent
             unshared = not create and getrefcount(cotangent) <= _HELD_HERE + 1
+        elif not cotangent._is_strided:
+            accumulate(leaf, cotangent, create)
+            return
         else:
             if cotangent._key._special == "lazy":
                 cotangent = cotangent.clone()
@@ -104,11 +110,29 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
             if unshared and array.strides == leaf._array.strides and _fills_its_memory(array):
                 leaf._grad = cotangent if array is not cotangent else wrap(array)
                 return
-        elif array is cotangent and held._key is leaf._key and _is_plain(held) and not create:
+        elif (
+            array is cotangent
+            and held._is_strided
+            and held._key is leaf._key
+            and _is_plain(held)
+            and not create
+        ):
             np.add(held._array, array, held._array)
             counter_of(held)[0] += 1
             return
         accumulate(leaf, cotangent if array is not cotangent else wrap(array), create)
+
+
+def _assembled(held: Any, cotangent: Any, create: bool) -> Any:
+    """A gradient of which a part is sparse: sparse and sparse stay that, dense and sparse become dense, in place where that is kept."""
+    if held is None:
+        return cotangent if create else cotangent.detach()
+    if create:
+        return held + cotangent if held._is_strided or not cotangent._is_strided else cotangent + held
+    if cotangent._is_strided and not held._is_strided:
+        return cotangent.detach() + held
+    held += cotangent
+    return held
 
 
 def _fills_its_memory(array: np.ndarray) -> bool:

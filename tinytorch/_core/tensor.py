@@ -82,6 +82,8 @@ class TensorBase:
 
     #: A leaf in an edge list counts as a node without outputs.
     _arity = 0
+    #: Whether the elements are an array with strides; sparse tensors, which are assembled from others, say no.
+    _is_strided = True
 
 
 #: Told of every class derived from Tensor.

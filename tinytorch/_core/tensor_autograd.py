@@ -137,26 +137,27 @@ class AutogradMembers:
     def grad(self) -> None:
         self._grad = None
 
-    def _check_grad(self, value: Any) -> None:
+    def _check_grad(self, given: Any) -> None:
         from .dispatch import legacy_name
 
-        if not isinstance(value, AutogradMembers):
+        if not isinstance(given, AutogradMembers):
             raise TypeError(
-                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(given).__name__}"
             )
-        if value is self:
+        if given is self:
             raise RuntimeError("can't assign Variable as its own grad")
-        if value._key._dtype is not self._key._dtype:
-            given = value._key._dtype
+        value: Any = given
+        kind = value._key._dtype if value._is_strided else value.dtype
+        if kind is not self._key._dtype:
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{given._alias or given._name}' to a tensor with grad_dtype "
+                f"attempting to assign a gradient with dtype '{kind._alias or kind._name}' to a tensor with grad_dtype "
                 f"'{legacy_name(self._key._dtype)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
                 "You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
                 "caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match."
             )
-        if value._array.shape != self._array.shape:
+        if tuple(value.shape) != self._array.shape:
             raise RuntimeError(
-                f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size "
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
                 f"'{list(self._array.shape)}'. Please ensure that the gradient and the tensor are the same size"
             )
 

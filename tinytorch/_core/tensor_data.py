@@ -10,6 +10,7 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import defaults, dtype
+from .modes import modes
 from .promotion import promote_types
 from .sealed import type_name
 from .tensor import Tensor
@@ -214,7 +215,7 @@ def _without_imaginary_part(value: Any) -> float:
 
 
 def _warn_history(value: Any) -> None:
-    if value.requires_grad and not _told_history:
+    if modes.grad and value.requires_grad and not _told_history:
         _told_history.append(True)
         warnings.warn(
             "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"

@@ -11,6 +11,7 @@ import numpy as np
 from . import dtypes, layout, layouts
 from .device import device, device_of, refuse_transfer
 from .dtypes import dtype
+from .modes import modes
 from .size import Size, size_of
 
 _CPU = device_of("cpu")
@@ -301,7 +302,7 @@ class PropertyMembers:
 
     def __float__(self) -> float:
         self._one_element()
-        if not _warned_of_recorded and self.requires_grad:  # type: ignore[attr-defined]
+        if not _warned_of_recorded and modes.grad and self.requires_grad:  # type: ignore[attr-defined]
             _warned_of_recorded.append(True)
             warnings.warn(
                 "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"

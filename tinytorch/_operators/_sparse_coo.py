@@ -134,6 +134,8 @@ def _linear(indices: Tensor, sizes: Sequence[int]) -> np.ndarray:
 class SparseTensor(Tensor):
     """A tensor of layout torch.sparse_coo. Operators that are not implemented for it raise NotImplementedError."""
 
+    _is_strided = False
+
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "?")
@@ -364,6 +366,10 @@ class SparseTensor(Tensor):
     def detach(self) -> Any:
         return self._with(self._coo_values.detach())
 
+    def detach_(self) -> Any:
+        self.__dict__["_coo_values"] = self._coo_values.detach()
+        return self
+
     def clone(self, *, memory_format: Any = None) -> Any:
         return make(self._coo_indices.clone(), self._coo_values.clone(), self.shape, self._coo_coalesced)
 
@@ -390,7 +396,7 @@ class SparseTensor(Tensor):
         )
 
     def t(self) -> Any:
-        if self.ndim > 2:
+        if self.sparse_dim() > 2 or self.dense_dim():
             raise RuntimeError(
                 f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got {self.sparse_dim()} sparse and "
                 f"{self.dense_dim()} dense dimensions"

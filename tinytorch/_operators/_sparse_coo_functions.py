@@ -106,15 +106,66 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
         raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
     if not _is_sparse(input):
         kind = promote_types(input.dtype, other.dtype)
-        return input.to(kind) + alpha * other.to_dense().to(kind)
+        return _scattered(input.to(kind), other, alpha, False)
     _same_shape("add", input, other)
     if input.sparse_dim() != other.sparse_dim():
         raise RuntimeError(
             f"add: expected 'self' and 'other' to have same number of sparse dimensions, got {input.sparse_dim()} and {other.sparse_dim()}"
         )
-    values = find("cat").call([input._coo_values, alpha * other._coo_values], 0)
-    indices = find("cat").call([input._indices(), other._indices()], 1)
-    return make(indices, values, input.shape).coalesce()
+    more = other._coo_values if alpha == 1 else alpha * other._coo_values
+    kind = promote_types(input.dtype, other.dtype)
+    values, more = input._coo_values.to(kind), more.to(kind)
+    if not (values.is_contiguous() and other._coo_values.is_contiguous()):
+        total = make(
+            find("cat").call([input._indices(), other._indices()], 1),
+            find("cat").call([values, more], 0),
+            input.shape,
+        )
+        if total._nnz() <= total.numel():
+            return total
+        fewer = (
+            total.coalesce()
+        )  # torch keeps sums from growing, and does not note that they are coalesced now
+        return make(fewer._indices(), fewer._coo_values, input.shape)
+    return _merged(input, other, values, more)
+
+
+def _merged(input: Any, other: Any, values: Tensor, more: Tensor) -> Any:
+    """The sum of two sparse tensors, walking along both: what stands at the same place in both becomes one."""
+    left, right = input._indices(), other._indices()
+    coalesced = input.is_coalesced() and other.is_coalesced()
+    if left.shape == right.shape and bool((left == right).all()):
+        return make(left, values + more, input.shape, coalesced)
+    sizes = input.shape[: input.sparse_dim()]
+    first, second = _linear(left, sizes), _linear(right, sizes)
+    if coalesced:
+        places = np.union1d(first, second)
+        into, from_other = np.searchsorted(places, first), np.searchsorted(places, second)
+    else:
+        places, into, from_other = _walked(first.tolist(), second.tolist())
+    indices = wrap(np.stack(np.unravel_index(places, sizes)).astype(np.int64))
+    total = values.new_zeros((len(places), *values.shape[1:]))
+    total = total.index_add(0, wrap(into), values).index_add(0, wrap(from_other), more)
+    return make(indices, total, input.shape, coalesced)
+
+
+def _walked(first: list[int], second: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two lists of places in one, the smaller of both heads first and equal heads once; where each element of either list went."""
+    places: list[int] = []
+    into: list[int] = []
+    from_other: list[int] = []
+    i = j = 0
+    while i < len(first) or j < len(second):
+        takes_first = j == len(second) or (i < len(first) and first[i] <= second[j])
+        takes_second = i == len(first) or (j < len(second) and second[j] <= first[i])
+        places.append(first[i] if takes_first else second[j])
+        if takes_first:
+            into.append(len(places) - 1)
+            i += 1
+        if takes_second:
+            from_other.append(len(places) - 1)
+            j += 1
+    return np.array(places, np.int64), np.array(into, np.int64), np.array(from_other, np.int64)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
@@ -158,6 +209,45 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 def neg(input: Any) -> Any:
     """The negative."""
     return input._with(-input._coo_values)
+
+
+def _scattered(dense: Tensor, sparse: Any, alpha: Any, inplace: bool) -> Tensor:
+    """dense + alpha * sparse."""
+    if dense.shape != sparse.shape:
+        raise RuntimeError(
+            f"add: expected 'self' and 'other' to have same size, but self has size {list(dense.shape)} while other has size "
+            f"{list(sparse.shape)} (FYI: dense-sparse addition does not currently support broadcasting)"
+        )
+    values = sparse._coo_values if alpha == 1 else alpha * sparse._coo_values
+    values = values.to(dense.dtype)
+    if not sparse.sparse_dim():
+        return dense.add_(values.sum(0)) if inplace else dense + values.sum(0)
+    places = tuple(sparse._indices())
+    put = dense.index_put_ if inplace else dense.index_put
+    result: Tensor = put(places, values, accumulate=True)
+    return result
+
+
+def zero_(self: Any) -> Any:
+    """No values are left."""
+    count = self.sparse_dim()
+    values = self._coo_values
+    empty = make(
+        self._indices().new_zeros((count, 0)), values.new_zeros((0, *values.shape[1:])), self.shape, True
+    )
+    self.__dict__.update(_coo_indices=empty._coo_indices, _coo_values=empty._coo_values, _coo_coalesced=True)
+    return self
+
+
+def _added_in_place(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """`self` plus alpha times a sparse tensor: a sparse tensor takes over the sum's parts, a strided one is written to."""
+    if isinstance(self, Tensor) and not _is_sparse(self) and _is_sparse(other):
+        return _scattered(self, other, alpha, True)
+    return _inplace(add)(self, other, alpha=alpha)
+
+
+def _subtracted_in_place(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+    return _added_in_place(self, other, alpha=-alpha)
 
 
 def _inplace(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -397,14 +487,12 @@ FUNCTIONS |= {
     "clone": lambda input, **options: input.clone(), "detach": lambda input: input.detach(),
     "is_floating_point": lambda input: input.is_floating_point(), "is_complex": lambda input: input.is_complex(),
     "is_coalesced": lambda input: input.is_coalesced(), "numel": lambda input: input.numel(),
-    "iadd": _inplace(add), "isub": _inplace(sub), "imul": _inplace(mul), "itruediv": _inplace(div),
+    "iadd": _added_in_place, "isub": _subtracted_in_place, "imul": _inplace(mul), "itruediv": _inplace(div),
 }  # fmt: skip
 
 INPLACE |= {
     name + "_": _inplace(FUNCTIONS[name])
     for name in (
-        "add",
-        "sub",
         "mul",
         "div",
         "neg",
@@ -417,4 +505,10 @@ INPLACE |= {
         "floor",
         "ceil",
     )
+}
+INPLACE |= {
+    "add_": _added_in_place,
+    "sub_": _subtracted_in_place,
+    "zero_": zero_,
+    "detach_": lambda self: self.detach_(),
 }

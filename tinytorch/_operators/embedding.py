@@ -34,6 +34,23 @@ embedding_dense_backward.vjp(
     )
 )
 
+
+def _sparse_rows(
+    grad: Any, indices: Any, weight_shape: Any, padding_idx: int, scale_grad_by_freq: bool
+) -> Any:
+    """The gradient of a table as a sparse tensor: a row of `grad` (*, D) for each of `indices` (*), none for padding."""
+    from tinytorch._operators._sparse_coo import make
+
+    if scale_grad_by_freq:
+        raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
+    places = indices.reshape(-1)
+    rows = grad.reshape(-1, weight_shape[-1])
+    if padding_idx >= 0:
+        kept = places != padding_idx
+        places, rows = places[kept], rows[kept]
+    return make(places.long().unsqueeze(0), rows, weight_shape)
+
+
 embedding = op(
     "embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) "
     "-> Tensor",
@@ -46,7 +63,7 @@ def _embedding_vjp(
     grad: Any, indices: Any, weight_shape: Any, padding_idx: int, scale_grad_by_freq: bool, sparse: bool
 ) -> Any:
     if sparse:
-        raise NotImplementedError("embedding(sparse=True): sparse gradients are not implemented")
+        return _sparse_rows(grad, indices, weight_shape, padding_idx, scale_grad_by_freq)
     return embedding_dense_backward(grad, indices, weight_shape[0], padding_idx, scale_grad_by_freq)
 
 
@@ -63,6 +80,9 @@ embedding_renorm = update(
     function=False,
     inplace=True,
 )
+
+#: torch's number of the mode "mean" of bags.
+_MEAN = 1
 
 _BAG = (
     "Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, "
@@ -123,7 +143,12 @@ def _bag_vjp(
     padding_idx: int,
 ) -> Any:
     if sparse:
-        raise NotImplementedError("embedding_bag(sparse=True): sparse gradients are not implemented")
+        rows = grad.index_select(0, owner)  # (len(indices), D)
+        if mode == _MEAN:
+            rows = rows / sizes.index_select(0, owner).unsqueeze(1)
+        if per_sample_weights is not None:
+            rows = rows * per_sample_weights.unsqueeze(1)
+        return _sparse_rows(rows, indices, weight_shape, padding_idx, scale_grad_by_freq)
     return bag_backward(
         grad,
         indices,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinytorch._core import layout
 from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._core.dispatch import legacy_name
 from tinytorch._core.front import front_of
-from tinytorch._core.tensor import Tensor
+from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn, warn_once
 from tinytorch._kernels import indexing as kernels
 from tinytorch._kernels import scatter as scatter_kernels
@@ -84,9 +86,20 @@ def gather(self: Any, dim: int, index: Any, sparse_grad: bool) -> Any:
     return kernels.gather(self, dim, index)
 
 
+def _gathered_places(grad: Any, self: Any, dim: int, index: Any) -> Any:
+    """The gradient of `gather` as a sparse tensor: an element for each element of `index`."""
+    from ._sparse_coo import make
+
+    if not self.dim():
+        return make(index.new_zeros((0, 1)), grad.reshape(1), self.shape, True)
+    places = [wrap(axis.reshape(-1)) for axis in np.indices(index.shape)]
+    places[dim] = index.reshape(-1)
+    return make(find("stack")(places), grad.reshape(-1), self.shape)
+
+
 def _gather_backward(grad: Any, self: Any, dim: int, index: Any, sparse_grad: bool) -> Any:
     if sparse_grad:
-        raise NotImplementedError("gather(sparse_grad=True): sparse gradients are not implemented")
+        return _gathered_places(grad, self, dim, index)
     return grad.new_zeros(self.shape).scatter_add(dim, index, grad)
 
 

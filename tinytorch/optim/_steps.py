@@ -74,13 +74,15 @@ def refuse_capturable(group: dict[str, Any], name: str) -> None:
         raise AssertionError(f"If capturable=True, {what} must be on supported devices: {devices}.")
 
 
-def with_grads(group: dict[str, Any], name: str, advice: str = "") -> Iterator[tuple[Any, Any]]:
-    """Parameters that have a gradient, with it. Raises RuntimeError for sparse gradients."""
+def with_grads(
+    group: dict[str, Any], name: str, advice: str = "", sparse: bool = False
+) -> Iterator[tuple[Any, Any]]:
+    """Parameters that have a gradient, with it. Raises RuntimeError for sparse gradients unless these are taken."""
     for parameter in group["params"]:
         grad = parameter.grad
         if grad is None:
             continue
-        if grad.is_sparse:
+        if grad.is_sparse and not sparse:
             raise RuntimeError(f"{name} does not support sparse gradients{advice}")
         yield parameter, grad
 
@@ -103,15 +105,20 @@ def as_number(value: Any) -> Any:
     return value.item() if isinstance(value, torch.Tensor) else value
 
 
-def update_each(optimizer: Any, group: dict[str, Any], name: str) -> None:
+def on_places(gradient: Any, values: Any) -> Any:
+    """A sparse tensor with `values` at the places of a coalesced gradient."""
+    return torch.sparse_coo_tensor(gradient._indices(), values, gradient.shape)
+
+
+def update_each(optimizer: Any, group: dict[str, Any], name: str, sparse: bool = False) -> None:
     """One step of every parameter of `group` that has a gradient, by `optimizer._update`.
 
     Small parameters are laid end to end and updated at once, which gives each of them what it would have got alone; large ones are
-    updated in pieces. Raises RuntimeError for sparse gradients.
+    updated in pieces. Raises RuntimeError for sparse gradients unless the optimizer takes these.
     """
     items = [
         (parameter, grad, optimizer._state_of(group, parameter))
-        for parameter, grad in with_grads(group, name)
+        for parameter, grad in with_grads(group, name, sparse=sparse)
     ]
     if items:
         refuse_capturable(group, name)

@@ -7,7 +7,7 @@ from typing import Any
 import tinytorch as torch
 
 from ._functional import adagrad as adagrad
-from ._steps import as_number, check_fused, check_lr, new_step, real, update_each
+from ._steps import as_number, check_fused, check_lr, new_step, on_places, real, update_each
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["Adagrad", "adagrad"]
@@ -74,7 +74,9 @@ class Adagrad(Optimizer):
         """One step; `closure` computes the loss anew."""
         loss = _with_gradients(closure)
         for group in self.param_groups:
-            update_each(self, group, "Adagrad")
+            if group["fused"] and any(p.grad is not None and p.grad.is_sparse for p in group["params"]):
+                raise RuntimeError("`fused` does not support sparse grad or complex param")
+            update_each(self, group, "Adagrad", sparse=True)
         return loss
 
     def _state_of(self, group: dict[str, Any], parameter: Any) -> dict[str, Any]:
@@ -84,9 +86,18 @@ class Adagrad(Optimizer):
         step = state["step"]
         step += 1
         if group["weight_decay"] != 0:
+            if grad.is_sparse:
+                raise RuntimeError("weight_decay option is not compatible with sparse gradients")
             grad = grad.add(parameter, alpha=group["weight_decay"])
         rate = as_number(group["lr"]) / (1 + (step.item() - 1) * group["lr_decay"])
         total = state["sum"]
+        if grad.is_sparse:
+            grad = grad.coalesce()  # the update is not linear in it
+            values = grad._values()
+            total.add_(on_places(grad, values.pow(2)))
+            root = total.sparse_mask(grad)._values().sqrt_().add_(group["eps"])
+            parameter.add_(on_places(grad, values / root), alpha=-rate)
+            return
         parameter, grad, total = real(parameter, grad, total)
         total.addcmul_(grad, grad, value=1)
         root = total.sqrt() + group["eps"] if group["differentiable"] else total.sqrt().add_(group["eps"])

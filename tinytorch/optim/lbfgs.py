@@ -168,7 +168,8 @@ class LBFGS(Optimizer):
     def _gather_flat_grad(self) -> Any:
         views = []
         for p in self._params:
-            view = p.new_zeros(p.numel()) if p.grad is None else p.grad.view(-1)
+            grad = p.grad.to_dense() if p.grad is not None and p.grad.is_sparse else p.grad
+            view = p.new_zeros(p.numel()) if grad is None else grad.view(-1)
             views.append(torch.view_as_real(view).view(-1) if view.is_complex() else view)
         return torch.cat(views, 0)
 

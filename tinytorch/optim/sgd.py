@@ -70,7 +70,9 @@ class SGD(Optimizer):
             items = [(p, grad) for p in group["params"] if (grad := p.grad) is not None]
             if items and group["fused"]:
                 check_fused_parameter(items[0][0])
-            if items and not group["differentiable"]:
+                if any(grad.is_sparse for _, grad in items):
+                    raise RuntimeError("`_fused_sgd` does not support sparse gradients")
+            if items and not group["differentiable"] and not any(grad.is_sparse for _, grad in items):
                 items = self._update_together(group, items)
             for parameter, grad in items:
                 self._update(group, parameter, grad)

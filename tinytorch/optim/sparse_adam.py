@@ -1,20 +1,21 @@
-"""Adam for sparse gradients."""
+"""Adam for sparse gradients. Source: Kingma and Ba 2014; torch's documentation, torch.optim.SparseAdam."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tinytorch as torch
 
 from ..autograd.grad_mode import no_grad
-from ._steps import check_lr
+from ._steps import check_lr, on_places
 from .optimizer import Optimizer, _with_gradients
 
 __all__ = ["SparseAdam"]
 
 
 class SparseAdam(Optimizer):
-    """Adam that only touches rows with a gradient. Gradients are never sparse here, so a step always raises."""
+    """Adam whose averages move only at the places where a gradient has a value."""
 
     def __init__(
         self,
@@ -47,12 +48,39 @@ class SparseAdam(Optimizer):
 
     @no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Raises RuntimeError where a parameter has a gradient, for it is dense."""
+        """One step; `closure` computes the loss anew. Raises RuntimeError for gradients that are dense."""
         loss = _with_gradients(closure)
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    raise RuntimeError(
-                        "SparseAdam does not support dense gradients, please consider Adam instead"
-                    )
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not all(parameter.grad.is_sparse for parameter in parameters):
+                raise RuntimeError(
+                    "SparseAdam does not support dense gradients, please consider Adam instead"
+                )
+            for parameter in parameters:
+                state = self.state[parameter]
+                if not state:
+                    state["step"] = 0
+                    for name in ("exp_avg", "exp_avg_sq"):
+                        state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+                state["step"] += 1
+                self._update(
+                    group, parameter, -parameter.grad if group["maximize"] else parameter.grad, state
+                )
         return loss
+
+    def _update(self, group: dict[str, Any], parameter: Any, grad: Any, state: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
+        grad = grad.coalesce()  # the update is not linear in it
+        values = grad._values()  # (nnz, *)
+        if not values.numel():
+            return
+        moments = []
+        for name, beta, sample in (("exp_avg", beta1, values), ("exp_avg_sq", beta2, values.pow(2))):
+            before = state[name].sparse_mask(grad)._values()
+            change = (sample - before).mul_(1 - beta)
+            state[name].add_(on_places(grad, change))
+            moments.append(change.add_(before))
+        mean, square = moments
+        step = state["step"]
+        rate = group["lr"] * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+        parameter.add_(on_places(grad, mean.div_(square.sqrt_().add_(group["eps"])).mul_(-rate)))
