@@ -14,6 +14,7 @@ from ._functional.linear_cross_entropy import *  # noqa: F403
 from ._functional.loss import *  # noqa: F403
 from ._functional.normalization import *  # noqa: F403
 from ._functional.pooling import *  # noqa: F403
+from ._functional.products import *  # noqa: F403
 from ._functional.published import ops as _ops
 from ._functional.published import overridable as _overridable
 from ._functional.vision import *  # noqa: F403
