@@ -252,6 +252,8 @@ def hardtanh(self: np.ndarray, min_val: float = -1, max_val: float = 1) -> np.nd
         raise RuntimeError("Bool inputs not supported for hardtanh")
     if self.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types")
+    if self.dtype.kind == "u" and (min_val < 0 or max_val < 0):
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     kind = self.dtype.type
     return np.minimum(np.maximum(self, kind(min_val)), kind(max_val), out=KEEP)
 

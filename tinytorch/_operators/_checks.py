@@ -175,22 +175,12 @@ def angle_result(common, self):
     return common if common._category in ("float", "complex") else dtypes.defaults.dtype
 
 
-def no_complex_unary(name):
-    def check(common, *args):
-        if common._category == "complex":
-            raise RuntimeError(
-                f"Unlike NumPy, torch.{name} doesn't allow complex tensors as input; use torch.sgn() instead"
-                if name == "sign"
-                else f"{name} is not supported for complex inputs"
-            )
-
-    return check
-
-
 def rounding(name):
     """floor, ceil and trunc name the operator when they refuse; round reports the kernel."""
 
     def check(common, *args):
+        if common._category == "complex" and name == "round":
+            raise _refused("round_vml_cpu", common)
         if common._category == "complex":
             raise NotImplementedError(f"{name} is not supported for complex inputs")
         if common is dtypes.bool_:

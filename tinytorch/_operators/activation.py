@@ -344,6 +344,7 @@ def _prelu_second(toward_input: Any, toward_weight: Any, grad: Any, x: Any, weig
 prelu_kernel = pointwise(
     "_prelu_kernel(Tensor self, Tensor weight) -> Tensor",
     kernels.prelu,
+    element_types=instances("prelu_cpu", "reduced float"),
     node="PreluKernelBackward0",
     inplace=False,
     out=False,

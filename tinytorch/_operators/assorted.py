@@ -64,6 +64,7 @@ complex_.vjp(real=lambda grad, real: grad.real, imag=lambda grad, imag: (grad * 
 polar = op(
     "polar(Tensor abs, Tensor angle) -> Tensor",
     _pairs(lambda size, angle: _complex(size * np.cos(angle), size * np.sin(angle)), "polar"),
+    element_types=instances("polar_cpu", "bool int unsigned bfloat16 float complex", of="abs"),
     method=False,
 )
 polar.vjp(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import convolution as kernels
 from tinytorch._kernels.memory_order import channels_last_like
@@ -25,9 +26,39 @@ def _kernel(input: np.ndarray, weight: np.ndarray, *rest: Any) -> np.ndarray:
     return out
 
 
+def _runs_slowly(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    transposed: bool,
+    *rest: Any,
+) -> bool:
+    """Whether torch has no fast kernel for such a convolution, whatever the element type."""
+    return transposed or any(step != 1 for step in dilation)
+
+
+def _slow_kernel(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    transposed: bool,
+    *rest: Any,
+) -> str:
+    return (
+        f"slow_conv_transpose{3 if input.dim() == 5 else 2}d_out_cpu" if transposed else "slow_conv_dilated<>"
+    )
+
+
 convolution = op(
     f"convolution(Tensor input, Tensor weight, Tensor? bias, {_GEOMETRY}) -> Tensor",
     _kernel,
+    element_types=instances(_slow_kernel, "int64 unsigned reduced float complex", when=_runs_slowly),
     out=False,
 )
 convolution_backward = op(

@@ -63,6 +63,12 @@ def _dim_of(y: Any, dim: int) -> int:
     return wrap_dim(dim, y.ndim)
 
 
+def _refuse_bool(name: str, y: Any, x: Any = None) -> None:
+    if y.dtype._category == "bool" or (x is not None and x.dtype._category == "bool"):
+        which = "`y`" if x is None else "`x` or `y`"
+        raise RuntimeError(f"{name}: received a bool input for {which}, but bool is not supported")
+
+
 def _scaled(values: Any, factor: float) -> Any:
     return find("mul", "Scalar").call(values, factor)
 
@@ -77,6 +83,7 @@ def _pairs(y: Any, dim: int) -> Any:
 
 @composite("trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
 def trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
+    _refuse_bool("trapezoid", y, x)
     dim = _dim_of(y, dim)
     if y.shape[dim] == 0:
         return y.new_zeros([size for place, size in enumerate(y.shape) if place != dim])
@@ -85,6 +92,7 @@ def trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
 
 @composite("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)
 def trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
+    _refuse_bool("trapezoid", y)
     dim = _dim_of(y, dim)
     if y.shape[dim] == 0:
         return y.new_zeros([size for place, size in enumerate(y.shape) if place != dim])
@@ -109,12 +117,14 @@ def trapz(y: Any, dx: float = 1.0, dim: int = -1) -> Any:
 
 @composite("cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", out=False, method=False)
 def cumulative_trapezoid_x(y: Any, x: Any, dim: int = -1) -> Any:
+    _refuse_bool("cumulative_trapezoid", y, x)
     dim = _dim_of(y, dim)
     return _halved((_pairs(y, dim) * _spacing("cumulative_trapezoid", y, x, dim)).cumsum(dim))
 
 
 @composite("cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", out=False, method=False)
 def cumulative_trapezoid(y: Any, dx: Any = 1, dim: int = -1) -> Any:
+    _refuse_bool("cumulative_trapezoid", y)
     dim = _dim_of(y, dim)
     return _scaled(_pairs(y, dim), float(dx) / 2.0).cumsum(dim)
 

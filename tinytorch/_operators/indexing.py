@@ -10,6 +10,7 @@ from tinytorch._core import layout
 from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._core.dispatch import legacy_name
+from tinytorch._core.element_types import instances
 from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn, warn_once
@@ -327,6 +328,7 @@ def _index_reduce(self: Any, dim: int, index: Any, source: Any, reduce: str, inc
 index_reduce = update(
     "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
     _index_reduce,
+    element_types=instances("index_func_", "int unsigned reduced float"),
     wrap=("dim",),
     contiguous=True,
     out=True,

@@ -124,6 +124,7 @@ cholesky_inverse.vjp(self=lambda grad, self, result, upper: _cholesky_inverse_vj
 
 def _qr(A: np.ndarray, mode: str) -> kernels.Arrays:
     checks.matrix(A, "linalg.qr")
+    checks.inexact(A, "linalg.qr")
     return kernels.qr(A, mode)
 
 
@@ -293,14 +294,14 @@ ormqr = op(
 def _ormqr_vjp(
     grad: Any, self: Any, input2: Any, input3: Any, result: Any, left: bool, transpose: bool
 ) -> Any:
+    if not (self.numel() and input2.numel()):
+        return {"self": None, "input2": None, "input3": ormqr(self, input2, grad, left, not transpose)}
     if left:
         found = reflections_cotangent(grad, self, input2, input3, transpose)
         along = found["other"]
     else:
         found = reflections_cotangent(mH(grad), self, input2, mH(input3), not transpose)
         along = mH(found["other"])
-    if not (self.numel() and input2.numel()):
-        return {"self": None, "input2": None, "input3": along}
     return {"self": found["input"], "input2": found["tau"], "input3": along}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dispatch import wrap_dim
+from tinytorch._core.promotion import legacy_name
 from tinytorch._core.tensor import wrap
 from tinytorch._kernels import linalg as kernels
 from tinytorch._kernels import linalg_more as more
@@ -188,6 +189,8 @@ def _rank(self: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
             raise RuntimeError(
                 f"{function}: {name} tensor of complex type is not supported. Got {checks.dtype_name(tolerance)}"
             )
+    if self.dtype._category not in ("float", "complex") or self.dtype._reduced:
+        raise RuntimeError("This function doesn't handle types other than float and double")
     if not self.numel():
         return self.new_zeros(self.shape[:-2]).long()
     absolute, relative = _tolerances(self, atol, rtol)
@@ -353,6 +356,10 @@ composite("matrix_exp(Tensor self) -> Tensor", lambda self: linalg_matrix_exp(se
 @composite("linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", module="linalg", out=False)
 def linalg_vander(x: Any, N: int | None = None) -> Any:
     """(*, M) to (*, M, N): the powers 0 to N - 1 of every element."""
+    if x.dtype._category == "bool" or x.dtype._reduced:
+        raise RuntimeError(
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {legacy_name(x.dtype)}"
+        )
     count = N if N is not None else x.shape[-1] if x.dim() else 1
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")

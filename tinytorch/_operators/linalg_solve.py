@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.modes import modes
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import linalg as kernels
@@ -211,6 +212,7 @@ def _lu_solve(LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool, adj
 linalg_lu_solve = op(
     "linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
     _lu_solve,
+    element_types=instances("linalg.lu_solve_cpu", "bool int unsigned float complex"),
     module="linalg",
 )
 
@@ -339,6 +341,7 @@ def _solve_triangular(
 solve_triangular = op(
     "linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
     _solve_triangular,
+    element_types=instances("triangular_solve_cpu", "unsigned reduced float complex"),
     module="linalg",
 )
 

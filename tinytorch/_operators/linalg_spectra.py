@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.modes import modes
 from tinytorch._kernels import linalg as kernels
 from tinytorch._kernels import linalg_more as more
@@ -27,6 +28,7 @@ def _recording(tensor: Any) -> bool:
 
 def _svd(A: np.ndarray, full_matrices: bool, compute_uv: bool, driver: str | None) -> kernels.Arrays:
     checks.matrix(A, "linalg.svd")
+    checks.inexact(A, "linalg.svd")
     if driver is not None:
         raise RuntimeError(
             "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
@@ -145,6 +147,7 @@ def _eig(self: np.ndarray) -> kernels.Arrays:
 linalg_eig = op(
     "linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)",
     _eig,
+    element_types=instances("linalg_eig_out_cpu", "bool int unsigned float complex"),
     module="linalg",
     undefined_grads=True,
 )
@@ -192,7 +195,11 @@ linalg_eig.vjp(
     )
 )
 eigvals_operator = op(
-    "_linalg_eigvals(Tensor self) -> Tensor", lambda self: kernels.eigvals(self), method=False, out=False
+    "_linalg_eigvals(Tensor self) -> Tensor",
+    lambda self: kernels.eigvals(self),
+    element_types=instances("linalg_eig_out_cpu", "bool int unsigned float complex"),
+    method=False,
+    out=False,
 )
 
 
@@ -276,7 +283,8 @@ def _lstsq(self: np.ndarray, b: np.ndarray, rcond: float | None, driver: str | N
         raise RuntimeError(
             "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
         )
-    kernels.require_lapack("linalg_lstsq_cpu", self)
+    if self.dtype.name not in ("float32", "float64", "complex64", "complex128"):
+        raise RuntimeError("This function doesn't handle types other than float and double")
     vector = self.ndim - 1 == b.ndim and self.shape[:-1] == b.shape
     right = b[..., None] if vector else b
     if self.shape[-2] != right.shape[-2]:
@@ -365,6 +373,7 @@ def linalg_ldl_factor(self: Any, hermitian: bool = False) -> Any:
 
 
 def _ldl_solve(LD: np.ndarray, pivots: np.ndarray, B: np.ndarray, hermitian: bool) -> np.ndarray:
+    checks.inexact(LD, "torch.linalg.ldl_solve")
     checks.square(LD, "torch.linalg.ldl_solve", "LD")
     checks.same_dtype(LD, B, "torch.linalg.ldl_solve", ("LD", "B"))
     checks.solvable(LD, B, True, "torch.linalg.ldl_solve")

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.promotion import result_type_of
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
@@ -90,6 +91,7 @@ def _reduced(values: Any, reduction: int) -> Any:
 mse_loss = op(
     "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
     _together(kernels.mse_loss),
+    element_types=instances("mse_cpu", "bool int unsigned reduced float"),
     upcast=True,
     module="nn",
 )
@@ -188,7 +190,6 @@ huber_loss.vjp(
 soft_margin_loss_backward = op(
     "soft_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
     kernels.soft_margin_loss_backward,
-    upcast=True,
     out=False,
     module="nn",
 )

@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.element_types import alike, instances
 from tinytorch._core.outputs import deliver
+from tinytorch._core.promotion import legacy_name
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import matrix as kernels
 from tinytorch._kernels.dtype_names import type_name
@@ -501,6 +502,10 @@ def cross(self: Any, other: Any, dim: int | None = None) -> Any:
 @composite("linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", module="linalg")
 def linalg_vecdot(x: Any, y: Any, dim: int = -1) -> Any:
     """The dot product along dim, x conjugated."""
+    if x.dtype._category not in ("float", "complex"):
+        raise RuntimeError(
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {legacy_name(x.dtype)}"
+        )
     if x.dim() == 1 and y.dim() == 1:
         return vdot(x, y)
     return (x.conj() * y).sum(dim)

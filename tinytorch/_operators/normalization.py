@@ -13,6 +13,7 @@ from typing import Any
 from tinytorch._core.declare import composite, op
 from tinytorch._core.layouts import channels_last, channels_last_3d
 from tinytorch._core.modes import modes
+from tinytorch._core.promotion import legacy_name
 from tinytorch._kernels import normalization as kernels
 from tinytorch._kernels.memory_order import keeps_channels_last, suggests_channels_last
 from tinytorch._operators.adjoint import plus
@@ -393,6 +394,8 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
         raise RuntimeError(
             f"Given normalized_shape={shape}, expected input with shape [*{expected}], but got input of size{given}"
         )
+    if input.dtype._category in ("bool", "int"):
+        raise NotImplementedError(f"\"rms_norm\" not implemented for '{legacy_name(input.dtype)}'")
     low = input.dtype._reduced
     wide = input.float() if low else input
     if eps is None:

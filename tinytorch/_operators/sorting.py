@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.warning import warn_once
@@ -184,6 +185,7 @@ def unique_dim(self: Any, dim: int, sorted: bool, return_inverse: bool, return_c
 @op(
     "unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> "
     "(Tensor, Tensor, Tensor)",
+    element_types=instances("unique", "bool int unsigned reduced float"),
     wrap=("dim",),
     method=False,
     function=False,
@@ -280,6 +282,9 @@ def _advise_contiguous(boundaries: np.ndarray, values: np.ndarray | None, sorter
 @op(
     "searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, "
     "Tensor? sorter=None) -> Tensor",
+    element_types=instances(
+        "searchsorted_out_cpu", "int unsigned reduced float complex", of="sorted_sequence"
+    ),
     method=False,
     nondifferentiable=True,
 )
@@ -293,6 +298,9 @@ def searchsorted(
 @op(
     "searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, "
     "Tensor? sorter=None) -> Tensor",
+    element_types=instances(
+        "searchsorted_out_cpu", "int unsigned reduced float complex", of="sorted_sequence"
+    ),
     method=False,
     nondifferentiable=True,
 )
@@ -306,6 +314,7 @@ def searchsorted_scalar(
 
 @op(
     "bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
+    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="boundaries"),
     method=False,
     nondifferentiable=True,
 )
@@ -316,6 +325,7 @@ def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
 
 @op(
     "bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
+    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="boundaries"),
     method=False,
     nondifferentiable=True,
     out=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch._core.declare import find
+from tinytorch._core.promotion import legacy_name
 from tinytorch._core.warning import warn, warn_once
 from tinytorch._operators.fft import fft_c2c, fft_c2r, fft_r2c
 
@@ -95,6 +96,8 @@ def stft(
     complex_input = input.dtype.is_complex
     if onesided is None:
         onesided = not complex_input
+    if input.dtype._reduced:
+        raise RuntimeError(f"MKL FFT doesn't support tensors of type: {legacy_name(input.dtype)}")
     if complex_input:
         if onesided:
             raise RuntimeError("Cannot have onesided output if window or input is complex")

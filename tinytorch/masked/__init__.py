@@ -153,8 +153,8 @@ def mean(
     """The mean of unmasked elements; nan where there are none."""
     kind = dtype or input.dtype
     if kind._category not in ("float", "complex"):
-        raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {kind}"
+        raise ValueError(
+            f"mean(): Could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: {kind}"
         )
     dims = _dims(input, dim)
     return sum(input, dims or None, keepdim=bool(keepdim), dtype=kind, mask=mask) / _count(
