@@ -32,21 +32,51 @@ def adam(
     """
     shrinks = options["decoupled"] and options["weight_decay"] != 0
     bumps = (0,) * 5 if fused else (1 + shrinks, 0, 1, 2, 1)
-    return overwrite(
+    done = overwrite(
         stepping.adam, params, lists, range(1, len(lists)), bumps[: len(lists) + 1], step=step, **options
     )
+    return done or (fused and _on_copies(adam, params, lists, {"step": step, **options}))
 
 
 def sgd(params: Tensors, lists: Sequence[Tensors], *, first: bool, fused: bool, **options: Any) -> bool:
     """One step of gradient descent. lists: gradients and, with momentum, buffers, empty if `first`. False if nothing was done."""
     bumps = (0, 0, 0) if fused else (1, 0, 0 if first else 2)
-    return overwrite(stepping.sgd, params, lists, (1,), bumps[: len(lists) + 1], first=first, **options)
+    done = overwrite(stepping.sgd, params, lists, (1,), bumps[: len(lists) + 1], first=first, **options)
+    return done or (fused and _on_copies(sgd, params, lists, {"first": first, **options}))
 
 
 def adagrad(params: Tensors, lists: Sequence[Tensors], *, step: float, fused: bool, **options: Any) -> bool:
     """Step number `step` of Adagrad. lists: gradients and sums of squares. False if nothing was done."""
     bumps = (0, 0, 0) if fused else (1, 0, 1)
-    return overwrite(stepping.adagrad, params, lists, (1,), bumps, step=step, **options)
+    done = overwrite(stepping.adagrad, params, lists, (1,), bumps, step=step, **options)
+    return done or (fused and _on_copies(adagrad, params, lists, {"step": step, **options}))
+
+
+def _on_copies(
+    step: Callable[..., bool], params: Tensors, lists: Sequence[Tensors], options: dict[str, Any]
+) -> bool:
+    """16-bit and strided tensors, and those that share memory: each by itself, on contiguous copies. False if a graph has to be recorded."""
+    if modes.grad:
+        if any(tensor.requires_grad for tensors in (params, *lists) for tensor in tensors):
+            return False
+        modes.grad = False
+        try:
+            return step(params, lists, fused=True, **options)
+        finally:
+            modes.grad = True
+    for place, param in enumerate(params):
+        originals = (param, *[tensors[place] for tensors in lists])
+        kinds = {tensor.dtype for tensor in originals}
+        if len(kinds) != 1 or not param.is_floating_point():
+            raise RuntimeError("params, grads and state tensors must have same dtype, floating point")
+        copies = [(t.float() if t.element_size() < 4 else t).contiguous().clone() for t in originals]
+        step([copies[0]], [[copy] for copy in copies[1:]], fused=True, **options)
+        for original, copy in zip(originals, copies, strict=True):
+            counter = counter_of(original)
+            version = counter[0]
+            original.copy_(copy)
+            counter[0] = version
+    return True
 
 
 def by_number(steps: Tensors) -> dict[float, list[int]] | None:
@@ -89,25 +119,10 @@ def _run(
                 version = counter[0]
                 grad.div_(scale)
                 counter[0] = version
-        if params and not step(params, lists, fused=True, **options):
-            _run_copies(step, params, lists, options)
+        if params:
+            step(params, lists, fused=True, **options)
     finally:
         modes.grad = before
-
-
-def _run_copies(
-    step: Callable[..., bool], params: Tensors, lists: Sequence[Tensors], options: dict[str, Any]
-) -> None:
-    """16-bit and strided tensors, and those that share memory: each by itself, on contiguous copies."""
-    for place, param in enumerate(params):
-        originals = (param, *[tensors[place] for tensors in lists])
-        kinds = {tensor.dtype for tensor in originals}
-        if len(kinds) != 1 or not param.is_floating_point():
-            raise RuntimeError("params, grads and state tensors must have same dtype, floating point")
-        copies = [(t.float() if t.element_size() < 4 else t).contiguous().clone() for t in originals]
-        step([copies[0]], [[copy] for copy in copies[1:]], fused=True, **options)
-        for original, copy in zip(originals, copies, strict=True):
-            original.copy_(copy)
 
 
 def _declare_adam(name: str, decoupled: bool) -> None:

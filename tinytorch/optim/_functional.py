@@ -195,7 +195,9 @@ def adagrad(
         "lr": lr, "weight_decay": weight_decay, "lr_decay": lr_decay, "eps": eps, "maximize": maximize, "differentiable": differentiable,
         "fused": fused,
     }  # fmt: skip
-    _each("Adagrad", "adagrad", group, _items(params, grads, step=state_steps, sum=state_sums), foreach)
+    items = _items(params, grads, step=state_steps, sum=state_sums)
+    if not (items and fused and _bare("Adagrad", "adagrad")._update_together(group, items)):
+        _each("Adagrad", "adagrad", group, items, foreach)
 
 
 def adadelta(

@@ -6,8 +6,19 @@ from typing import Any
 
 import tinytorch as torch
 
+from .._operators import stepping
 from ._functional import adagrad as adagrad
-from ._steps import as_number, check_fused, check_lr, new_step, on_places, real, update_each
+from ._steps import (
+    as_number,
+    check_fused,
+    check_fused_parameter,
+    check_lr,
+    new_step,
+    on_places,
+    real,
+    update_each,
+    with_grads,
+)
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["Adagrad", "adagrad"]
@@ -76,8 +87,29 @@ class Adagrad(Optimizer):
         for group in self.param_groups:
             if group["fused"] and any(p.grad is not None and p.grad.is_sparse for p in group["params"]):
                 raise RuntimeError("`fused` does not support sparse grad or complex param")
+            if group["fused"] and not group["differentiable"]:
+                items = [(p, grad, self.state[p]) for p, grad in with_grads(group, "Adagrad")]
+                if items:
+                    check_fused_parameter(items[0][0])
+                    if self._update_together(group, items):
+                        continue
             update_each(self, group, "Adagrad", sparse=True)
         return loss
+
+    def _update_together(self, group: dict[str, Any], items: list[Any]) -> bool:
+        """Update real parameters as torch's fused operator does; False, and nothing done, for others."""
+        numbers = stepping.by_number([state["step"] for _, _, state in items])
+        if numbers is None or any(parameter.is_complex() for parameter, _, _ in items):
+            return False
+        for number, places in numbers.items():
+            chosen = [items[place] for place in places]
+            stepping.adagrad(
+                [parameter for parameter, _, _ in chosen], [[grad for _, grad, _ in chosen], [state["sum"] for _, _, state in chosen]],
+                step=number + 1, fused=True, lr=as_number(group["lr"]), lr_decay=group["lr_decay"], weight_decay=group["weight_decay"],
+                eps=group["eps"], maximize=group["maximize"],
+            )  # fmt: skip
+            stepping.advance([state["step"] for _, _, state in chosen])
+        return True
 
     def _state_of(self, group: dict[str, Any], parameter: Any) -> dict[str, Any]:
         return self.state[parameter]  # type: ignore[no-any-return]
