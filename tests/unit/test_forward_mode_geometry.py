@@ -40,6 +40,10 @@ GEOMETRY: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
         lambda torch: _filled(torch, 2, 3, 4),
         lambda torch, x: torch.as_strided_scatter(x, torch.zeros(1, dtype=torch.float64), (1,), (1,), 0),
     ),
+    "dropout": (
+        lambda torch: _filled(torch, 3, 2, 4).transpose(0, 2),
+        lambda torch, x: (torch.manual_seed(3), torch.nn.functional.alpha_dropout(x, 0.5, True))[1],
+    ),
     "cholesky": (_positive, lambda torch, x: torch.linalg.cholesky(x)),
     "upper cholesky": (_positive, lambda torch, x: torch.linalg.cholesky(x, upper=True)),
     "eigh": (_positive, lambda torch, x: torch.linalg.eigh(x)[1].abs()),

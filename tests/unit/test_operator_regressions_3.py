@@ -120,6 +120,17 @@ VALUES: dict[str, Program] = {
         torch.autograd.grad(torch.linalg.det(x), x, create_graph=True)[0].requires_grad
         for x in _leaves(torch, (1, 1), (0, 0), (2, 2))
     ],
+    "nextafter where both are equal": lambda torch: [
+        g.tolist()
+        for x, y in [_leaves(torch, (5,), (5,))]
+        for g in torch.autograd.grad(torch.nextafter(x, y.detach().flip(0).requires_grad_()).sum(), x)
+    ],
+    "repeats of a turned tensor": lambda torch: _turned(torch).repeat_interleave(2, 1).tolist(),
+    "window on gaps": lambda torch: [
+        torch.as_strided_scatter(base, -torch.ones(2, 2), (2, 2), (3, 1), *rest).tolist()
+        for base in (_gaps(torch), _turned(torch)[0], torch.arange(25.0).reshape(5, 5)[1:, 1:])
+        for rest in ((), (7,))
+    ],
     "complex ldexp": lambda torch: [
         torch.view_as_real(g).round(decimals=9).tolist()
         for x, y in [_leaves(torch, (3,), (3,), dtype=torch.complex128)]
@@ -305,6 +316,8 @@ LAYOUTS: dict[str, Program] = {
     "select_scatter": lambda torch: torch.select_scatter(_gaps(torch).t(), torch.zeros(10), 0, 1),
     "slice_scatter": lambda torch: torch.slice_scatter(_gaps(torch), torch.zeros(2, 10), 0, 0, 2),
     "view_copy": lambda torch: torch.view_copy(_turned(torch), (15, 5)),
+    "masked_fill of a row": lambda torch: torch.masked_fill(torch.ones(5), _turned(torch)[0] > 20, 1.0),
+    "repeat_interleave": lambda torch: _turned(torch).repeat_interleave(2, 1),
 }
 
 

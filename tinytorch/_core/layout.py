@@ -189,8 +189,9 @@ def copy(array: np.ndarray) -> np.ndarray:
     return out
 
 
-def copy_with_gaps(array: np.ndarray) -> np.ndarray:
-    """A fresh copy with the very strides of `array`, gaps included; row by row where elements share their place."""
+def copy_with_gaps(array: np.ndarray, start: int = 0) -> np.ndarray:
+    """A fresh copy with the very strides of `array`, gaps and `start` elements before the first included; row by row where elements
+    share their place."""
     steps = sorted(
         (stride, size) for stride, size in zip(array.strides, array.shape, strict=True) if size > 1
     )
@@ -201,8 +202,8 @@ def copy_with_gaps(array: np.ndarray) -> np.ndarray:
         span += stride * (size - 1)
     if not array.size:
         return np.array(array, order="C")
-    memory = np.empty(span // array.itemsize, array.dtype)
-    out = np.ndarray(array.shape, array.dtype, memory, 0, array.strides)
+    memory = np.zeros(start + span // array.itemsize, array.dtype)
+    out = np.ndarray(array.shape, array.dtype, memory, start * array.itemsize, array.strides)
     out[...] = array
     return out
 

@@ -114,9 +114,7 @@ def _rule(name: str, overload: str = "") -> Any:
 @_rule("nextafter")
 def _nextafter(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
     push = tangents.get("self")
-    if push is None:
-        return None
-    return find("where", "self").call(arguments["self"] == arguments["other"], push.new_zeros(()), push)
+    return None if push is None else push.masked_fill(arguments["self"] == arguments["other"], 0)
 
 
 @_rule("logcumsumexp")

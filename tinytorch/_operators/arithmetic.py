@@ -328,7 +328,8 @@ nextafter = pointwise(
     element_types=instances("nextafter_cpu", "reduced float"),
 )
 nextafter.vjp(
-    self=lambda grad, self, other: grad, other=lambda grad, self, other: grad.new_zeros(other.shape)
+    self=lambda grad, self, other: grad.masked_fill(self == other, 0),
+    other=lambda grad, self, other: grad.new_zeros(other.shape),
 )
 heaviside = pointwise(
     "heaviside(Tensor self, Tensor values) -> Tensor",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.layouts import contiguous_format
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
 from tinytorch._kernels.memory_order import channels_last_like
@@ -208,7 +209,11 @@ def repeat_interleave_int(
     shape[dim] *= repeats
     if output_size is not None and output_size != shape[dim]:
         raise RuntimeError("repeat_interleave: Invalid output_size")
-    return spread.clone().view(shape) if spread.numel() else spread.new_zeros(shape)
+    return (
+        spread.clone(memory_format=contiguous_format).view(shape)
+        if spread.numel()
+        else spread.new_zeros(shape)
+    )
 
 
 # Triangles and diagonals -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.dtypes import defaults
 from tinytorch._core.element_types import instances
-from tinytorch._kernels.linalg import row_major
 from tinytorch._kernels.scalar_types import scalar_type_name
 from tinytorch._operators.adjoint import conj
 from tinytorch._operators.factories import factory
@@ -165,7 +164,7 @@ def _over(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _masked_index_put(
     self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], values: np.ndarray
 ) -> np.ndarray:
-    out = row_major(self)
+    out = layout.copy(self)
     if self.size:
         np.add.at(
             out, _places(self, indices), np.where(_over(mask, values), values, np.zeros((), values.dtype))
@@ -256,9 +255,8 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], dtype: A
 
 
 def _dropout_backward(grad_output: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
-    if grad_output.dtype.kind in "biu":
-        grad_output = grad_output.astype(defaults.dtype._numpy)
-    out: np.ndarray = grad_output * mask * np.asarray(scale).astype(grad_output.dtype)
+    kind = defaults.dtype._numpy if grad_output.dtype.kind in "biu" else grad_output.dtype
+    out: np.ndarray = (grad_output * mask).astype(kind, copy=False) * np.asarray(scale).astype(kind)
     return out
 
 

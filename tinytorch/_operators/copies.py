@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import layout
 from tinytorch._core.declare import find, op
 from tinytorch._core.dispatch import wrap_dim
+from tinytorch._core.storage import offset_of_array
 from tinytorch._kernels.linalg import row_major
 from tinytorch._operators import views as _views  # noqa: F401  (declares the views)
 
@@ -100,21 +102,23 @@ narrow_copy.vjp(
 def _as_strided_scatter(
     self: np.ndarray, src: np.ndarray, size: Any, stride: Any, storage_offset: int | None
 ) -> np.ndarray:
-    out = row_major(self)
-    flat = out.reshape(-1)
-    offset = storage_offset or 0
+    start = offset_of_array(self)
+    out = layout.copy_with_gaps(self, start)
+    flat = out if out.base is None else out.base
+    flat = flat.reshape(-1)
+    offset = start if storage_offset is None else storage_offset
     if min(stride, default=0) < 0:
         raise RuntimeError(
             f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
         )
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if span and (offset < 0 or offset + span > out.size):  # NumPy would write beyond the array
+    if span and (offset < 0 or offset + span > flat.size):  # NumPy would write beyond the array
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {out.itemsize} requiring a "
-            f"storage size of {(offset + span) * out.itemsize} are out of bounds for storage of size {out.nbytes}"
+            f"storage size of {(offset + span) * out.itemsize} are out of bounds for storage of size {flat.nbytes}"
         )
     window = np.lib.stride_tricks.as_strided(
-        flat[storage_offset or 0 :], tuple(size), tuple(s * out.itemsize for s in stride)
+        flat[offset:], tuple(size), tuple(s * out.itemsize for s in stride)
     )
     if tuple(src.shape) != tuple(size):
         raise RuntimeError(

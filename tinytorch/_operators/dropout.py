@@ -24,7 +24,8 @@ def _dropped(input: Any, p: float, train: bool, feature: bool, alpha: bool, inpl
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = [input.shape[0], input.shape[1], *[1] * (input.dim() - 2)] if feature else None
     noise = input.new_empty(shape) if shape else _like(input)
-    if modes.layers and noise._key._special in (
+    batched = any(layer.kind == "batched" for layer in modes.layers)
+    if batched and noise._key._special in (
         None,
         "strided",
     ):  # under vmap every example may have noise of its own

@@ -12,6 +12,7 @@ from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._core.dispatch import legacy_name
 from tinytorch._core.element_types import instances
 from tinytorch._core.front import front_of
+from tinytorch._core.storage import offset_of_array
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn, warn_once
 from tinytorch._kernels import indexing as kernels
@@ -135,10 +136,14 @@ def _masked_select_backward(grad: Any, self: Any, mask: Any) -> Any:
 
 masked_select.vjp(self=_masked_select_backward)
 
+
+def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
+    return layout.row_major(kernels.masked_fill(self, mask, value))
+
+
 masked_fill_scalar = op(
     "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
-    kernels.masked_fill,
-    row_major=True,
+    _masked_fill,
     inplace=True,
     out=False,
 )
@@ -146,8 +151,7 @@ masked_fill_scalar.vjp(self=lambda grad, mask: grad.masked_fill(mask, 0))
 
 masked_fill_tensor = op(
     "masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
-    kernels.masked_fill,
-    row_major=True,
+    _masked_fill,
     inplace=True,
     out=False,
     node="MaskedFillBackward1",
@@ -399,9 +403,10 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
 
 def _in_place_of(self: Any, result: Any) -> Any:
     """`result` with the strides of `self`, gaps included."""
-    if result.strides == self.strides or self.flags.c_contiguous:
+    start = offset_of_array(self)
+    if not start and (result.strides == self.strides or self.flags.c_contiguous):
         return result
-    out = layout.copy_with_gaps(self)
+    out = layout.copy_with_gaps(self, start)
     out[...] = result
     return out
 
