@@ -282,9 +282,7 @@ def _advise_contiguous(boundaries: np.ndarray, values: np.ndarray | None, sorter
 @op(
     "searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, "
     "Tensor? sorter=None) -> Tensor",
-    element_types=instances(
-        "searchsorted_out_cpu", "int unsigned reduced float complex", of="sorted_sequence"
-    ),
+    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="self"),
     method=False,
     nondifferentiable=True,
 )
@@ -314,7 +312,7 @@ def searchsorted_scalar(
 
 @op(
     "bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
-    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="boundaries"),
+    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="self"),
     method=False,
     nondifferentiable=True,
 )
