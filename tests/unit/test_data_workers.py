@@ -221,21 +221,42 @@ def test_results_do_not_travel() -> None:
         ForkingPickler.dumps(tinytorch.ones(2, requires_grad=True) * 2)
 
 
-def test_memory_with_views_cannot_be_shared() -> None:
-    tensor = tinytorch.arange(6)
-    view = tensor[2:]
-    with pytest.raises(NotImplementedError, match="before making views"):
-        tensor.share_memory_()
-    assert not view.is_shared()
+def test_views_move_along_to_shared_memory() -> None:
+    tensor = tinytorch.arange(6.0)
+    view, detached, parts = tensor.view(2, 3).t(), tensor.detach(), tensor.chunk(2)
+    assert view.share_memory_() is view
+    assert all(other.is_shared() for other in (tensor, view, detached, *parts))
+    parts[1][0] = 30.0
+    assert tensor.tolist() == detached.tolist() == [0, 1, 2, 30, 4, 5]
+    assert view.tolist() == [[0, 30], [1, 4], [2, 5]]
+    assert view.stride() == (1, 3)
+    assert parts[1].storage_offset() == 3
+    assert len({other.untyped_storage().data_ptr() for other in (tensor, view, detached, *parts)}) == 1
     ones = tinytorch.ones(3)
     array = ones.numpy()
-    with pytest.raises(NotImplementedError):
-        ones.share_memory_()
-    del array
-    assert ones.share_memory_().is_shared()
+    ones.share_memory_()
+    ones[0] = 2
+    assert array.tolist() == [1, 1, 1]  # torch has freed it by then
     model = tinytorch.nn.Linear(3, 2)
+    flat = model.weight.detach().flatten()
     model(tinytorch.ones(1, 3)).sum().backward()
     assert model.share_memory().weight.is_shared()
+    with tinytorch.no_grad():
+        model.weight[0, 0] = 5.0
+    assert flat[0] == 5
+    product = tinytorch.ones(3, requires_grad=True) * 2
+    product.view(3, 1).share_memory_()
+    assert product.is_shared()
+
+
+def test_storages_are_shared_with_their_tensors() -> None:
+    tensor = tinytorch.arange(4)
+    storage = tensor.untyped_storage()
+    assert storage.share_memory_() is storage
+    assert storage.is_shared()
+    assert tensor.is_shared()
+    tensor[0] = 7
+    assert storage[0] == 7
 
 
 def fit(seed: int, model: Any) -> None:

@@ -38,7 +38,7 @@ _TENSORS = frozenset(
     ]
 )
 #: torch passes these on to a method, has another name for them, or leaves out an argument (the weight of l1_loss).
-_PASSED_ON = ("sigmoid", "tanh", "threshold", "l1_loss")
+_PASSED_ON = ("sigmoid", "tanh", "threshold", "l1_loss", "grouped_mm", "scaled_mm", "scaled_grouped_mm")
 
 
 def _functions() -> list[str]:

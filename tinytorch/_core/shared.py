@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .storage import bytes_of, root_of
+from .storage import bytes_of, replace_memory, root_of
 
 
 class Block:
@@ -88,10 +88,8 @@ def _holders(tensor: Any) -> tuple[int, int]:
 
 
 def share(tensor: Any) -> None:
-    """Move the memory of `tensor` to a shared block.
-
-    Raises NotImplementedError if other tensors or arrays lie in the same memory: they hold it, and it cannot change under them.
-    """
+    """Move the memory of `tensor` to a shared block, and with it every other tensor that lies there."""
+    from .storage import storage_of
     from .tensor import wrap
 
     if not tensor._array.size or block_of(tensor._array) is not None:
@@ -101,13 +99,17 @@ def share(tensor: Any) -> None:
     owners, arrays = _holders(wrap(np.empty(2, np.uint8)) if whole else wrap(np.empty(2, np.uint8)[:1]))
     found = _holders(tensor)
     if found[0] > owners or found[1] > arrays:
-        raise NotImplementedError(
-            "share_memory_() of a tensor whose memory other tensors or arrays share is not implemented: call it before making views"
-        )
+        share_storage(storage_of(tensor))
+        return
     array = tensor._array
     root = root_of(array)
     distance = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     tensor._array = np.ndarray(array.shape, array.dtype, shared_copy(root), distance, array.strides)
+
+
+def share_storage(storage: Any) -> None:
+    """Move a storage, and every tensor over it, to a shared block."""
+    replace_memory(storage, shared_copy(storage._root))
 
 
 def mapped_file(path: str, shared: bool, size: int) -> np.ndarray:

@@ -157,13 +157,19 @@ def move_storage(storage: UntypedStorage, size: int) -> None:
     A tensor that reaches beyond the new end keeps elements of its own until the storage has grown again. torch leaves such a tensor
     without memory.
     """
+    octets = np.empty(size, np.uint8)
+    common = min(size, storage.nbytes())
+    octets[:common] = bytes_of(storage._root)[:common]
+    replace_memory(storage, octets)
+
+
+def replace_memory(storage: UntypedStorage, octets: np.ndarray) -> None:
+    """Let a storage and every tensor over it look at other bytes, (n,) uint8; see `move_storage`. Arrays of NumPy's stay where they are."""
     import gc
 
     from .tensor import Tensor, set_array
 
-    octets = np.empty(size, np.uint8)
-    common = min(size, storage.nbytes())
-    octets[:common] = bytes_of(storage._root)[:common]
+    size = octets.size
     for tensor in [item for item in gc.get_objects() if issubclass(type(item), Tensor)]:
         array = getattr(tensor, "_array", None)
         if array is None or tensor._key._special not in (None, "strided"):

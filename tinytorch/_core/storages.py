@@ -63,11 +63,12 @@ class _StorageBase:
         """Only accelerators number their devices."""
 
     def share_memory_(self) -> Any:
-        """This storage if it is shared already. Raises NotImplementedError otherwise: tensors hold its memory; share those."""
-        if not self.is_shared():
-            raise NotImplementedError(
-                "share_memory_() of a storage is not implemented: call it on the tensor"
-            )
+        """Move the storage, and every tensor over it, to memory that other processes see."""
+        from .shared import share_storage
+
+        storage = self.untyped()
+        if storage.nbytes() and not storage._meta and not self.is_shared():
+            share_storage(storage)
         return self
 
     def cuda(self, device: Any = None, non_blocking: bool = False) -> NoReturn:

@@ -199,9 +199,9 @@ class PropertyMembers:
         return block_of(self._array) is not None
 
     def share_memory_(self) -> Any:
-        """Move the tensor to memory that other processes see; a process that gets it works on the same numbers.
+        """Move the tensor, and all others that lie in its memory, to memory that other processes see; these work on the same numbers.
 
-        Raises NotImplementedError if the tensor has views: call it before making them.
+        An array that `numpy()` gave does not follow.
         """
         from .shared import share
 

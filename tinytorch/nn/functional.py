@@ -58,7 +58,19 @@ _OPERATORS = {
 
 
 #: What torch does not offer to `__torch_function__` itself: only what these call is.
-_DIRECT = frozenset(("sigmoid", "tanh", "threshold", "upsample", "upsample_bilinear", "upsample_nearest"))
+_DIRECT = frozenset(
+    (
+        "grouped_mm",
+        "scaled_grouped_mm",
+        "scaled_mm",
+        "sigmoid",
+        "tanh",
+        "threshold",
+        "upsample",
+        "upsample_bilinear",
+        "upsample_nearest",
+    )
+)
 
 for _name, _value in list(globals().items()):
     if getattr(_value, "__module__", "").startswith(__name__.rpartition(".")[0] + "._functional"):

@@ -42,7 +42,7 @@ def grouped_mm(mat_a: Any, mat_b: Any, *, offs: Any = None, bias: Any = None, ou
     (G, K, N) gives (G, M, N). float32, bfloat16 and float16. Raises RuntimeError for operands that do not fit. Source: torch's
     documentation, torch.nn.functional.grouped_mm.
     """
-    return ops._grouped_mm(mat_a, mat_b, offs, bias, out_dtype)
+    return ops._grouped_mm(mat_a, mat_b, offs=offs, bias=bias, out_dtype=out_dtype)
 
 
 def _listed(value: Any) -> list[Any]:
