@@ -148,6 +148,31 @@ VALUES: dict[str, Program] = {
 }
 
 
+DRAWS: dict[str, Callable[[Any, Any], Any]] = {
+    "normal around": lambda torch, out: torch.normal(torch.arange(24.0).reshape(6, 4), 2.0, out=out),
+    "normal spread": lambda torch, out: torch.normal(1.0, torch.arange(24.0).reshape(6, 4), out=out),
+    "normal": lambda torch, out: torch.normal(
+        torch.arange(24.0).reshape(6, 4), torch.arange(24.0).reshape(6, 4), out=out
+    ),
+    "bernoulli": lambda torch, out: torch.bernoulli(torch.full((6, 4), 0.5), out=out),
+}
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("name", DRAWS)
+def test_numbers_are_drawn_into_out_as_it_lies_in_memory(name: str, kind: str) -> None:
+    def drawn(torch: Any) -> list[Any]:
+        found = []
+        for out in (torch.zeros(4, 6).t(), torch.zeros(6, 8)[:, ::2], torch.zeros(6, 4)):
+            out = out.to(getattr(torch, kind)) if kind != "float32" else out
+            torch.manual_seed(5)
+            DRAWS[name](torch, out)
+            found += [number for row in out.tolist() for number in row]
+        return found
+
+    assert drawn(tinytorch) == pytest.approx(drawn(torch), rel=1e-5, abs=1e-6)
+
+
 def _names(function: Any) -> Any:
     """The autograd graph as nested names."""
     if function is None:

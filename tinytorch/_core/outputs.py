@@ -12,6 +12,7 @@ from .declare import Operator, find
 from .lazy import map_tensors, read, resolved
 from .modes import modes
 from .mutation import bump, unimplemented
+from .quiet import hush, unhush
 from .restructure import window
 from .returns import named
 from .sampling import NATIVE_NAMES
@@ -45,6 +46,9 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
                 "requires grad."
             )
     _check_devices(operator, targets, args)
+    drawn = operator.options.get("out_kernel")
+    if drawn is not None and not modes.layers and out._key._special in (None, "strided"):
+        return _draw_into(operator, drawn, tuple(args), out)
     before = modes.grad
     modes.grad = before and history == "copied"
     try:
@@ -71,6 +75,25 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     if operator.schema.returns[0].is_list:
         return None
     return named(operator, tuple(targets), "_out") if several else out
+
+
+def _draw_into(operator: Operator, kernel: Any, args: tuple[Any, ...], out: Any) -> Any:
+    """Let `kernel(array, *arguments)` draw into `out` as it lies in memory, in its own type: the option `out_kernel` of samplers."""
+    tensors = list(dispatch.tensors_of(operator, args))
+    if any(tensor._key._special == "meta" for tensor in tensors):
+        return out
+    _check_type(operator, list(args), tensors[0]._key._dtype, out._key._dtype)
+    shape = layout.broadcast_shapes(*[tensor._array.shape for tensor in tensors])
+    quiet = bool(operator.options.get("quiet_out"))
+    fit(dispatch.meta_tensor(shape, out._key._dtype), out, quiet, row_major=True)
+    _check_memory(operator, out, list(args))
+    token = hush()
+    try:
+        kernel(out._array, *[value._array if isinstance(value, Tensor) else value for value in args])
+    finally:
+        unhush(token)
+    bump(out)
+    return out
 
 
 EXACT = "Expected out tensor to have dtype {result_c}, but got {target_c} instead"

@@ -35,6 +35,13 @@ def _joined(result: Any, target: Any) -> None:
         )
 
 
+def _places(result: Any, target: Any) -> None:
+    raise RuntimeError(
+        "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 flag is "
+        f"True, but we got output tensor's dtype {legacy_name(target)} and out_int32 flag is {result is dtypes.int32}"
+    )
+
+
 def _diagonal(result: Any, target: Any) -> None:
     if not can_cast(result, target):
         raise RuntimeError(
@@ -180,8 +187,7 @@ _RULES: dict[str, Any] = {
     "polar": "Expected object of scalar type {result} but got scalar type {target} for argument 'out'",
     "quantile": "quantile() out tensor must be same dtype as the input tensor",
     "nanquantile": "quantile() out tensor must be same dtype as the input tensor",
-    "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 "
-    "flag is True, but we got output tensor's dtype {target} and out_int32 flag is False",
+    **dict.fromkeys(["searchsorted", "bucketize"], _places),
     "signbit": "signbit does not support non-boolean outputs.",
     "take": "take(): self and out expected to have the same dtype, but got self.dtype = {result} and out.dtype = {target}",
     "tensordot": "tensordot: Expected the output tensor to have dtype {result}, but got an output tensor with dtype {target}",
@@ -191,8 +197,6 @@ _RULES: dict[str, Any] = {
     "isposinf": "isposinf does not support non-boolean outputs.",
     "cross": False,
     "heaviside": "heaviside is not yet implemented for tensors with different dtypes.",
-    "bucketize": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 "
-    "flag is True, but we got output tensor's dtype {target} and out_int32 flag is False",
 }
 _OVERLOADS = {
     ("clamp", ""): _FOUND,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.declare import op
+from .._core.layout import row_major
 from .._kernels import antialias as kernels
 from .interpolate import _FORMULAS, _vector_form, keeps_channels_last
 
@@ -21,7 +22,7 @@ def _declare(mode: str, node: str) -> None:
     )
 
     def resampled(self: Any, output_size: Any, align_corners: bool, *scales: Any) -> Any:
-        return kernels.upsample(mode, self, output_size, align_corners, scales)
+        return row_major(kernels.upsample(mode, self, output_size, align_corners, scales))
 
     forward = op(
         f"{name}(Tensor self, SymInt[2] output_size, {options}) -> Tensor",

@@ -326,10 +326,11 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     weights = None if weight is None else weight._array.reshape(-1).astype(np.float64)
     counts = _count_points(points, edges, weights)
     if density:
-        total = counts.sum()
-        for d, edge in enumerate(edges):
-            counts = counts / np.diff(edge).reshape([-1 if k == d else 1 for k in builtins.range(count)])
-        counts = counts / total
+        with np.errstate(all="ignore"):
+            total = counts.sum()
+            for d, edge in enumerate(edges):
+                counts = counts / np.diff(edge).reshape([-1 if k == d else 1 for k in builtins.range(count)])
+            counts = counts / total
     values = tuple(
         [
             item if hasattr(item, "_array") else wrap(edge.astype(kind))

@@ -57,12 +57,7 @@ def linalg_cholesky(self: Any, upper: bool = False) -> Any:
 
 
 def _cholesky(self: np.ndarray, upper: bool) -> np.ndarray:
-    warn_once(
-        "torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future PyTorch release.\n"
-        "L = torch.cholesky(A)\nshould be replaced with\nL = torch.linalg.cholesky(A)\nand\nU = torch.cholesky(A, upper=True)\n"
-        "should be replaced with\nU = torch.linalg.cholesky(A).mH\nThis transform will produce equivalent results for all valid "
-        "(symmetric positive definite) inputs."
-    )
+    _advise_against_cholesky()
     checks.square(self, "cholesky")
     if not self.size:
         return np.empty_like(self)
@@ -71,7 +66,18 @@ def _cholesky(self: np.ndarray, upper: bool) -> np.ndarray:
     return L
 
 
-cholesky = op("cholesky(Tensor self, bool upper=False) -> Tensor", _cholesky)
+def _advise_against_cholesky(*arguments: Any) -> None:
+    warn_once(
+        "torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future PyTorch release.\n"
+        "L = torch.cholesky(A)\nshould be replaced with\nL = torch.linalg.cholesky(A)\nand\nU = torch.cholesky(A, upper=True)\n"
+        "should be replaced with\nU = torch.linalg.cholesky(A).mH\nThis transform will produce equivalent results for all valid "
+        "(symmetric positive definite) inputs."
+    )
+
+
+cholesky = op(
+    "cholesky(Tensor self, bool upper=False) -> Tensor", _cholesky, out_check=_advise_against_cholesky
+)
 cholesky.vjp(self=lambda grad, result, upper: cholesky_cotangent(grad, result, upper))
 
 

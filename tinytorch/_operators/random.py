@@ -134,7 +134,11 @@ def _same(self: np.ndarray, *arguments: Any) -> np.ndarray:
     return np.empty(self.shape, self.dtype)
 
 
-@op(f"bernoulli(Tensor self, {_G}) -> Tensor", out_cast="any", quiet_out=True)
+def _bernoulli_into(out: np.ndarray, self: np.ndarray, generator: Generator | None) -> None:
+    sampling.bernoulli_(source_of(generator), out, self)
+
+
+@op(f"bernoulli(Tensor self, {_G}) -> Tensor", out_cast="any", quiet_out=True, out_kernel=_bernoulli_into)
 def bernoulli(self: np.ndarray, generator: Generator | None) -> np.ndarray:
     """Ones with the probabilities `self`, else zeros; same shape and dtype."""
     result = np.empty(self.shape, self.dtype)
@@ -294,7 +298,23 @@ def _plus(out: np.ndarray, mean: Any) -> np.ndarray:
     return result
 
 
-@op(f"normal.Tensor_Tensor(Tensor mean, Tensor std, {_G}) -> Tensor", node="NormalBackward3", method=False)
+def _normal_into(out: np.ndarray, mean: Any, std: Any, generator: Generator | None) -> None:
+    """Standard normal numbers first, then the deviations and the means."""
+    if isinstance(std, np.ndarray):
+        _check_deviations(std)
+        normals.normal_(source_of(generator), out, 0.0, 1.0)
+        np.multiply(out, std, out=out, casting="unsafe")
+    else:
+        normals.normal_(source_of(generator), out, 0.0, std)
+    np.add(out, mean, out=out, casting="unsafe")
+
+
+@op(
+    f"normal.Tensor_Tensor(Tensor mean, Tensor std, {_G}) -> Tensor",
+    node="NormalBackward3",
+    method=False,
+    out_kernel=_normal_into,
+)
 def normal_each(mean: np.ndarray, std: np.ndarray, generator: Generator | None) -> np.ndarray:
     """Normal numbers with the given means and standard deviations, which broadcast; the dtype of `mean`."""
     _check_deviations(std)
@@ -317,6 +337,7 @@ def _not_resized(targets: list[Any], arguments: list[Any]) -> None:
     node="NormalBackward1",
     method=False,
     out_check=_not_resized,
+    out_kernel=_normal_into,
 )
 def normal_around(mean: np.ndarray, std: float, generator: Generator | None) -> np.ndarray:
     """Normal numbers with the given means and one standard deviation; shape and dtype of `mean`."""
@@ -325,7 +346,12 @@ def normal_around(mean: np.ndarray, std: float, generator: Generator | None) -> 
     return _plus(out, mean)
 
 
-@op(f"normal.float_Tensor(float mean, Tensor std, {_G}) -> Tensor", node="NormalBackward2", method=False)
+@op(
+    f"normal.float_Tensor(float mean, Tensor std, {_G}) -> Tensor",
+    node="NormalBackward2",
+    method=False,
+    out_kernel=_normal_into,
+)
 def normal_spread(mean: float, std: np.ndarray, generator: Generator | None) -> np.ndarray:
     """Normal numbers with one mean and the given standard deviations; shape and dtype of `std`."""
     _check_deviations(std)

@@ -37,7 +37,7 @@ i0e.vjp(self=lambda grad, self, result: grad * (i1e(self) - self.sgn() * result)
 i1e = _special("i1e(Tensor self)", kernels.i1e, "reduced float", node="SpecialI1EBackward0")
 i1e.vjp(self=lambda grad, self, result: grad * _i1e_slope(self, result))
 log_ndtr = _special("log_ndtr(Tensor self)", kernels.log_ndtr)
-log_ndtr.vjp(self=lambda grad, self: grad / erfcx(self * -math.sqrt(0.5)) * math.sqrt(2 / math.pi))
+log_ndtr.vjp(self=lambda grad, self, result: grad / erfcx(self * -math.sqrt(0.5)) * math.sqrt(2 / math.pi))
 ndtri = _special("ndtri(Tensor self)", kernels.ndtri)
 ndtri.vjp(self=lambda grad, result: grad * math.sqrt(2 * math.pi) * (result.square() / 2).exp())
 
