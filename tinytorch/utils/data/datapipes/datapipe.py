@@ -136,7 +136,7 @@ def _with_arguments(pipe: Any) -> str:
         if name not in pipe.__dict__:
             continue
         value = pipe.__dict__[name]
-        shown = value.__name__ if inspect.isfunction(value) else str(value)
+        shown = value.__name__ if inspect.isfunction(value) else repr(value)
         parts.append(f"{name}={shown if len(shown) <= 100 else '...'}")
     return f"{pipe.__class__.__name__}({', '.join(parts)})"
 

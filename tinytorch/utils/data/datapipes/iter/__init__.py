@@ -14,6 +14,10 @@ from ._elements import GrouperIterDataPipe as Grouper
 from ._elements import IterableWrapperIterDataPipe as IterableWrapper
 from ._elements import MapperIterDataPipe as Mapper
 from ._elements import UnBatcherIterDataPipe as UnBatcher
+from ._files import FileListerIterDataPipe as FileLister
+from ._files import FileOpenerIterDataPipe as FileOpener
+from ._files import RoutedDecoderIterDataPipe as RoutedDecoder
+from ._files import StreamReaderIterDataPipe as StreamReader
 from ._ordering import SamplerIterDataPipe as Sampler
 from ._ordering import ShardingFilterIterDataPipe as ShardingFilter
 from ._ordering import ShufflerIterDataPipe as Shuffler
@@ -23,15 +27,19 @@ __all__ = [
     "Collator",
     "Concater",
     "Demultiplexer",
+    "FileLister",
+    "FileOpener",
     "Filter",
     "Forker",
     "Grouper",
     "IterableWrapper",
     "Mapper",
     "Multiplexer",
+    "RoutedDecoder",
     "Sampler",
     "ShardingFilter",
     "Shuffler",
+    "StreamReader",
     "UnBatcher",
     "Zipper",
 ]
