@@ -20,6 +20,10 @@ torch.rand(2, device='meta') | torch.arange(5, device='meta') | torch.eye(3, dev
 torch.cat([m(2), m(3)]) | torch.stack([m(2), m(2)]) | m(4).split(3) | m(2, 3, 4).permute(2, 0, 1) | m(2, 3).cumsum(0) | m(2, 3).sort()[0]
 m(2, 3).softmax(0) | torch.where(m(2) > 0, 1., 0.) | torch.einsum('ij,jk->ik', m(2, 3), m(3, 4)) | m(2).data_ptr() | m(4)[1:].storage_offset()
 repr(m(2)) | list(m(2, 3)) | 1 in m(2) | m(2, 3, 4, 5).to(memory_format=torch.channels_last) | m(2).untyped_storage().nbytes()
+torch.cat([m(2), torch.ones(2)]) | torch.dot(torch.ones(2), m(2)) | torch.addmm(m(2, 2), torch.ones(2, 2), torch.ones(2, 2))
+torch.nn.functional.layer_norm(m(2, 2), (2,), torch.ones(2)) | torch.nn.functional.mse_loss(m(2), torch.ones(2)) | m(2).masked_fill(torch.ones(2) > 0, 1)
+torch.nn.functional.cross_entropy(m(2, 2), torch.tensor([0, 1])) | torch.ones(2).index_add(0, torch.tensor([0]), m(1))
+torch.ones(2, 3).masked_fill_(torch.ones(5) > 0, 1) | torch.ones(2, 3).masked_fill(torch.ones(5) > 0, 1)
 m(10**12).shape | (m(10**6, 10**6) + 1).shape | (m(10**6, 10**6) @ m(10**6, 10**6)).shape | m(10**6, 10**6).sum(1).shape
 m(10**6, 10**6).t().contiguous().stride() | m(10**6, 10**6).relu().softmax(-1).shape | m(10**6, 10**6).clone().double().stride()
 """.replace("\n", " | ")

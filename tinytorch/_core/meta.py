@@ -40,12 +40,41 @@ _LARGE_SIZE, _MANY, _TOO_MANY = 64, 1 << 16, 1 << 24
 _STAND_INS = ((67, 71, 73, 79, 83, 89, 97, 101), (103, 107, 109, 113, 127, 131, 137, 139))
 
 
+#: Operators other than elementwise ones of which torch compares the devices: the arguments in the order in which it does, () for all.
+_PLACED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("dot", "vdot", "mv", "cat", "stack", "dist", "mse_loss", "native_layer_norm", "native_batch_norm"),
+        (),
+    ),
+    **dict.fromkeys(("native_group_norm", "_native_batch_norm_legit"), ()),
+    "addmm": ("mat1", "self"),
+    "binary_cross_entropy": ("target", "self"),
+    "nll_loss_forward": ("target", "self"),
+    "nll_loss2d_forward": ("target", "self"),
+    "masked_fill": ("mask", "self"),
+}
+
+
 def check_places(operator: Operator, args: tuple[Any, ...]) -> None:
     """Elements are paired up only on one device, 0-dim CPU tensors aside. Raises RuntimeError with torch's text."""
-    if operator.family != "pointwise":
+    if operator.name == "index_add":
+        places = ["meta" if args[i]._key._special == "meta" else "cpu" for i in (0, 2, 3)]
+        if len(set(places)) > 1:
+            raise RuntimeError(
+                "index_add(): self, index and source expected to be in the same device, but got (self) {}, (index) {}, and (source) {}".format(
+                    *places
+                )
+            )
+    if operator.family != "pointwise" and operator.name not in _PLACED:
         return
+    order = _PLACED.get(operator.name, ())
+    tensors = (
+        [args[operator.schema.names.index(name)] for name in order]
+        if order
+        else dispatch.tensors_of(operator, args)
+    )
     expected = ""
-    for tensor in dispatch.tensors_of(operator, args):
+    for tensor in tensors:
         place = "meta" if tensor._key._special == "meta" else "cpu"
         if not tensor._array.ndim and place == "cpu":
             continue

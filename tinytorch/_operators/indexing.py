@@ -141,10 +141,16 @@ def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
     return layout.row_major(kernels.masked_fill(self, mask, value))
 
 
+def _mask_fits(self: Any, mask: Any, value: Any) -> None:
+    """In place torch names the sizes in the other order."""
+    layout.broadcast_shapes(self._array.shape, mask._array.shape)
+
+
 masked_fill_scalar = op(
     "masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
     _masked_fill,
     inplace=True,
+    inplace_check=_mask_fits,
     out=False,
 )
 masked_fill_scalar.vjp(self=lambda grad, mask: grad.masked_fill(mask, 0))
@@ -153,6 +159,7 @@ masked_fill_tensor = op(
     "masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor",
     _masked_fill,
     inplace=True,
+    inplace_check=_mask_fits,
     out=False,
     node="MaskedFillBackward1",
 )
