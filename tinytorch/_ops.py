@@ -7,6 +7,7 @@ from typing import Any
 from ._core import returns
 from ._core.declare import Operator, registry
 from ._core.dispatch import complete
+from ._custom_operators import custom
 
 
 class OpOverload:
@@ -119,7 +120,7 @@ class _Namespace:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __getattr__(self, name: str) -> OpOverloadPacket:
+    def __getattr__(self, name: str) -> Any:
         if self.name == "aten":
             for declared, inplace in ((name, False), (name[:-1] if name.endswith("_") else "", True)):
                 operators = [o for o in registry.get(declared, ()) if not inplace or o.has_inplace]
@@ -127,6 +128,8 @@ class _Namespace:
                     packet = OpOverloadPacket(name, operators, inplace)
                     setattr(self, name, packet)
                     return packet
+        if f"{self.name}::{name}" in custom:
+            return custom[f"{self.name}::{name}"]
         raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{name}'")
 
     def __dir__(self) -> list[str]:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from ._device_only import *  # noqa: F403  (every name, as torch publishes them)
+
 # As in torch: cards that tinytorch will never see.
 default_generators: tuple[Any, ...] = ()
 has_half = True

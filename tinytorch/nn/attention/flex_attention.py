@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import tinytorch as torch
 
-__all__ = ["and_masks", "create_block_mask", "create_mask", "flex_attention", "noop_mask", "or_masks"]
+__all__ = [
+    "AuxOutput",
+    "AuxRequest",
+    "BlockMask",
+    "and_masks",
+    "create_block_mask",
+    "create_mask",
+    "flex_attention",
+    "noop_mask",
+    "or_masks",
+]
+
+
+_DEFAULT_SPARSE_BLOCK_SIZE = 128
+
+
+class AuxRequest(NamedTuple):
+    """What `flex_attention` is to return besides its result."""
+
+    lse: bool = False
+    max_scores: bool = False
+
+
+class AuxOutput(NamedTuple):
+    """What was asked for with `AuxRequest`; None for the rest."""
+
+    lse: Any = None
+    max_scores: Any = None
+
+
+class BlockMask:
+    """A mask by blocks. Making one raises NotImplementedError."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise NotImplementedError("torch.nn.attention.flex_attention.BlockMask is not implemented")
 
 
 def noop_mask(batch: Any, head: Any, token_q: Any, token_kv: Any) -> Any:

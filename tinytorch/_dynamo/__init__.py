@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from .compiler import (
+from ..compiler import (
     allow_in_graph,
     assume_constant_result,
     disable,

@@ -1,0 +1,1 @@
+"""torch.distributed._composable: the former home of functions that spread modules."""
