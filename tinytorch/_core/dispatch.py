@@ -434,6 +434,8 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         out = out.astype(wanted._numpy)
     if out.shape != shape:
         out = np.broadcast_to(out, shape).copy()
+    if operator.row_major:
+        return layout.row_major(out)  # type: ignore[no-any-return]
     strides = layout.result_strides(shape, arrays)
     if layout.element_strides(out) != strides and out.size:
         ordered = layout.empty(shape, strides, out.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import layout
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.element_types import alike, instances
 from tinytorch._core.outputs import deliver
@@ -145,9 +146,21 @@ vdot.vjp(
     other=lambda grad, self: grad * self,
 )
 
+
+def _addr(self: np.ndarray, vec1: np.ndarray, vec2: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    """In the memory order of what is added to."""
+    out = kernels.addr(self, vec1, vec2, beta, alpha)
+    order = layout.result_strides(out.shape, [np.broadcast_to(self, out.shape), vec1[:, None], vec2[None, :]])
+    if layout.element_strides(out) == order or not out.size:
+        return out
+    ordered = layout.empty(out.shape, order, out.dtype)
+    ordered[...] = out
+    return ordered
+
+
 addr = op(
     "addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
-    kernels.addr,
+    _addr,
     inplace=True,
 )
 addr.vjp(
@@ -169,6 +182,7 @@ trace.vjp(
 linalg_cross = op(
     "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     kernels.linalg_cross,
+    row_major=True,
     module="linalg",
     element_types=(instances("cross", "int unsigned reduced float complex"), alike("self", "other")),
 )

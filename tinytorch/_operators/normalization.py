@@ -136,9 +136,20 @@ native_group_norm_backward = op(
     function=False,
     out=False,
 )
+
+
+def _group_norm(input: Any, *rest: Any) -> Any:
+    if not input.flags.c_contiguous and not suggests_channels_last(input):
+        raise RuntimeError(
+            "Expected X.is_contiguous(memory_format) to be true, but got false.  (Could this error message be improved?  If so, please report "
+            "an enhancement request to PyTorch.)"
+        )
+    return kernels.group_norm(input, *rest)
+
+
 native_group_norm = op(
     f"native_group_norm(Tensor input, Tensor? weight, Tensor? bias, {_GROUPS}, float eps) -> (Tensor, Tensor, Tensor)",
-    keeps_channels_last(kernels.group_norm),
+    keeps_channels_last(_group_norm),
     method=False,
     out=False,
 )

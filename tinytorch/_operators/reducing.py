@@ -108,6 +108,7 @@ def nanmean(self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
 count_nonzero = op(
     "count_nonzero(Tensor self, int? dim=None) -> Tensor",
     lambda self, dim: kernels.count_nonzero(self, None if dim is None else (dim,)),
+    row_major=True,
     wrap=("dim",),
     nondifferentiable=True,
     out=False,

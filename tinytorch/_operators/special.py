@@ -175,7 +175,12 @@ def _check_mvlgamma(common: Any, self: Any, p: int) -> None:
 
 
 mvlgamma = pointwise(
-    "mvlgamma(Tensor self, int p) -> Tensor", kernels.mvlgamma, result="float", check=_check_mvlgamma
+    "mvlgamma(Tensor self, int p) -> Tensor",
+    kernels.mvlgamma,
+    result="float",
+    check=_check_mvlgamma,
+    row_major=True,
+    fast_keys=frozenset(),
 )
 
 
