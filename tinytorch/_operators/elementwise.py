@@ -8,7 +8,6 @@ import numpy as np
 
 from .._core.declare import composite, pointwise, update
 from .._core.element_types import takes
-from .._core.promotion import check_result_cast
 from .._core.signature import wrong_type
 from .._kernels import elementwise as kernels
 from . import _checks
@@ -277,13 +276,22 @@ def polygamma_method(self, n):
 
 def polygamma_inplace(self, n):
     """torch.polygamma, over this tensor."""
-    order = wrong_type("polygamma_", "n", 1, "int", n, as_int=True)
-    result = polygamma(order, self.clone())  # what the derivative needs is not overwritten
-    check_result_cast(result.dtype, self.dtype)
-    return self.copy_(result)
+    return _of_order.inplace(self, wrong_type("polygamma_", "n", 1, "int", n, as_int=True))
 
 
 polygamma.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
+_of_order = pointwise(  # the tensor first, so that it can be overwritten
+    "_polygamma(Tensor self, int n) -> Tensor",
+    lambda self, n: kernels.polygamma(n, self),
+    result="float",
+    node="PolygammaBackward0",
+    inplace_node="PolygammaBackward1",
+    method=False,
+    function=False,
+    out=False,
+    ours=True,
+)
+_of_order.vjp(self=lambda grad, n, self: grad * polygamma(n + 1, self))
 i0 = pointwise(
     "i0(Tensor self) -> Tensor",
     kernels.special("i0"),
