@@ -40,6 +40,7 @@ GEOMETRY: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
         lambda torch: _filled(torch, 2, 3, 4),
         lambda torch, x: torch.as_strided_scatter(x, torch.zeros(1, dtype=torch.float64), (1,), (1,), 0),
     ),
+    "lstsq": (_positive, lambda torch, x: torch.linalg.lstsq(x[:, :2], x, driver="gelsd")[:2]),
     "dropout": (
         lambda torch: _filled(torch, 3, 2, 4).transpose(0, 2),
         lambda torch, x: (torch.manual_seed(3), torch.nn.functional.alpha_dropout(x, 0.5, True))[1],

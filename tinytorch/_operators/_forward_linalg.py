@@ -86,3 +86,34 @@ def _det(tangents: dict[str, Any], result: Any, *, A: Any) -> Any:
     nudge = (pivot == 0).to(LU.dtype) * float(np.finfo(LU._array.real.dtype).eps)
     moved = linalg_lu_solve(LU + nudge.diag_embed(), pivots, tangents["A"], True, False)
     return moved.diagonal(0, -2, -1).sum(-1) * value, None, None
+
+
+@_rule("linalg_lstsq")
+def _lstsq(tangents: dict[str, Any], result: Any, *, self: Any, b: Any, **rest: Any) -> Any:
+    """By the pseudoinverse P and its tangent P P^H A'^H (1 - A P) + (1 - P A) A'^H P^H P - P A' P; residuals by the product rule."""
+    A, solution, residuals = self, result[0], result[1]
+    vector = A.ndim - 1 == b.ndim and A.shape[:-1] == b.shape
+    P = find("linalg_pinv").call(A, 1e-15, False)  # (*, N, M)
+    push, moved = tangents.get("b"), tangents.get("self")
+    B, X = (b.unsqueeze(-1), solution.unsqueeze(-1)) if vector else (b, solution)
+    if push is not None and vector:
+        push = push.unsqueeze(-1)
+    change = None if push is None else P.matmul(push)
+    missed = B - A.matmul(X)  # (*, M, K)
+    if moved is not None:
+        turned = mH(moved)
+        part = P.matmul(mH(P)).matmul(turned).matmul(missed) - P.matmul(moved).matmul(X)
+        inner = turned.matmul(mH(P)).matmul(X)
+        part = part + inner - P.matmul(A).matmul(inner)
+        change = part if change is None else change + part
+    if not residuals.numel():
+        spread = residuals.new_zeros(residuals.shape)
+    else:
+        slope = -A.matmul(change)
+        if push is not None:
+            slope = slope + push
+        if moved is not None:
+            slope = slope - moved.matmul(X)
+        product = missed.conj() * slope
+        spread = 2 * (product.real if product.is_complex() else product).sum(-2)
+    return (change.squeeze(-1) if vector else change), spread, None, None

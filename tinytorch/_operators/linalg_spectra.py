@@ -296,6 +296,7 @@ def _lstsq(self: np.ndarray, b: np.ndarray, rcond: float | None, driver: str | N
     B = np.broadcast_to(right, (*batch, *right.shape[-2:]))
     limit = float(np.finfo(self.dtype).eps) * max(self.shape[-2:]) if rcond is None else rcond
     solution, residuals, rank, values = more.lstsq(A, B, limit, driver or "gelsy")
+    residuals, rank, values = (np.array(part, order="C") for part in (residuals, rank, values))
     if vector:
         solution, residuals = solution[..., 0], residuals[..., 0] if residuals.ndim > 1 else residuals
     return solution, residuals, rank, values
