@@ -152,9 +152,3 @@ def convolutions(torch: Any, show: Show) -> None:
 def test_as_torch(program: Callable[[Any, Show], None]) -> None:
     expected = lines(program, torch)
     assert lines(program, tinytorch) == expected
-
-
-def test_flexible_attention_says_that_it_is_missing() -> None:
-    x = tinytorch.ones(1, 1, 2, 2)
-    with pytest.raises(NotImplementedError, match="flex_attention"):
-        tinytorch.nn.attention.flex_attention.flex_attention(x, x, x)
