@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.promotion import legacy_name
@@ -192,7 +193,7 @@ def _rank(self: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     if self.dtype._category not in ("float", "complex") or self.dtype._reduced:
         raise RuntimeError("This function doesn't handle types other than float and double")
     if not self.numel():
-        return self.new_zeros(self.shape[:-2]).long()
+        return self.new_zeros(self.shape[:-2], dtype=dtypes.int64)
     absolute, relative = _tolerances(self, atol, rtol)
     values = linalg_eigvalsh.kernel(self).abs() if hermitian else linalg_svdvals.kernel(self)
     array = values._array

@@ -267,7 +267,7 @@ native_batch_norm = op(
     "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)",
     kernels.batch_norm,
     method=False,
-    out=False,
+    out_cast="expected scalar type {result} but found {target}",
     nondifferentiable_outputs=("result1", "result2"),
 )
 
