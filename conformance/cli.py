@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 from conformance import cotangents
@@ -12,7 +13,8 @@ from conformance.layers import ASPECTS, LAYERS
 from conformance.layouts import LAYOUTS, MIXED
 from conformance.sources.opinfo import SEED
 
-EPILOG = """exit status: 0 when nothing unexpected differs, 1 when something does, 2 for wrong arguments, 130 when interrupted
+EPILOG = """exit status: 0 when nothing unexpected differs, 1 when something does, 2 for arguments, files or modules that are
+of no use, 3 when the harness itself fails, 130 when interrupted
 
 examples:
   conformance run --op add,softmax --dtype float32,bfloat16
@@ -34,6 +36,16 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
+    except SystemExit as ending:
+        if isinstance(ending.code, str):
+            print(f"conformance: {ending.code}", file=sys.stderr)
+            return 2
+        raise
+    except BrokenPipeError:
+        raise
+    except Exception:  # 1 would say that something differs
+        traceback.print_exc()
+        return 3
 
 
 def parser() -> argparse.ArgumentParser:

@@ -228,8 +228,10 @@ def poisoned_memory() -> Iterator[None]:
         option(PERTURB, 0)
 
 
-def rounding_noise(library: Library, seed: int, epsilon: float) -> Any:
-    """A mode of PyTorch that moves every operator's fresh float results by a relative epsilon.
+def rounding_noise(library: Library, seed: int, factor: float, epsilon: float | None) -> Any:
+    """A mode of PyTorch that moves every operator's fresh float results by so many relative epsilons.
+
+    An epsilon of None is that of each result's own dtype.
 
     It stands for the rounding of another honest implementation, so that what it moves far is ill-conditioned.
     """
@@ -251,8 +253,9 @@ def rounding_noise(library: Library, seed: int, epsilon: float) -> Any:
                 # views and in-place results round nothing of their own
                 if item.layout is torch.strided and item.untyped_storage().data_ptr() not in known:
                     kind = torch.float64 if item.dtype in wide else torch.float32
+                    size = factor * (torch.finfo(item.dtype).eps if epsilon is None else epsilon)
                     noise = torch.empty(item.shape, dtype=kind)
-                    item.mul_(noise.uniform_(1.0 - epsilon, 1.0 + epsilon, generator=generator))
+                    item.mul_(noise.uniform_(1.0 - size, 1.0 + size, generator=generator))
             return result
 
     return Noise()

@@ -69,6 +69,8 @@ class Oracle:
         """
         stages = STAGES[group]
         key = (wide, factor, stages, seed)
+        further = [done for done in self.moved if done[:2] == key[:2] and done[3] == seed]
+        key = next((done for done in further if set(stages) <= set(done[2])), key)
         if key not in self.moved:
             plan = self.plan if wide else self.native_plan
             plan = replace(
@@ -77,13 +79,13 @@ class Oracle:
                 second=plan.second and "second" in stages,
                 forward_mode="forward_mode" in stages,
             )
-            epsilon = factor * EPSILON.get(self.case.dtype, 2.0**-23)
+            epsilon = EPSILON[self.case.dtype] if wide else None
             found: list[Observation] = []
-            if wide:
-                shifted = upcast(self.case.program, np.random.default_rng(seed), epsilon)
+            if epsilon is not None:
+                shifted = upcast(self.case.program, np.random.default_rng(seed), factor * epsilon)
                 found.append(run(self.reference, shifted, self.case.name, plan))
             program = upcast(self.case.program) if wide else self.case.program
-            with rounding_noise(self.reference, seed, epsilon):
+            with rounding_noise(self.reference, seed, factor, epsilon):
                 found.append(run(self.reference, program, self.case.name, plan))
             self.moved[key] = [seen for seen in found if seen.error is None]
         return self.moved[key]

@@ -7,16 +7,22 @@ two failures, `.` is a sample without that aspect.
 from __future__ import annotations
 
 import csv
+import io
 import re
+import string
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from conformance.layers import BAD, LETTERS
+from conformance.layers import ASPECTS, BAD, LETTERS, place
 from conformance.summary import Summary
 
 STATUS = {letter: status for status, letter in LETTERS.items()}
 FAILING = frozenset(LETTERS[status] for status in BAD)
+PASSED = LETTERS["pass"]
+# a letter per aspect for the file, whose head says which is which
+CODES = dict(zip(ASPECTS, string.ascii_lowercase, strict=False))
+LEGEND = "passing (" + ", ".join(f"{letter} {aspect}" for aspect, letter in CODES.items()) + ")"
 Masks = dict[str, dict[str, dict[str, str]]]
 
 
@@ -65,59 +71,60 @@ def cells(table: Masks) -> Iterator[tuple[str, str, str]]:
 
 
 class Record:
-    """What passed when it was recorded: per operator and dtype the samples that ran, and what did not pass in them."""
+    """What passed when it was recorded, cell by cell: operator and dtype -> aspect -> a letter per sample."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.ran: dict[tuple[str, str], str] = {}
-        self.failing: dict[tuple[str, str], dict[str, str]] = {}
+        self.masks: dict[tuple[str, str], dict[str, str]] = {}
         if path is None:
             return
         with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                key = (row["operator"], row["dtype"])
-                self.ran[key] = decode(row["samples"])
-                parts = [part.rpartition("=") for part in row["not passing"].split("; ") if part]
-                self.failing[key] = {aspect: decode(mask) for aspect, _, mask in parts}
+            rows = csv.reader(file)
+            legend = next(rows)[3].partition("(")[2].rstrip(")").split(", ")
+            names = {letter: aspect for letter, _, aspect in (entry.partition(" ") for entry in legend)}
+            for operator, dtype, known, passing, others in rows:
+                masks = {names[letter]: decode(known) for letter in passing}
+                parts = [part.rpartition("=") for part in others.split("; ") if part]
+                self.masks[operator, dtype] = masks | {aspect: decode(mask) for aspect, _, mask in parts}
+
+    def samples(self, operator: str, dtype: str) -> str:
+        """`p` for each sample of which anything is known."""
+        masks = self.masks.get((operator, dtype), {}).values()
+        known = {index for mask in masks for index, letter in enumerate(mask) if letter != "."}
+        return decode(encode(dict.fromkeys(known, PASSED)))
 
     def update(self, summary: Summary) -> None:
-        """Put the results of a run in place of what was known of their samples."""
-        samples: dict[tuple[str, str], dict[int, dict[str, str]]] = {}
+        """Put what a run compared in place of what was known of it; the rest stays."""
+        found: dict[tuple[str, str], dict[str, dict[int, str]]] = {}
         for result in summary.results:
-            bad = {
-                aspect: LETTERS[verdict.status]
-                for aspect, verdict in result.verdicts.items()
-                if verdict.status in BAD
-            }
-            samples.setdefault((result.operator, result.dtype), {})[result.index] = bad
-        for key, found in samples.items():
-            ran = {index: "r" for index, letter in enumerate(self.ran.get(key, "")) if letter == "r"}
-            self.ran[key] = decode(encode({**ran, **dict.fromkeys(found, "r")}))
-            old = self.failing.get(key, {})
-            table: dict[str, dict[int, str]] = {}
-            for aspect in {*old, *(aspect for bad in found.values() for aspect in bad)}:
-                letters = {i: letter for i, letter in enumerate(old.get(aspect, "")) if i not in found}
-                new = {index: bad[aspect] for index, bad in found.items() if aspect in bad}
-                table[aspect] = {i: letter for i, letter in {**letters, **new}.items() if letter != "."}
-            self.failing[key] = {aspect: decode(encode(row)) for aspect, row in table.items() if row}
+            row = found.setdefault((result.operator, result.dtype), {})
+            for aspect, verdict in result.verdicts.items():
+                row.setdefault(aspect, {})[result.index] = LETTERS[verdict.status]
+        for key, aspects in found.items():
+            old = self.masks.setdefault(key, {})
+            for aspect, new in aspects.items():
+                kept = {i: letter for i, letter in enumerate(old.get(aspect, "")) if letter != "."}
+                old[aspect] = decode(encode({**kept, **new}))
 
     def write(self, path: Path) -> None:
-        """One line per operator and dtype; an aspect that passes throughout is not named."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["operator", "dtype", "samples", "not passing"])
-            for operator, dtype in sorted(self.ran):
-                key = (operator, dtype)
-                masks = [f"{aspect}={packed(mask)}" for aspect, mask in sorted(self.failing[key].items())]
-                writer.writerow([operator, dtype, packed(self.ran[key]), "; ".join(masks)])
+        """One line per operator and dtype; the aspects that pass in each of its samples are a letter each."""
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(["operator", "dtype", "samples", LEGEND, "others"])
+        for operator, dtype in sorted(self.masks):
+            samples = self.samples(operator, dtype)
+            masks = sorted(self.masks[operator, dtype].items(), key=lambda pair: place(pair[0]))
+            passing = "".join(CODES[aspect] for aspect, mask in masks if mask == samples)
+            others = "; ".join(f"{aspect}={packed(mask)}" for aspect, mask in masks if mask != samples)
+            writer.writerow([operator, dtype, packed(samples), passing, others])
+        # an interrupted run leaves the old record whole
+        made = path.with_name(path.name + ".new")
+        made.write_text(lines.getvalue(), encoding="utf-8")
+        made.replace(path)
 
     def passed(self, operator: str, dtype: str, index: int, aspect: str) -> bool:
-        """Whether this sample was recorded, and not as failing in this aspect."""
-        key = (operator, dtype)
-        ran = self.ran.get(key, "")
-        if index >= len(ran) or ran[index] != "r":
-            return False
-        mask = self.failing[key].get(aspect, "")
-        return index >= len(mask) or mask[index] not in FAILING
+        """Whether this aspect of this sample was compared, and passed."""
+        mask = self.masks.get((operator, dtype), {}).get(aspect, "")
+        return index < len(mask) and mask[index] == PASSED
 
     def regressions(self, summary: Summary) -> list[str]:
         """Cells that passed when recorded and do not now."""

@@ -13,7 +13,12 @@ from conformance.report.terminal import percent
 TEMPLATE = Path(__file__).parent / "page.html"
 # differences shown per operator, layer and dtype; the JSON report has all of them
 SHOWN = 3
+# with more differences than this, fewer of each
+ROWS = 20_000
 DETAIL = 600
+# characters of all scripts together
+SCRIPTS = 1_000_000
+COLUMNS = ("case", "operator", "layer", "dtype", "aspect", "status", "detail")
 
 Cells = dict[str, dict[str, dict[str, list[Any]]]]
 
@@ -33,22 +38,61 @@ def cells_with_change(report: dict[str, Any], before: dict[str, Any] | None) -> 
     return found
 
 
-def shortened(report: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+def shortened(report: dict[str, Any], shown: int) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
     """The first differences of each cell, those with a script before the others, and how many are left out."""
     kept: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     hidden: dict[str, dict[str, int]] = {}
+    count = 0
     rows = sorted(
         report["differences"],
         key=lambda row: (ORDER.index(row["status"]), row["case"] not in report["scripts"]),
     )
     for row in rows:
         group = kept.setdefault((row["operator"], row["layer"], row["dtype"]), [])
-        if len(group) < SHOWN:
+        if len(group) < shown and count < ROWS:
+            count += 1
             group.append({**row, "detail": row["detail"][:DETAIL]})
         else:
             counts = hidden.setdefault(row["operator"], {})
             counts[row["layer"]] = counts.get(row["layer"], 0) + 1
     return [row for group in kept.values() for row in group], hidden
+
+
+def packed_cells(cells: Cells, layers: list[str], dtypes: list[str]) -> dict[str, dict[int, list[Any]]]:
+    """Dtypes by number, and a cell per layer: 0 where there is none, the count alone where all pass, as before."""
+
+    def packed(cell: list[Any] | None) -> Any:
+        if cell is None:
+            return 0
+        return cell[1] if cell[1:] == [cell[0], "pass", 0] else cell
+
+    return {
+        operator: {
+            dtypes.index(dtype): [packed(row.get(layer)) for layer in layers] for dtype, row in rows.items()
+        }
+        for operator, rows in cells.items()
+    }
+
+
+def packed_rows(differences: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Each text once, and rows of their numbers."""
+    numbers: dict[str, int] = {}
+    rows = [[numbers.setdefault(row[key], len(numbers)) for key in COLUMNS] for row in differences]
+    return {"texts": list(numbers), "differences": rows}
+
+
+def scripts_of(report: dict[str, Any], differences: list[dict[str, Any]]) -> dict[str, str]:
+    """The scripts of the cases that are shown, the worst first, as far as there is room."""
+    found: dict[str, str] = {}
+    room = SCRIPTS
+    for row in differences:
+        text = report["scripts"].get(row["case"])
+        # a name that is missing needs no program to show it
+        if text is None or row["status"] == "missing" or row["case"] in found or len(text) > room:
+            continue
+        found[row["case"]] = text
+        room -= len(text)
+    return found
 
 
 def card(layer: str, row: dict[str, Any], before: dict[str, Any] | None) -> str:
@@ -88,17 +132,19 @@ def about(report: dict[str, Any], before: dict[str, Any] | None) -> str:
 def write_page(path: Path, report: dict[str, Any], before: dict[str, Any] | None = None) -> None:
     """Fill the template; nothing is loaded from anywhere else."""
     cells = cells_with_change(report, before)
-    differences, hidden = shortened(report)
-    named = {row["case"] for row in differences}
+    for shown in range(SHOWN, 0, -1):
+        differences, hidden = shortened(report, shown)
+        if len(differences) <= ROWS:
+            break
     layers = sorted(report["layers"], key=position)
     dtypes = sorted({dtype for row in cells.values() for dtype in row}, key=dtype_order)
     body = {
         "layers": layers,
         "dtypes": dtypes,
-        "cells": cells,
-        "differences": differences,
+        "cells": packed_cells(cells, layers, dtypes),
         "hidden": hidden,
-        "scripts": {case: text for case, text in report["scripts"].items() if case in named},
+        "scripts": scripts_of(report, differences),
+        **packed_rows(differences),
     }
     values = {
         "IMPLEMENTATION": escape(str(report["implementation"])),

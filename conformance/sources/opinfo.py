@@ -89,7 +89,9 @@ class Catalogue:
 
     def path_of(self, entry: Any) -> str | None:
         """The public path of the entry's callable, found by identity and preferring the entry's own name."""
-        for path in (f"torch.{entry.name}", f"torch.Tensor.{entry.name}"):
+        # some entries are named with the library's name before them
+        name = entry.name.removeprefix("torch.")
+        for path in (f"torch.{name}", f"torch.Tensor.{name}"):
             try:
                 if self.reference.resolve(path) is entry.op:
                     return path

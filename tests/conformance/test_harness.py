@@ -14,8 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from conformance.compare import compare_values
-from conformance.engine import Library, load, reference
+from conformance.compare import compare_values, yardstick
+from conformance.engine import Library, load, reference, rounding_noise
 from conformance.judge import Judge
 from conformance.sources.modules import ModuleCatalogue
 from conformance.sources.opinfo import Catalogue
@@ -211,3 +211,34 @@ def test_a_computed_value_that_rounds_back_to_an_input_is_no_copy() -> None:
                 tensor.values = (rounded << np.uint32(16)).astype(np.uint32).view(np.float32)
         other.text = seen.text
         assert judge.compare(case, other, seen)["values"].status in ("pass", "ill-defined"), case.name
+
+
+def measured(t: np.ndarray, o: np.ndarray, dtype: str, case_dtype: str) -> tuple[bool, str]:
+    """Whether from the oracle, and in which dtype."""
+    centre, kind = yardstick(t, o, dtype, case_dtype)
+    return centre is not None, kind
+
+
+@pytest.mark.parametrize("narrow", ["float32", "bfloat16", "float16"])
+def test_wide_results_are_held_to_float64_unless_torch_converted_them(narrow: str) -> None:
+    """`out=` of float64 takes numbers computed in the case's dtype; those computed in float64 get no more room."""
+    o = np.linspace(1.0, 2.0, 64) / 3.0
+    converted = torch.tensor(o).to(getattr(torch, narrow)).double().numpy()
+    assert measured(converted, o, "float64", narrow) == (True, narrow)
+    computed = o * (1.0 + 1e-12)
+    assert measured(computed, o, "float64", narrow) == (False, "float64")
+    assert compare_values(computed * (1 + 5e-7), computed, None, "float64", exact=False) != ""
+    # numbers that both dtypes have are float64's
+    halves = np.arange(1.0, 9.0) / 2.0
+    assert measured(halves, halves, "float64", narrow) == (False, "float64")
+    # a float64 case has no narrower dtype, and a narrow result is measured in its own
+    assert measured(converted, o, "float64", "float64") == (False, "float64")
+    assert measured(converted.astype(np.float32), o, "float32", "float32") == (True, "float32")
+
+
+def test_the_noise_of_a_result_is_that_of_its_dtype() -> None:
+    ones = torch.ones(1000, dtype=torch.float64)
+    with rounding_noise(reference(), 0, 1.0, None):
+        assert 0.0 < float((ones + 0.0).sub(1.0).abs().max()) < 2.0**-51
+    with rounding_noise(reference(), 0, 16.0, 2.0**-23):
+        assert 2.0**-20 < float(ones.add(0.0).sub(1.0).abs().max()) < 2.0**-18

@@ -70,7 +70,7 @@ def has_cases(unit: Unit) -> bool:
 
 def test_the_record_is_of_this_corpus() -> None:
     """PyTorch's entries without a line have no cases in float32, or what is above could not fail for them."""
-    recorded = {operator.partition("[")[0] for operator, _ in record().ran}
+    recorded = {operator.partition("[")[0] for operator, _ in record().masks}
     lacking = [
         unit
         for label in set(UNITS) - recorded
@@ -78,4 +78,4 @@ def test_the_record_is_of_this_corpus() -> None:
         if unit.source not in ("directed", "found") and has_cases(unit)
     ]
     assert lacking == []
-    assert sum(mask.count("r") for mask in record().ran.values()) > 10_000
+    assert sum(record().samples(*key).count("p") for key in record().masks) > 10_000

@@ -14,8 +14,13 @@ torch = pytest.importorskip("torch")
 
 import numpy as np
 
+from conformance.cases import Case
 from conformance.cli import main
-from conformance.goldens import condense, judge_goldens
+from conformance.engine import load, reference
+from conformance.goldens import SAMPLE, GoldenJudge, condense, judge_goldens, make_golden
+from conformance.judge import Judge
+from conformance.portable import pack, unpack
+from conformance.program import Program, Target, TensorData
 from conformance.summary import Summary
 
 Make = Callable[..., str]
@@ -102,4 +107,20 @@ def test_large_results_are_condensed() -> None:
     other[7777] += 1
     assert condense(integers).size == 16 and (condense(integers) != condense(other)).any()
     floats = np.arange(10_000.0)
-    assert condense(floats).size == 512 and (condense(floats) == condense(floats.copy())).all()
+    assert condense(floats).size == SAMPLE and (condense(floats) == condense(floats.copy())).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_a_large_result_is_judged_by_a_part_of_it(library: Make, dtype: str) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 1500))
+    numbers = (values[0] + 1j * values[1] if dtype == "complex64" else values[0]).astype(dtype)
+    data = TensorData(dtype, (1500,), (1,), 0, numbers, requires_grad=True)
+    case = Case("exp", dtype, 0, Program(Target("torch.exp"), (data,)))
+    golden = make_golden(Judge(reference(), reference()), case)
+    assert golden is not None and ("outputs", 0) in golden.condensed
+    wrong = library("large_wrong", "def exp(x): return _torch.exp(x) * (1.0 + 3e-5)\n")
+    for name, status in (("torch", "pass"), (wrong, "fail")):
+        candidate = load(name)
+        judge = GoldenJudge(candidate, candidate)
+        judge.printer = None
+        assert judge.judge_golden(unpack(pack(golden)))["values"].status == status

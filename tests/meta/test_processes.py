@@ -186,4 +186,4 @@ def cos(x, **kwargs):
     other = subprocess.run(
         [*arguments, "--seed", "5"], env=environment(), capture_output=True, text=True, timeout=100
     )
-    assert other.returncode == 1 and "other settings" in other.stderr
+    assert other.returncode == 2 and "other settings" in other.stderr
