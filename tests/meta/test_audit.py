@@ -23,7 +23,7 @@ def table() -> Table:
     found: Table = {}
     for dtypes, forms in (
         (("float32", "complex64"), ("function", "inplace", "out")),
-        (("bfloat16", "int64"), ("function",)),
+        (("bfloat16", "int64", "float64", "bool"), ("function",)),
     ):
         selection = Selection(
             ("opinfo", "errors", "modules", "optimizers", "directed"), OPERATORS, dtypes, forms, samples=3
