@@ -321,4 +321,4 @@ def to_dlpack(*args: Any) -> Any:
         raise TypeError(
             f"_to_dlpack(): argument 'data' (position 1) must be Tensor, not {type_name(args[0])}"
         )
-    return _to_dlpack(args[0])
+    return _to_dlpack(args[0].detach())  # a capsule knows nothing of gradients, and torch does not ask

@@ -47,6 +47,7 @@ SUBMODULES = frozenset(
         "optim",
         "overrides",
         "profiler",
+        "quasirandom",
         "random",
         "return_types",
         "signal",

@@ -93,6 +93,10 @@ def normalize_storage_type(storage_type: Any) -> Any:
     return storage_type
 
 
+#: What `torch.load` takes for `map_location`.
+MAP_LOCATION = Callable[[Any, str], Any] | device | str | dict[str, str] | None
+
+
 def check_module_version_greater_or_equal(
     module: Any, req_version_tuple: tuple[Any, ...], error_if_malformed: bool = True
 ) -> bool:

@@ -42,6 +42,7 @@ from ._serialization_options import (
 from ._serialization_options import options as _options
 from ._serialization_pickler import pickler_for as _pickler_for
 from ._serialization_places import (
+    MAP_LOCATION,
     check_module_version_greater_or_equal,
     default_restore_location,
     location_tag,
@@ -57,6 +58,7 @@ from ._serialization_zip import Reader as _Reader
 from ._serialization_zip import Writer as _Writer
 
 __all__ = [
+    "MAP_LOCATION",
     "SourceChangeWarning",
     "mkdtemp",
     "register_package",

@@ -142,3 +142,22 @@ def test_read_only_memory_is_remarked_upon_once() -> None:
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "1 The given NumPy array is not writable,\n"
+
+
+def test_numpy_of_what_requires_grad() -> None:
+    """Refused while gradients are recorded, shared memory otherwise, as in torch."""
+    outcomes = []
+    for library in (torch, tinytorch):
+        leaf = library.ones(2, requires_grad=True)
+        found = []
+        for context in (library.no_grad, library.inference_mode, library.enable_grad):
+            for tensor in (leaf, leaf.view(-1)):
+                with context():
+                    try:
+                        tensor.numpy()[0] = 5.0
+                        found.append(leaf.tolist())
+                    except RuntimeError as error:
+                        found.append(str(error))
+        library.utils.dlpack.to_dlpack(leaf)
+        outcomes.append(found)
+    assert outcomes[0] == outcomes[1]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .modes import modes
 
 _RECORDED = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 _UNSUPPORTED = frozenset((dtypes.bfloat16, *dtypes.FLOAT8))
@@ -51,12 +52,12 @@ class BridgeMembers:
             if special == "lazy":
                 return self._unresolved(force)
             if special != "meta":
-                if special == "dual" and self.requires_grad and not force:  # type: ignore[attr-defined]
+                if special == "dual" and modes.grad and self.requires_grad and not force:  # type: ignore[attr-defined]
                     raise RuntimeError(_RECORDED)
                 return self._key.data("numpy")  # type: ignore[no-any-return]
             if force:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-        if self.requires_grad and not force:  # type: ignore[attr-defined]
+        if modes.grad and self.requires_grad and not force:  # type: ignore[attr-defined]
             raise RuntimeError(_RECORDED)
         if special == "meta":
             raise TypeError(

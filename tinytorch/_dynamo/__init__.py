@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,3 +79,9 @@ def mark_static(t: Any, index: Any = None) -> None:
 
 def mark_static_address(t: Any, guard: bool = True) -> None:
     """Nothing is compiled for an address."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "eval_frame":
+        return importlib.import_module(".eval_frame", __name__)
+    raise AttributeError(f"module 'torch._dynamo' has no attribute '{name}' (tinytorch lacks it)")

@@ -1,51 +1,74 @@
-"""torch.optim: optimizers and learning-rate schedules."""
+"""torch.optim: optimizers and learning-rate schedules.
+
+All of them are here at once, unlike the names of torch itself: programs look through this module for optimizers.
+"""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from .optimizer import Optimizer as Optimizer
+from . import lr_scheduler, swa_utils
+from ._adafactor import Adafactor
+from ._muon import Muon
+from ._swapping import swap_in_optimizer_params_and_state
+from .adadelta import Adadelta
+from .adagrad import Adagrad
+from .adam import Adam
+from .adamax import Adamax
+from .adamw import AdamW
+from .asgd import ASGD
+from .lbfgs import LBFGS
+from .nadam import NAdam
+from .optimizer import Optimizer
+from .radam import RAdam
+from .rmsprop import RMSprop
+from .rprop import Rprop
+from .sgd import SGD
+from .sparse_adam import SparseAdam
 
-del globals()["optimizer"]
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SparseAdam",
+    "lr_scheduler",
+    "swa_utils",
+    "swap_in_optimizer_params_and_state",
+]
 
-#: class -> the module it lives in
-_CLASSES = {
-    "ASGD": "asgd",
-    "Adadelta": "adadelta",
-    "Adafactor": "_adafactor",
-    "Adagrad": "adagrad",
-    "Adam": "adam",
-    "AdamW": "adamw",
-    "Adamax": "adamax",
-    "LBFGS": "lbfgs",
-    "Muon": "_muon",
-    "NAdam": "nadam",
-    "RAdam": "radam",
-    "RMSprop": "rmsprop",
-    "Rprop": "rprop",
-    "SGD": "sgd",
-    "SparseAdam": "sparse_adam",
-}
+swap_in_optimizer_params_and_state.__module__ = __name__
 
-__all__ = ["Optimizer", *_CLASSES, "lr_scheduler", "swa_utils"]
+# The package shows the classes, as torch's does, not the modules they live in.
+for _name in [
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "asgd",
+    "lbfgs",
+    "nadam",
+    "optimizer",
+    "radam",
+    "rmsprop",
+    "rprop",
+    "sgd",
+    "sparse_adam",
+]:
+    del globals()[_name]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CLASSES:
-        value = getattr(importlib.import_module("." + _CLASSES[name], __name__), name)
-        for module in _CLASSES.values():
-            globals().pop(module, None)  # the package shows the classes, not the modules they live in
-    elif name == "swap_in_optimizer_params_and_state":
-        value = importlib.import_module("._swapping", __name__).swap_in_optimizer_params_and_state
-        value.__module__ = __name__
-    elif name in ("lr_scheduler", "swa_utils"):
-        value = importlib.import_module("." + name, __name__)
-    else:
-        raise AttributeError(f"module 'torch.optim' has no attribute '{name}' (tinytorch lacks it)")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    raise AttributeError(f"module 'torch.optim' has no attribute '{name}' (tinytorch lacks it)")

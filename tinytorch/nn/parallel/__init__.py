@@ -6,8 +6,9 @@ from typing import Any
 
 from .data_parallel import DataParallel, data_parallel
 from .distributed import DistributedDataParallel
+from .scatter_gather import gather, scatter
 
-__all__ = ["data_parallel", "DataParallel", "DistributedDataParallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel", "gather", "scatter"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,8 +16,6 @@ def __getattr__(name: str) -> Any:
         "DistributedDataParallelCPU",
         "parallel_apply",
         "replicate",
-        "scatter",
-        "gather",
     ):
         raise AttributeError(
             f"module 'torch.nn.parallel' has no attribute '{name}' (tinytorch lacks it: it runs in one process on the CPU)"
