@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._core.declare import composite, find
-from .._core.warning import warn
+from .._core.warning import warn_once
 from .._kernels.scalar_types import scalar_type_name
 from .assembly import cat, stack, unsafe_chunk
 from .matrix import linear
@@ -146,7 +146,7 @@ def _fusible(input: Any, params: Sequence[Any], projected: bool) -> bool:
     if input.dtype._name != "float32" or input.numel() == 0 or input.is_meta:
         return False
     if projected:
-        warn("LSTM with projections is not supported with oneDNN. Using default implementation.")
+        warn_once("LSTM with projections is not supported with oneDNN. Using default implementation.")
         return False
     return all(weight.dtype is input.dtype for weight in params)
 
