@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from conformance.cases import Case, Unit
-from conformance.compare import EPSILON, WIDE, Verdict, is_float, tolerance, yardstick
+from conformance.compare import EPSILON, Verdict, is_float, tolerance, yardstick
 from conformance.corpus import Corpus, Selection
 from conformance.engine import load, reference
 from conformance.judge import Judge
@@ -36,7 +36,7 @@ from conformance.runner import Result, digest, script_of
 from conformance.sources.opinfo import Unreachable
 from conformance.summary import Summary
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # results of more bytes are condensed to a hash or to so many elements
 LARGE = 4 * 1024
 SAMPLE = 256
@@ -52,10 +52,11 @@ class Golden:
 
     case: Case
     seen: Observation
-    # torch minus the oracle, in half precision and units of the element's rounding step
+    # torch minus the oracle, in half precision and units of the largest such difference in the tensor
     deviation: dict[Place, Array] = field(default_factory=dict)
     # what rounding alone may move the result by, where that is more than the tolerance: its binary logarithm
     shift: dict[Place, Array] = field(default_factory=dict)
+    scale: dict[Place, float] = field(default_factory=dict)
     condensed: frozenset[Place] = frozenset()
     unchanged: tuple[int, ...] = ()
 
@@ -90,13 +91,6 @@ def contents(data: TensorData) -> Array:
     )
     values = np.conj(values) if data.conj else values
     return np.array(-values if data.negative else values)
-
-
-def step_of(values: Array, dtype: str) -> Array:
-    """The worth of a rounding step of each element; never zero."""
-    sizes = np.abs(values.astype(np.complex128 if values.dtype.kind == "c" else np.float64))
-    finite = np.where(np.isfinite(sizes), sizes, 1.0)
-    return np.asarray(np.maximum(finite, 1e-30) * EPSILON.get(dtype, 2.0**-52))
 
 
 def make_golden(judge: Judge, case: Case) -> Golden | None:
@@ -152,9 +146,11 @@ def keep_truth(golden: Golden, oracle: Oracle, group: str, index: int, tensor: T
     true, dtype = yardstick(values, true, tensor.dtype, golden.case.dtype)
     if true is not None:
         with np.errstate(all="ignore"):
-            steps = (values.astype(true.dtype) - true) / step_of(values, dtype)
-        parts = steps if steps.dtype.kind == "f" else np.stack([steps.real, steps.imag], axis=-1)
-        golden.deviation[place] = np.clip(parts, -6e4, 6e4).astype(np.float16)
+            apart = values.astype(true.dtype) - true
+        parts = apart if apart.dtype.kind == "f" else np.stack([apart.real, apart.imag], axis=-1)
+        scale = float(np.max(np.abs(parts), where=np.isfinite(parts), initial=0.0)) or 1.0
+        golden.deviation[place] = (parts / scale).astype(np.float16)
+        golden.scale[place] = scale
     centre = (
         true if true is not None else values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
     )
@@ -190,13 +186,11 @@ class StoredOracle(Oracle):
         if kept is None or tensor is None or tensor.values is None:
             return None
         wide = np.complex128 if tensor.values.dtype.kind == "c" else np.float64
-        steps = kept.astype(np.float64)
+        apart = kept.astype(np.float64) * self.golden.scale[group, index]
         if wide is np.complex128:
-            steps = steps[..., 0] + 1j * steps[..., 1]
+            apart = apart[..., 0] + 1j * apart[..., 1]
         with np.errstate(all="ignore"):
-            # what is kept of a wide result is of one computed in the case's dtype
-            dtype = self.golden.case.dtype if tensor.dtype in WIDE else tensor.dtype
-            values = tensor.values.astype(wide) - steps * step_of(tensor.values, dtype)
+            values = tensor.values.astype(wide) - apart
         return replace(tensor, dtype=np.dtype(wide).name, values=values)
 
     def excuses(self, x: Array, t: Array, o: Array | None, group: str, index: int) -> bool:

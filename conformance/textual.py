@@ -37,7 +37,8 @@ def same_number(expected: str, actual: str, relative: float, absolute: float) ->
         return math.isnan(a) and math.isnan(b)
     # the last printed digit may round the other way
     last = min(last_place(expected), last_place(actual))
-    return a == b or abs(a - b) <= max(absolute, relative * abs(a), 1.01 * last)
+    # either was rounded to the last printed digit
+    return a == b or abs(a - b) <= max(absolute, relative * abs(a)) + 1.01 * last
 
 
 def last_place(text: str) -> float:
