@@ -503,11 +503,19 @@ def _array(tensor: Any, upcast: bool) -> np.ndarray:
 def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
     reduced = None
     if operator.upcast:
-        reduced = next((t._key._dtype for t in tensors_of(operator, args) if t._key._dtype._reduced), None)
+        kinds = [tensor._key._dtype for tensor in tensors_of(operator, args)]
+        reduced = next((kind for kind in kinds if kind._reduced), None)
     out = operator.kernel(*_kernel_arguments(operator, args, reduced is not None))
     if operator.row_major:
         out = layout.row_major(out)
     if reduced is None:
+        return out
+    keeper = operator.options.get("rounds_to")
+    if keeper == "common":
+        reduced = reduced if all(kind is reduced or not kind.is_floating_point for kind in kinds) else None
+    elif keeper is not None:
+        reduced = args[operator.schema.names.index(keeper)]._key._dtype
+    if reduced is None or not reduced._reduced:
         return out
     asked = [
         v for a, v in zip(operator.arguments, args, strict=True) if a.kind == "ScalarType" and v is not None

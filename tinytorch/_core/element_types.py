@@ -6,7 +6,7 @@ A rule knows the test that calls of the usual kind pass, which is compiled into 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import dtypes
 from .promotion import SCALAR_TYPE_NAMES
@@ -66,6 +66,11 @@ def kinds_of(words: str) -> frozenset[dtypes.dtype]:
     )
 
 
+def refuse(kernel: str, kind: dtypes.dtype) -> NoReturn:
+    """Raise torch's refusal of an element type, where a declaration cannot say which it is."""
+    raise NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[kind]}'")
+
+
 class Rule:
     """What operands' element types have to be. `of`: the tensor argument asked; for a pointwise operator, empty for the computing type."""
 
@@ -100,12 +105,14 @@ class Takes(Rule):
         self.when = when
 
     def _argument(self, operator: Operator) -> Any:
-        return next(a for a in operator.arguments if a.is_tensor and self.of in ("", a.name))
+        return next(a for a in operator.arguments if a.name == self.of or (a.is_tensor and not self.of))
 
     def usual(self, operator: Operator, names: dict[str, Any]) -> str:
         argument = self._argument(operator)
         accepted = f"ACCEPTED_{len(names)}"
         names[accepted] = self.accepted
+        if not argument.is_tensor:
+            return f"({argument.name} is None or {argument.name} in {accepted})"
         if argument.is_list:
             return f"all(t is None or t._key._dtype in {accepted} for t in {argument.name})"
         test = f"{argument.name}._key._dtype in {accepted}"
@@ -114,6 +121,8 @@ class Takes(Rule):
     def check(self, operator: Operator, args: tuple[Any, ...]) -> None:
         position = operator.schema.names.index(self._argument(operator).name)
         value = args[position] if position < len(args) else None
+        if isinstance(value, dtypes.dtype):
+            self.judge(value, args)
         for tensor in value if isinstance(value, tuple | list) else (value,):
             if isinstance(tensor, Tensor) and not (self.empty and not tensor._array.size):
                 self.judge(tensor._key._dtype, args)
@@ -159,7 +168,7 @@ def instances(
 ) -> Takes:
     """torch's kernel, by the name it gives it when it refuses, is there for these kinds of types ("reduced float").
 
-    kernel: a name, or a function of the operator's arguments that says which kernel they get. of: the argument whose type decides; by
+    kernel: a name, or a function of the operator's arguments that says which kernel they get. of: the argument whose type decides, or that is one; by
     default the computing type of pointwise operators, and the first tensor of others. empty: a tensor without elements never gets there.
     when: a function of the arguments; calls of which it says no do not get there either.
     """

@@ -14,6 +14,7 @@ import numpy as np
 from tinytorch._kernels.blocks import blockwise
 from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.dtype_names import is_float, not_implemented, scalar_name
+from tinytorch._kernels.scalar_types import checked_scalar
 
 KEEP: EllipsisType = ...
 SQRT_HALF = math.sqrt(0.5)
@@ -70,6 +71,8 @@ def relu(self: np.ndarray) -> np.ndarray:
 
 def threshold(self: np.ndarray, threshold: float, value: float) -> np.ndarray:
     """x where x > threshold, else value; nan stays."""
+    if self.dtype.kind in "iu":
+        threshold, value = checked_scalar(threshold, self.dtype)[()], checked_scalar(value, self.dtype)[()]
     return _where(self <= threshold, self.dtype.type(value), self)
 
 
@@ -252,7 +255,7 @@ def hardtanh(self: np.ndarray, min_val: float = -1, max_val: float = 1) -> np.nd
         raise RuntimeError("Bool inputs not supported for hardtanh")
     if self.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types")
-    if self.dtype.kind == "u" and (min_val < 0 or max_val < 0):
+    if self.dtype.kind == "u" and (int(min_val) < 0 or int(max_val) < 0):
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     kind = self.dtype.type
     return np.minimum(np.maximum(self, kind(min_val)), kind(max_val), out=KEEP)

@@ -268,10 +268,14 @@ def convolution(
 ) -> np.ndarray:
     """torch's convolution of a batched input; transposed ones have weight (C, O / groups, *kernel)."""
     _check(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
-    _check_weight_type(input, weight)
     dtype = input.dtype
     if dtype.kind == "b":
-        not_implemented("slow_conv2d_cpu", dtype)
+        whole = all(size == 1 for size in weight.shape[2:]) and max(stride) == 1 and not any(padding)
+        not_implemented(
+            "slow_conv2d_cpu" if len(stride) < 3 else "slow_conv3d_cpu" if whole else "compute_columns3d",
+            dtype,
+        )
+    _check_weight_type(input, weight)
     x, kernel = _wide(input), _wide(weight)
     if transposed:
         size = transposed_size(x.shape[2:], kernel.shape[2:], stride, padding, dilation, output_padding)

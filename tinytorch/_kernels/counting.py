@@ -78,9 +78,11 @@ def searchsorted(
         if sorter.size and (sorter.min() < 0 or sorter.max() >= sorted_sequence.shape[-1]):
             raise RuntimeError(f"{name}sorter index out of range")
         sorted_sequence = np.take_along_axis(sorted_sequence, sorter, -1)
-    if sorted_sequence.dtype.kind == "c" or values.dtype.kind == "c":
-        raise not_implemented("searchsorted_out_cpu", np.dtype(np.complex64))
     dtype = promote_arrays((sorted_sequence, values))
+    if not values.size:
+        return np.zeros(values.shape, np.int32 if out_int32 else np.int64)
+    if dtype.kind in "bc":
+        raise not_implemented("searchsorted_out_cpu", dtype)
     sorted_sequence, values = (
         comparable(array.astype(dtype, copy=False)) for array in (sorted_sequence, values)
     )
@@ -106,6 +108,8 @@ def number_beside(array: np.ndarray, number: Any) -> np.ndarray:
         own = own.astype(np.int64)
     if category(own.dtype) <= category(array.dtype):
         return own.astype(array.dtype)
+    if own.dtype.kind == "c":
+        return own if array.dtype == np.float64 else own.astype(np.complex64)
     return own.astype(np.float32) if own.dtype.kind == "f" else own
 
 
@@ -249,8 +253,9 @@ def histogram(
     self: np.ndarray, edges: np.ndarray, weight: np.ndarray | None, density: bool, uniform: bool
 ) -> np.ndarray:
     """The (weighted) number of elements between consecutive edges, or its density."""
-    if self.dtype.kind != "f":
-        raise not_implemented("histogramdd", self.dtype)
+    kind = self.dtype
+    if kind.itemsize == 2:
+        self, edges = self.astype(np.float32), edges.astype(np.float32)
     values = self.reshape(-1)
     weights = None if weight is None else weight.reshape(-1)
     if uniform:
@@ -264,7 +269,7 @@ def histogram(
     result = counts.astype(self.dtype)
     if density:
         result = result / result.sum() / np.diff(edges)
-    return result
+    return result.astype(kind, copy=False)
 
 
 def histogram_edges(self: np.ndarray, bins: int, range_: list[float] | None) -> np.ndarray:
@@ -277,6 +282,8 @@ def histogram_edges(self: np.ndarray, bins: int, range_: list[float] | None) -> 
         low, high = range_
         if low == high:
             low, high = low - 1, high + 1
+    if self.dtype.itemsize == 2:
+        return _edges(low, high, bins, np.dtype(np.float32)).astype(self.dtype)
     return _edges(low, high, bins, self.dtype)
 
 

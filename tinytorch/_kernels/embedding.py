@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinytorch._kernels.dtype_names import is_low_precision, scalar_name, widen
+from tinytorch._kernels.dtype_names import is_low_precision, widen
+from tinytorch._kernels.scalar_types import tensor_type_name
 
 SUM, MEAN, MAX = 0, 1, 2
 #: Rows that go to one place: more than that are summed place by place, fewer in turns over all places.
@@ -14,10 +15,9 @@ OFTEN = 8
 def check_indices(name: str, indices: np.ndarray, argument: str = "argument #1 'indices'") -> None:
     """Raise torch's text unless the indices are int32 or int64."""
     if indices.dtype not in (np.int64, np.int32):
-        kind = scalar_name(indices.dtype)
         raise RuntimeError(
             f"Expected tensor for {argument} to have one of the following scalar types: Long, Int; but got "
-            f"torch.{kind}Tensor instead (while checking arguments for {name})"
+            f"{tensor_type_name(indices.dtype)} instead (while checking arguments for {name})"
         )
 
 
@@ -112,13 +112,21 @@ def _bags(
     return bag, kept, np.bincount(bag[kept], minlength=count)[:count], count
 
 
-def _check_bag(weight: np.ndarray, indices: np.ndarray, offsets: np.ndarray) -> None:
+def _check_bag(
+    weight: np.ndarray, indices: np.ndarray, offsets: np.ndarray, per_sample_weights: np.ndarray | None
+) -> None:
     check_indices("embedding_bag", indices)
     check_indices("embedding_bag", offsets, "argument #1 'offsets'")
     if weight.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
         raise RuntimeError(
             "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, Float, "
-            f"Double; but got torch.{scalar_name(weight.dtype)}Tensor instead (while checking arguments for "
+            f"Double; but got {tensor_type_name(weight.dtype)} instead (while checking arguments for "
+            "embedding_bag)"
+        )
+    if per_sample_weights is not None and per_sample_weights.dtype != weight.dtype:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 'per_sample_weights'; but type "
+            f"{tensor_type_name(weight.dtype)} does not equal {tensor_type_name(per_sample_weights.dtype)} (while checking arguments for "
             "embedding_bag)"
         )
     if offsets.size and offsets[0] != 0:
@@ -150,7 +158,7 @@ def embedding_bag(
     padding_idx: int = -1,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rows summed, averaged or maximised per bag; then each index's bag, the bag sizes, and the maxima's indices."""
-    _check_bag(weight, indices, offsets)
+    _check_bag(weight, indices, offsets, per_sample_weights)
     bag, kept, sizes, count = _bags(indices, offsets, include_last_offset, padding_idx)
     chosen, owner = indices[kept], bag[kept]
     rows = widen(weight[chosen])  # (M, D)

@@ -96,6 +96,15 @@ def check_sizes(name: str, shape: Sequence[int], output: Sequence[int], rank: in
         )
 
 
+def _kernel_name(mode: str, self: np.ndarray, output: Sequence[int]) -> str:
+    """Which kernel torch would have taken: one by rows of channels for small images, few channels aside."""
+    if mode == "linear" and self.ndim == 4:
+        last = self.ndim == 4 and self.transpose(0, 2, 3, 1).flags.c_contiguous
+        if sum(output) <= 128 or self.shape[1] == 3 or (last and self.shape[1] > 3):
+            return "upsample_bilinear2d_channels_last"
+    return f"compute_indices_weights_{mode}"
+
+
 def upsample(
     mode: str, self: np.ndarray, output: Sequence[int], align_corners: bool, factors: Sequence[float | None]
 ) -> np.ndarray:
@@ -108,7 +117,7 @@ def upsample(
         result = self
     else:
         if not is_float(self.dtype):
-            not_implemented(f"compute_indices_weights_{mode}", self.dtype)
+            not_implemented(_kernel_name(mode, self, output), self.dtype)
         result = widen(self)
     kind = result.dtype.type
     for i in reversed(range(rank)):

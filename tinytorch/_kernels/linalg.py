@@ -23,8 +23,14 @@ LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"
 LinAlgError.__module__ = "torch._C"
 
 
+#: Kernels that torch calls for empty matrices, too.
+_WITH_EMPTY = frozenset(["geqrf_cpu", "linalg_eig_out_cpu", "cholesky_inverse_out_cpu", "cholesky_solve_cpu"])
+
+
 def require_lapack(kernel: str, array: np.ndarray) -> None:
     """Raise torch's NotImplementedError for element types that LAPACK lacks."""
+    if not array.size and kernel not in _WITH_EMPTY:
+        return
     if array.dtype.kind not in "fc" or array.dtype.itemsize < 4:
         raise not_implemented(kernel, array.dtype)
 
@@ -448,9 +454,9 @@ def eig(A: np.ndarray) -> Arrays:
 
 def require_complex_partner(A: np.ndarray) -> None:
     """Raise torch's error for element types that have no complex counterpart."""
-    if A.dtype.kind not in "fc":
+    if A.dtype.kind in "biu":
         raise RuntimeError(f"Unknown Complex ScalarType for {scalar_type_name(A.dtype)}")
-    require_lapack("linalg_eig_cpu", A)
+    require_lapack("linalg_eig_out_cpu", A)
 
 
 def eigvals(A: np.ndarray) -> np.ndarray:

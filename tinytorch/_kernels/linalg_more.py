@@ -31,7 +31,7 @@ def lstsq(A: np.ndarray, B: np.ndarray, rcond: float, driver: str) -> Arrays:
 
 def ldl_factor(A: np.ndarray, hermitian: bool) -> Arrays:
     """(LD, pivots, info): the compact Bunch-Kaufman factorization of symmetric (or hermitian) matrices, lower triangle."""
-    require_lapack("ldl_factor_cpu", A)
+    require_lapack("ldl_factor_kernel_cpu", A)
     batch = A.shape[:-2]
     packed = column_major(np.tril(A))
     pivots, info = np.zeros(A.shape[:-1], np.int32), np.zeros(batch, np.int32)

@@ -30,7 +30,7 @@ def _share(grad: np.ndarray, count: int, reduction: int) -> np.ndarray:
 
 def mse_loss(self: np.ndarray, target: np.ndarray, reduction: int = MEAN) -> np.ndarray:
     """(x - y) squared."""
-    if not is_float(self.dtype) and self.dtype.kind != "c":
+    if not is_float(self.dtype):
         not_implemented("mse_cpu", self.dtype)
     difference = np.subtract(self, target, out=...)
     return reduced(np.multiply(difference, difference, out=difference), reduction)
@@ -304,10 +304,10 @@ def binary_cross_entropy(
     self: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None, reduction: int = MEAN
 ) -> np.ndarray:
     """-(y log x + (1 - y) log(1 - x)), each logarithm held above -100."""
-    if not is_float(self.dtype):
-        not_implemented("binary_cross_entropy", self.dtype)
     if target.dtype != self.dtype:
         raise RuntimeError(f"Found dtype {scalar_name(target.dtype)} but expected {scalar_name(self.dtype)}")
+    if not is_float(self.dtype):
+        not_implemented("binary_cross_entropy", self.dtype)
     if not ((self >= 0) & (self <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")
     x, y = widen(self), widen(target)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinytorch._kernels.dtype_names import is_low_precision, not_implemented, scalar_name, type_name
+from tinytorch._kernels.scalar_types import promote_pair
 
 Number = complex | float | int
 
@@ -93,6 +94,8 @@ def mm(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
             f"expected m1 and m2 to have the same dtype, but got: {type_name(dtype)} != {type_name(mat2.dtype)}"
         )
     if dtype.kind == "b":
+        if not (self.size and mat2.size):
+            return np.zeros((self.shape[0], mat2.shape[1]), dtype)
         not_implemented("addmm_impl_cpu_", dtype)
     if is_low_precision(dtype):
         return np.dot(self.astype(np.float32), mat2.astype(np.float32)).astype(dtype)
@@ -126,6 +129,8 @@ def addmm(
     if self.shape != (mat2.shape[1],):
         _expandable(self, (mat1.shape[0], mat2.shape[1]))
     if dtype.kind == "b":
+        if not (mat1.shape[0] and mat2.shape[1]):
+            return np.zeros((mat1.shape[0], mat2.shape[1]), dtype)
         not_implemented("addmm_impl_cpu_", dtype)
     if is_low_precision(dtype):
         product = np.dot(mat1.astype(np.float32), mat2.astype(np.float32))
@@ -148,14 +153,30 @@ def _check_batches(batch1: np.ndarray, batch2: np.ndarray) -> None:
         )
 
 
+def _check_bmm_types(self: np.ndarray, mat2: np.ndarray) -> None:
+    """torch has loops of its own for small matrices, and takes others one by one."""
+    dtype = self.dtype
+    if not (self.size and mat2.size):
+        return
+    if self.shape[1] * self.shape[2] * mat2.shape[2] < 400:
+        if dtype.kind == "b":
+            not_implemented("bmm", dtype)
+        raise RuntimeError(f"expected scalar type {scalar_name(dtype)} but found {scalar_name(mat2.dtype)}")
+    if mat2.dtype == dtype:
+        not_implemented("addmm_impl_cpu_", dtype)
+    if mat2.dtype.char in "fdFD":
+        raise RuntimeError(f"expected scalar type {scalar_name(mat2.dtype)} but found {scalar_name(dtype)}")
+    raise RuntimeError(
+        f"expected m1 and m2 to have the same dtype, but got: {type_name(dtype)} != {type_name(mat2.dtype)}"
+    )
+
+
 def bmm(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     """(B, N, K) times (B, K, M), matrix by matrix."""
     _check_batches(self, mat2)
     dtype = self.dtype
-    if dtype != mat2.dtype:
-        raise RuntimeError(f"expected scalar type {scalar_name(dtype)} but found {scalar_name(mat2.dtype)}")
-    if dtype.kind == "b":
-        not_implemented("bmm", dtype)
+    if dtype != mat2.dtype or dtype.kind == "b":
+        _check_bmm_types(self, mat2)
     if is_low_precision(dtype):
         return np.matmul(self.astype(np.float32), mat2.astype(np.float32)).astype(dtype)
     return np.matmul(self, mat2)
@@ -210,8 +231,8 @@ def addbmm(
         )
     if dtype != batch1.dtype:
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {type_name(batch1.dtype)} != "
-            f"{type_name(batch2.dtype)}"
+            f"mat1 and mat2 must have the same dtype, but got {scalar_name(batch1.dtype)} and "
+            f"{scalar_name(batch2.dtype)}"
         )
     if dtype.kind == "b":
         not_implemented("addmm_impl_cpu_", dtype)
@@ -308,7 +329,7 @@ def addr(
         if vector.ndim != 1:
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {vector.ndim}-D")
     _expandable(self, (vec1.shape[0], vec2.shape[0]))
-    dtype = np.result_type(self.dtype, vec1.dtype, vec2.dtype)
+    dtype = promote_pair(promote_pair(vec1.dtype, vec2.dtype), self.dtype)
     if dtype.kind == "b":
         outer = np.logical_and(vec1[:, None], vec2) if alpha else np.zeros((vec1.size, vec2.size), bool)
         return np.logical_or(outer, self) if beta else outer
@@ -350,7 +371,7 @@ def linalg_cross(self: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarr
 
 def cdist_forward(x1: np.ndarray, x2: np.ndarray, p: float, compute_mode: int | None = None) -> np.ndarray:
     """(..., P, M) and (..., R, M) to (..., P, R): p-norms of all differences. float32 or float64."""
-    if x1.dtype.char not in "fd":
+    if x1.dtype.char not in "fd" and x1.size and x2.size:
         not_implemented("cdist", x1.dtype)
     if x2.dtype != x1.dtype:
         raise RuntimeError(f"expected scalar type {scalar_name(x1.dtype)} but found {scalar_name(x2.dtype)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, widen
+from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name, widen
 from tinytorch._kernels.memory_order import channels_last_like
 from tinytorch._kernels.reducing import precise_sum
 
@@ -16,17 +16,18 @@ Maybe = np.ndarray | None
 
 
 def _check_parameter(dtype: np.dtype, *parameters: Maybe) -> None:
-    """Parameters share the input's type, or are float32 beside a low precision input."""
-    for parameter in parameters:
-        if parameter is None or parameter.dtype == dtype:
-            continue
-        if is_low_precision(dtype):
-            if parameter.dtype == np.float32:
-                continue
+    """Parameters share the input's type, or all are float32 beside a low precision input; the first of them says which it is to be."""
+    given = [parameter.dtype for parameter in parameters if parameter is not None]
+    if not given:
+        return
+    if given[0] != dtype:
+        if any(kind != np.float32 for kind in given):
             raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
-        if not is_float(dtype):
+        if not is_low_precision(dtype):
             raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
-        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    for kind in given[1:]:
+        if kind != given[0]:
+            raise RuntimeError(f"expected scalar type {scalar_name(dtype)} but found {scalar_name(kind)}")
 
 
 # Rows: layer and group normalisation ---------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def adaptive_max_pool(name: str, self: np.ndarray, output: Ints, rank: int) -> t
     """The maximum of each of output equal parts, and its place."""
     _check_adaptive(name, self, output, rank)
     if not is_float(self.dtype):
-        not_implemented(name, self.dtype)
+        not_implemented(name + ("_cpu" if rank == 3 else ""), self.dtype)
     x = widen(self)
     leading, sizes = x.shape[: x.ndim - rank], x.shape[x.ndim - rank :]
     values, indices = np.empty((*leading, *output), x.dtype), np.empty((*leading, *output), np.int64)
@@ -281,8 +281,6 @@ def avg_pool(
     rank = len(kernel)
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
-    if self.dtype.kind in "bc" or (self.dtype.kind in "iu" and self.dtype != np.int64):
-        not_implemented(name, self.dtype)
     ones = [1] * rank
     x, counts = batched(name, self, kernel, stride, padding, ones, ceil_mode)
     sizes = x.shape[2:]
@@ -346,8 +344,10 @@ def adaptive_avg_pool(name: str, self: np.ndarray, output: Ints) -> np.ndarray:
     """The mean of each of output equal parts."""
     rank = len(output)
     _check_adaptive(name, self, output, rank)
-    if not is_float(self.dtype):
-        not_implemented(name, self.dtype)
+    if not is_float(self.dtype) and (self.size or rank == 3):
+        not_implemented(name + ("_cpu" if rank == 3 else ""), self.dtype)
+    if not self.size and not is_float(self.dtype):
+        return np.empty((*self.shape[: self.ndim - rank], *output), self.dtype)
     total = widen(self)
     for i, count in enumerate(output):
         axis = total.ndim - rank + i

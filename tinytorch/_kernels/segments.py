@@ -30,6 +30,13 @@ def lengths_of(
     name = "lengths" if offsets is None else "offsets"
     assert given is not None
     if given.dtype not in (np.int32, np.int64):
+        if offsets is None and not unsafe:
+            if given.dtype.kind == "c":
+                raise NotImplementedError(f"\"min_all\" not implemented for '{scalar_name(given.dtype)}'")
+            if (given.sum(-1) != data.shape[given.ndim - 1]).any():
+                raise RuntimeError(
+                    "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) when !unsafe."
+                )
         raise NotImplementedError(
             f"\"_segment_reduce_{name}_cpu_kernel1\" not implemented for '{scalar_name(given.dtype)}'"
         )

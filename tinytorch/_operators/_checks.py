@@ -182,6 +182,10 @@ def rounding(name):
         if common._category == "complex" and name == "round":
             raise _refused("round_vml_cpu", common)
         if common._category == "complex":
+            if name == "round":
+                raise NotImplementedError(
+                    f"\"round_vml_cpu\" not implemented for '{SCALAR_TYPE_NAMES[common]}'"
+                )
             raise NotImplementedError(f"{name} is not supported for complex inputs")
         if common is dtypes.bool_:
             raise NotImplementedError(f"\"{name}_vml_cpu\" not implemented for 'Bool'")

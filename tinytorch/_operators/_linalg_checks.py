@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core.element_types import Rule, alike, takes
 from tinytorch._kernels.linalg import LinAlgError
 from tinytorch._kernels.scalar_types import scalar_type_name
 
@@ -47,6 +48,32 @@ def inexact(tensor: Any, function: str, low: bool = True) -> None:
         )
     if narrow and not low:
         raise RuntimeError(f"{function}: Low precision dtypes not supported. Got {dtype_name(tensor)}")
+
+
+def inexact_types(function: str, of: str = "", low: bool = True) -> tuple[Rule, ...]:
+    """What `inexact` asks, as rules of a declaration."""
+    kinds = takes(
+        "reduced float complex",
+        f"{function}: Expected a floating point or complex tensor as input. Got {{0}}",
+        of,
+    )
+    narrow = takes(
+        "bool int unsigned float complex", f"{function}: Low precision dtypes not supported. Got {{0}}", of
+    )
+    return (kinds,) if low else (kinds, narrow)
+
+
+def system_types(b: str, A: str) -> Rule:
+    """The right-hand sides and the matrices of older solvers are of one type."""
+    return alike(
+        b,
+        A,
+        "Expected b and A to have the same dtype, but found b of type {0} and A of type {1} instead.",
+    )
+
+
+#: Where a tolerance is derived from the type's precision.
+KNOWN_PRECISION = "This function doesn't handle types other than float and double"
 
 
 def same_dtype(A: Any, B: Any, function: str, names: tuple[str, str] = ("A", "B")) -> None:

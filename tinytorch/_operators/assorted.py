@@ -13,8 +13,8 @@ from tinytorch._core import layout
 from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.dtypes import defaults
-from tinytorch._core.element_types import instances
-from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._core.element_types import alike, instances, takes
+from tinytorch._kernels.scalar_types import c_type_name, checked_scalar, not_implemented, scalar_type_name
 from tinytorch._operators.adjoint import conj
 from tinytorch._operators.factories import factory
 
@@ -114,7 +114,7 @@ def _hash(self: np.ndarray, dim: tuple[int, ...], keepdim: bool, mode: int) -> n
             "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
         )
     if self.dtype.kind == "c":
-        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{scalar_type_name(self.dtype)}'")
+        raise not_implemented("xor_sum_cpu", self.dtype)
     wide = self.astype(np.float64) if self.dtype.kind not in "iub" else self.astype(np.int64)
     bits = wide.view(np.uint64) if wide.ndim else wide.reshape(1).view(np.uint64).reshape(())
     return np.asarray(np.bitwise_xor.reduce(bits, axis=dim, keepdims=keepdim)) if self.ndim else bits.copy()
@@ -150,14 +150,16 @@ def _places(self: np.ndarray, indices: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _masked_index(self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], fill: Any) -> np.ndarray:
+    filled = checked_scalar(fill, self.dtype)
     if not self.size:
-        return np.full(mask.shape, fill, self.dtype)
+        return np.full(mask.shape, filled, self.dtype)
     values = self[_places(self, indices)]
-    return np.where(_over(mask, values), values, np.asarray(fill).astype(self.dtype))
+    return np.where(_over(mask, values), values, filled)
 
 
 def _over(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The mask with as many dimensions as the values it decides on, counted from the front."""
+    mask = mask if mask.dtype == np.bool_ else mask != 0
     return mask.reshape((*mask.shape, *[1] * (values.ndim - mask.ndim)))
 
 
@@ -172,9 +174,12 @@ def _masked_index_put(
     return out
 
 
+_INDICES = (takes("int32 int64", "_unsafe_masked_index found unexpected index type {0}", of="indices"),)
+
 unsafe_masked_index = op(
     "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",
     _masked_index,
+    element_types=_INDICES,
     out=False,
     method=False,
 )
@@ -186,6 +191,14 @@ unsafe_masked_index.vjp(
 unsafe_masked_index_put = op(
     "_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
     _masked_index_put,
+    element_types=(
+        *_INDICES,
+        alike(
+            "self",
+            "values",
+            "Index put requires the source and destination dtypes match, got {0} for the destination and {1} for the source.",
+        ),
+    ),
     out=False,
     method=False,
 )
@@ -224,7 +237,12 @@ def _chunk_cat(tensors: list[np.ndarray], dim: int, num_chunks: int) -> np.ndarr
     return np.concatenate(parts, -1)
 
 
-op("_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", _chunk_cat, method=False)
+op(
+    "_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor",
+    _chunk_cat,
+    method=False,
+    element_types=alike("tensors", "tensors", "_chunk_cat expects all input tensors with the same dtype"),
+)
 
 
 @factory(
@@ -300,8 +318,22 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
             f"torch.histogramdd: input tensor should have at least 2 dimensions, but got {input.dim()}"
         )
     kind = input._array.dtype
-    if kind.kind != "f" or kind.itemsize < 4:
-        raise NotImplementedError(f"\"histogramdd\" not implemented for '{scalar_type_name(kind)}'")
+    edged = not isinstance(bins, int) and any(hasattr(item, "_array") for item in bins)
+    for d, item in enumerate(bins if edged else ()):
+        if item._array.dtype != kind:
+            raise RuntimeError(
+                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                f"{c_type_name(kind)} and bins for dimension {d} with dtype {c_type_name(item._array.dtype)}"
+            )
+    if weight is not None and weight._array.dtype != kind:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, but got "
+            f"input({c_type_name(kind)}), and weight({c_type_name(weight._array.dtype)})"
+        )
+    if not edged and range is not None and kind.kind == "b":
+        raise not_implemented("linspace_cpu", kind)
+    if kind.kind in "biuc" or (not edged and range is None and kind.itemsize < 4):
+        raise not_implemented("histogram_cpu" if edged or range is not None else "histogramdd", kind)
     points = input._array.reshape(-1, input.shape[-1]).astype(np.float64)
     count = points.shape[1]
     given = [bins] * count if isinstance(bins, int) else list(bins)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.element_types import Named
 from tinytorch._core.modes import modes
 from tinytorch._kernels.dtype_names import widen
 from tinytorch._kernels.scalar_types import c_type_name
@@ -259,6 +261,8 @@ def _math(
 ) -> Any:
     """The composed form: the scale's root on both factors keeps the products small; 16-bit types are computed in float32."""
     given = query.dtype
+    if given._category in ("bool", "int"):  # the query is scaled, and a fraction from there on
+        raise RuntimeError(f"expected scalar type {Named(dtypes.defaults.dtype)} but found {Named(given)}")
     if given._reduced:
         query, key, value = query.float(), key.float(), value.float()
     factor = math.sqrt(1 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))

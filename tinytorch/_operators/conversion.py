@@ -13,6 +13,7 @@ from .._core.dispatch import meta_tensor
 from .._core.tensor import Tensor
 from .._core.warning import warn_once
 from .._kernels.memory_order import suggests_channels_last
+from .._kernels.scalar_types import checked_scalar
 
 
 def arranged(array, memory_format, kind=None):
@@ -232,19 +233,7 @@ fill.vjp(self=lambda grad: grad.new_zeros(grad.shape))
 
 def number_of(value, kind):
     """A Python number as an element of `kind`. Raises RuntimeError with torch's text if it does not fit."""
-    from .._core.dispatch import number_array
-
-    target = dtypes.from_numpy(kind)
-    if isinstance(value, complex) and target._category != "complex":
-        raise RuntimeError(
-            f"value cannot be converted to type {_C_NAMES.get(target._name, target._name)} without overflow"
-        )
-    if target._category == "int":
-        value = int(value)
-    return number_array(value, target)
-
-
-_C_NAMES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int", "bool": "bool"}
+    return checked_scalar(value, kind)
 
 
 @update(

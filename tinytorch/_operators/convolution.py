@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.dtypes import bfloat16
 from tinytorch._core.element_types import instances
+from tinytorch._core.promotion import check_result_cast, legacy_name
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import convolution as kernels
 from tinytorch._kernels.memory_order import channels_last_like
@@ -166,7 +168,13 @@ def _check_bias(input: Any, bias: Any) -> None:
 
 
 def _check_complex(input: Any, weight: Any, bias: Any) -> None:
-    """A complex input wants parameters of its own type."""
+    """A complex input wants parameters of its own type, one of bfloat16 as well."""
+    if input.dtype is bfloat16 and weight.dtype is not bfloat16:
+        names = [tensor_type_name(tensor.dtype._numpy) for tensor in (input, weight)]
+        raise RuntimeError(
+            f"Input type ({names[0]}) and weight type ({names[1]}) should be the same or input should be a MKLDNN tensor and weight is a "
+            "dense tensor"
+        )
     if input.dtype.is_complex:
         for kind, parameter in (("weight", weight), ("bias", bias)):
             if parameter is not None and parameter.dtype is not input.dtype:
@@ -256,7 +264,10 @@ def _padded(
     groups: int,
 ) -> Any:
     """padding="same" or "valid"."""
-    _check_bias(input, bias)
+    if rank < 3:
+        _check_bias(input, bias)
+    elif bias is not None and bias.dtype is not input.dtype:
+        bias = bias.to(input.dtype)
     x, batched = _batched(name, input, rank)
     _check_complex(input, weight, bias)
     stride, dilation = _expand(stride, rank), _expand(dilation, rank)
@@ -327,7 +338,12 @@ def _named(rank: int) -> None:
     ) -> Any:
         x, batched = _batched(transposed_name, input, rank)
         _check_complex(input, weight, bias)
-        if bias is not None and bias.dtype is not input.dtype:
+        if bias is not None and bias.dtype is not input.dtype and weight.dtype is input.dtype:
+            if rank == 3:
+                raise RuntimeError(
+                    f"expected scalar type {legacy_name(input.dtype)} but found {legacy_name(bias.dtype)}"
+                )
+            check_result_cast(bias.dtype, input.dtype)
             bias = bias.to(input.dtype)
         lists = [_expand(values, rank) for values in (stride, padding, dilation, output_padding)]
         result = _convolve(x, weight, bias, (lists[0], lists[1], lists[2], True, lists[3], groups))

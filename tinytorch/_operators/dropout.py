@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find
+from tinytorch._core.element_types import refuse
 from tinytorch._core.modes import modes
+from tinytorch._core.promotion import check_result_cast
 
 ALPHA = 1.7580993408473766
 
@@ -23,6 +26,12 @@ def _dropped(input: Any, p: float, train: bool, feature: bool, alpha: bool, inpl
     if feature and input.dim() < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = [input.shape[0], input.shape[1], *[1] * (input.dim() - 2)] if feature else None
+    if not input.dtype.is_floating_point:
+        if input.dtype.is_complex:
+            refuse("bernoulli_scalar_cpu_", input.dtype)
+        check_result_cast(
+            dtypes.defaults.dtype, dtypes.int64 if input.dtype is dtypes.bool_ and alpha else input.dtype
+        )
     noise = input.new_empty(shape) if shape else _like(input)
     batched = any(layer.kind == "batched" for layer in modes.layers)
     if batched and noise._key._special in (

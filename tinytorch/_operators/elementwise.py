@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .._core.declare import composite, pointwise, update
-from .._core.element_types import takes
+from .._core.element_types import instances, takes
 from .._core.signature import wrong_type
 from .._kernels import elementwise as kernels
 from . import _checks
@@ -265,7 +265,14 @@ digamma = pointwise(
 )
 digamma.vjp(self=lambda grad, self: grad * polygamma(1, self))
 polygamma = pointwise(
-    "polygamma(int n, Tensor self) -> Tensor", kernels.polygamma, result="float", method=False, inplace=False
+    "polygamma(int n, Tensor self) -> Tensor",
+    kernels.polygamma,
+    result="float",
+    method=False,
+    inplace=False,
+    element_types=instances(
+        lambda n, self: {0: "digamma", 1: "trigamma"}.get(n, "polygamma"), "reduced float"
+    ),
 )
 
 
@@ -302,6 +309,7 @@ i0.vjp(self=lambda grad, self: grad * special_i1(self))
 special_i1 = pointwise(
     "special_i1(Tensor self) -> Tensor",
     kernels.special("i1"),
+    element_types=instances("i1_cpu", "reduced float"),
     result="float",
     module="special",
     inplace=False,

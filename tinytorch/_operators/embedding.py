@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op, update
+from tinytorch._core.promotion import promote_types
 from tinytorch._kernels import embedding as kernels
 
 embedding_dense_backward = op(
@@ -199,7 +200,8 @@ def _bag(
     if per_sample_weights is not None and mode != kernels.SUM:
         raise RuntimeError("embedding_bag: per_sample_weights only supported with mode='sum'")
     if indices.dtype is not offsets.dtype:
-        offsets, indices = offsets.long(), indices.long()
+        common = promote_types(indices.dtype, offsets.dtype)
+        offsets, indices = offsets.to(common), indices.to(common)
     return embedding_bag_op(
         weight,
         indices.contiguous(),

@@ -152,7 +152,10 @@ def _shape_and_dims(self: Any, s: Dims | None, dim: Dims | None) -> tuple[list[i
 def _require_real(self: Any, name: str) -> None:
     if self.dtype.is_complex:
         raise RuntimeError(
-            f"{name} expects a real input tensor, but got {scalar_type_name(self.dtype._numpy)}"
+            f"Only supports floating-point dtypes, but found: {scalar_type_name(self.dtype._numpy)}"
+            if name == "ihfftn"
+            else f"{name} expects a real{'-valued' if name == 'rfftn' else ''} input tensor, but got "
+            f"{scalar_type_name(self.dtype._numpy)}"
         )
 
 

@@ -10,7 +10,7 @@ from tinytorch._core import layout
 from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._core.dispatch import legacy_name
-from tinytorch._core.element_types import instances
+from tinytorch._core.element_types import alike, instances, takes
 from tinytorch._core.front import front_of
 from tinytorch._core.storage import offset_of_array
 from tinytorch._core.tensor import Tensor, wrap
@@ -280,9 +280,19 @@ def where_scalar(condition: Any, self: Any, other: Any) -> Any:
 
 # Slices at given positions ---------------------------------------------------------------------------------------------------
 
+_COMPLEX_VALUE = takes(
+    "complex",
+    "index_fill_(): Converting complex Scalar to non-complex type is not supported",
+    of="self",
+    when=lambda self, dim, index, value: (
+        value.is_complex() if isinstance(value, Tensor) else isinstance(value, complex)
+    ),
+)
+
 index_fill_scalar = update(
     "index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
     kernels.index_fill,
+    element_types=_COMPLEX_VALUE,
     wrap=("dim",),
 )
 index_fill_scalar.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 0))
@@ -290,6 +300,7 @@ index_fill_scalar.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 
 index_fill_tensor = update(
     "index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
     kernels.index_fill,
+    element_types=_COMPLEX_VALUE,
     wrap=("dim",),
     node="IndexFillBackward1",
 )
@@ -339,7 +350,19 @@ def _index_reduce(self: Any, dim: int, index: Any, source: Any, reduce: str, inc
 index_reduce = update(
     "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor",
     _index_reduce,
-    element_types=instances("index_func_", "int unsigned reduced float"),
+    element_types=(
+        takes(
+            "int32 int64",
+            "index_reduce_(): Expected dtype int32/int64 for index but got: {0}",
+            of="index",
+        ),
+        alike(
+            "self",
+            "source",
+            "index_reduce_(): self ({0}) and source ({1}) must have the same scalar type",
+        ),
+        instances("index_func_", "int unsigned reduced float"),
+    ),
     wrap=("dim",),
     contiguous=True,
     out=True,

@@ -9,7 +9,6 @@ from tinytorch._core.declare import composite, op
 from tinytorch._core.element_types import alike, instances
 from tinytorch._kernels import interpolation as kernels
 from tinytorch._kernels.memory_order import keeps_channels_last
-from tinytorch._operators._grid_composed import second_order
 
 _SCALES = {
     1: ("scales",),
@@ -190,20 +189,6 @@ def _grid(rank: int) -> Any:
         method=False,
         function=False,
         out=False,
-    )
-    backward.vjp_all(
-        lambda grad_result0, grad_result1, grad_output, input, grid, interpolation_mode, padding_mode, align_corners: (
-            second_order(
-                grad_result0,
-                grad_result1,
-                grad_output,
-                input,
-                grid,
-                interpolation_mode,
-                padding_mode,
-                align_corners,
-            )
-        )
     )
     forward = op(
         f"{name}({arguments}) -> Tensor",

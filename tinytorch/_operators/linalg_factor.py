@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
+from tinytorch._core.element_types import alike
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import linalg as kernels
 from tinytorch._operators import _linalg_checks as checks
@@ -89,11 +90,14 @@ def _cholesky_solve(self: np.ndarray, input2: np.ndarray, upper: bool) -> np.nda
         )
     checks.square(input2, "cholesky_solve")
     checks.solvable(input2, self, True, "cholesky_solve")
-    checks.same_dtype(self, input2, "cholesky_solve")
     return kernels.cholesky_solve(self, input2, upper)
 
 
-cholesky_solve = op("cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor", _cholesky_solve)
+cholesky_solve = op(
+    "cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
+    _cholesky_solve,
+    element_types=checks.system_types("self", "input2"),
+)
 
 
 def _cholesky_solve_vjp(grad: Any, self: Any, input2: Any, result: Any, upper: bool, needs: Any) -> Any:
@@ -134,7 +138,12 @@ def _qr(A: np.ndarray, mode: str) -> kernels.Arrays:
     return kernels.qr(A, mode)
 
 
-linalg_qr = op('linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)', _qr, module="linalg")
+linalg_qr = op(
+    'linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)',
+    _qr,
+    module="linalg",
+    element_types=checks.inexact_types("linalg.qr"),
+)
 
 
 def _qr_vjp(grad_Q: Any, grad_R: Any, Q: Any, R: Any, mode: str) -> Any:
@@ -219,7 +228,12 @@ def _householder_product(input: np.ndarray, tau: np.ndarray) -> np.ndarray:
 
 
 householder_product = op(
-    "linalg_householder_product(Tensor input, Tensor tau) -> Tensor", _householder_product, module="linalg"
+    "linalg_householder_product(Tensor input, Tensor tau) -> Tensor",
+    _householder_product,
+    module="linalg",
+    element_types=alike(
+        "input", "tau", "torch.linalg.householder_product: tau dtype {1} does not match input dtype {0}"
+    ),
 )
 
 
@@ -293,7 +307,16 @@ def _ormqr(self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool, tra
 
 
 ormqr = op(
-    "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor", _ormqr
+    "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor",
+    _ormqr,
+    element_types=tuple(
+        alike(
+            "self",
+            other,
+            f"torch.ormqr: Expected input and {name} to have the same dtype, but input has dtype{{0}} and {name} has dtype {{1}}",
+        )
+        for other, name in (("input2", "tau"), ("input3", "other"))
+    ),
 )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dispatch import wrap_dim
-from tinytorch._core.promotion import legacy_name
+from tinytorch._core.element_types import takes
 from tinytorch._core.tensor import wrap
 from tinytorch._kernels import linalg as kernels
 from tinytorch._kernels import linalg_more as more
@@ -38,6 +38,7 @@ def _spectral(self: Any, dims: tuple[int, int], keepdim: bool, reduce: Any) -> A
     """`reduce` of the singular values over a pair of dimensions."""
     rank = self.dim()
     order = [*[d for d in range(rank) if d not in dims], *dims]
+    checks.inexact(self, "linalg.matrix_norm", low=False)
     values = linalg_svdvals.kernel(self.permute(order))
     result = reduce(values, keepdim)
     if not keepdim:
@@ -143,26 +144,27 @@ def linalg_cond(self: Any, p: Any = None) -> Any:
             return values.new_zeros(self.shape[:-2])
         largest, smallest = values.narrow(-1, 0, 1), values.narrow(-1, -1, 1)
         return (smallest / largest if p is not None and p < 0 else largest / smallest).squeeze(-1)
-    _cond_checks(self)
+    checks.square(self, "linalg.cond")
     if not self.numel():
-        return self.abs().new_zeros(self.shape[:-2])
+        return _nothing(self)
     return _cond_of_inverse(self, lambda matrices: matrix_norm.kernel(matrices, p))
 
 
-def _cond_checks(self: Any) -> None:
-    checks.square(self, "linalg.cond")
-    checks.inexact(self, "linalg.cond")
+def _nothing(self: Any) -> Any:
+    return (self.abs() if self.is_complex() else self).new_zeros(self.shape[:-2])
 
 
 @composite("linalg_cond.p_str(Tensor self, str p) -> Tensor", module="linalg")
 def linalg_cond_named(self: Any, p: str) -> Any:
     """The condition number in the Frobenius or nuclear norm."""
-    _cond_checks(self)
+    checks.square(self, "linalg.cond")
     if p not in ("fro", "nuc"):
         raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
     if not self.numel():
-        return self.abs().new_zeros(self.shape[:-2])
+        return _nothing(self)
     if p == "nuc":
+        checks.inexact(self, "linalg.svd")
+        kernels.require_lapack("linalg_svd_cpu", self._array)
         inverse, info = linalg_inv_ex(self, False)
         checks.check_info(info, "linalg.inv", "inv")
         return matrix_norm_named.kernel(self, p) * matrix_norm_named.kernel(inverse, p)
@@ -190,8 +192,6 @@ def _rank(self: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
             raise RuntimeError(
                 f"{function}: {name} tensor of complex type is not supported. Got {checks.dtype_name(tolerance)}"
             )
-    if self.dtype._category not in ("float", "complex") or self.dtype._reduced:
-        raise RuntimeError("This function doesn't handle types other than float and double")
     if not self.numel():
         return self.new_zeros(self.shape[:-2], dtype=dtypes.int64)
     absolute, relative = _tolerances(self, atol, rtol)
@@ -201,6 +201,11 @@ def _rank(self: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     limit = np.maximum(absolute, relative * largest)
     count = np.asarray((array > limit[..., None]).sum(-1), np.int64)
     return wrap(count)
+
+
+def _precision(text: str) -> Any:
+    """The rule of ranks and pseudo-inverses whose relative tolerance is to be derived from the type."""
+    return takes("float complex", text, when=lambda *args: args[2] is None)
 
 
 def _values(tensor: Any) -> Any:
@@ -216,6 +221,7 @@ composite(
     "linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
     lambda self, atol=None, rtol=None, hermitian=False: _rank(self, atol, rtol, hermitian),
     module="linalg",
+    element_types=_precision(checks.KNOWN_PRECISION),
 )
 composite(
     "linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor",
@@ -223,6 +229,7 @@ composite(
         input, _values(atol), _values(rtol), hermitian
     ),
     module="linalg",
+    element_types=_precision(checks.KNOWN_PRECISION),
 )
 composite(
     "linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor",
@@ -231,14 +238,20 @@ composite(
 )
 
 
-def _pinv(self: np.ndarray, atol: np.ndarray | None, rtol: np.ndarray | None, hermitian: bool) -> np.ndarray:
-    """V S^+ U^H, singular values up to the tolerance left out."""
-    name = checks.dtype_name(self)
-    if self.ndim < 2 or self.dtype.kind not in "fc" or self.dtype.itemsize < 4:
+def _check_pinv(self: Any) -> None:
+    """Matrices of types that LAPACK knows: a tensor's or an array's."""
+    dtype = self.dtype if isinstance(self, np.ndarray) else self.dtype._numpy
+    if self.ndim < 2 or dtype.kind not in "fc" or dtype.itemsize < 4:
         shape = ", ".join(map(str, self.shape))
         raise RuntimeError(
-            f"linalg.pinv({name}{{[{shape}]}}): expected a tensor with 2 or more dimensions of float, double, cfloat or cdouble types"
+            f"linalg.pinv({checks.dtype_name(self)}{{[{shape}]}}): expected a tensor with 2 or more dimensions of float, double, cfloat or "
+            "cdouble types"
         )
+
+
+def _pinv(self: np.ndarray, atol: np.ndarray | None, rtol: np.ndarray | None, hermitian: bool) -> np.ndarray:
+    """V S^+ U^H, singular values up to the tolerance left out."""
+    _check_pinv(self)
     *batch, m, n = self.shape
     if not self.size:
         return np.empty((*batch, n, m), self.dtype)
@@ -257,6 +270,7 @@ def _pinv(self: np.ndarray, atol: np.ndarray | None, rtol: np.ndarray | None, he
 
 
 def _float_tolerance(self: Any, value: float | None) -> Any:
+    _check_pinv(self)
     return None if value is None else self.detach().abs().new_full((), value).double()
 
 
@@ -354,13 +368,17 @@ composite("matrix_exp(Tensor self) -> Tensor", lambda self: linalg_matrix_exp(se
 # Whole tensors ---------------------------------------------------------------------------------------------------------
 
 
-@composite("linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", module="linalg", out=False)
+@composite(
+    "linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor",
+    module="linalg",
+    out=False,
+    element_types=takes(
+        "int float complex",
+        "linalg.vander supports floating point, complex, and integer tensors, but got {0}",
+    ),
+)
 def linalg_vander(x: Any, N: int | None = None) -> Any:
     """(*, M) to (*, M, N): the powers 0 to N - 1 of every element."""
-    if x.dtype._category == "bool" or x.dtype._reduced:
-        raise RuntimeError(
-            f"linalg.vander supports floating point, complex, and integer tensors, but got {legacy_name(x.dtype)}"
-        )
     count = N if N is not None else x.shape[-1] if x.dim() else 1
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
-from tinytorch._core.element_types import instances
+from tinytorch._core.element_types import alike, instances, takes
 from tinytorch._core.modes import modes
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import linalg as kernels
@@ -192,10 +192,6 @@ METHODS = {"lu": lambda self, pivot=True, get_infos=False: tuple(lu(self, pivot,
 
 
 def _lu_solve(LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool, adjoint: bool) -> np.ndarray:
-    checks.inexact(LU, "torch.linalg.lu_solve")
-    if pivots.dtype != np.int32:
-        raise RuntimeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
-    checks.same_dtype(LU, B, "linalg.lu_solve", ("LU", "B"))
     checks.square(LU, "torch.linalg.lu_solve", "LU")
     checks.solvable(LU, B, left, "linalg.lu_solve")
     if LU.shape[-1] != pivots.shape[-1]:
@@ -212,7 +208,16 @@ def _lu_solve(LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool, adj
 linalg_lu_solve = op(
     "linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
     _lu_solve,
-    element_types=instances("linalg.lu_solve_cpu", "bool int unsigned float complex"),
+    element_types=(
+        *checks.inexact_types("torch.linalg.lu_solve"),
+        takes("int32", "linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32", of="pivots"),
+        alike(
+            "LU",
+            "B",
+            "linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {0} and B of type {1} instead",
+        ),
+        instances("linalg.lu_solve_cpu", "float complex"),
+    ),
     module="linalg",
 )
 
@@ -332,7 +337,6 @@ def linalg_solve(A: Any, B: Any, left: bool = True) -> Any:
 def _solve_triangular(
     A: np.ndarray, B: np.ndarray, upper: bool, left: bool, unitriangular: bool
 ) -> np.ndarray:
-    checks.inexact(A, "linalg.solve_triangular")
     checks.square(A, "linalg.solve_triangular")
     checks.solvable(A, B, left, "linalg.solve_triangular")
     return kernels.solve_triangular(A, B.astype(A.dtype, copy=False), upper, left, unitriangular)
@@ -384,6 +388,7 @@ triangular_solve = op(
     "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) "
     "-> (Tensor solution, Tensor cloned_coefficient)",
     _legacy_triangular,
+    element_types=checks.system_types("self", "A"),
 )
 
 

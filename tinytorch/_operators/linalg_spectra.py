@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op
-from tinytorch._core.element_types import instances
+from tinytorch._core.element_types import instances, takes
 from tinytorch._core.modes import modes
 from tinytorch._kernels import linalg as kernels
 from tinytorch._kernels import linalg_more as more
@@ -40,6 +40,7 @@ svd_operator = op(
     "_linalg_svd(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)",
     _svd,
     node="LinalgSvdBackward0",
+    element_types=checks.inexact_types("linalg.svd"),
     undefined_grads=True,
     method=False,
 )
@@ -283,8 +284,9 @@ def _lstsq(self: np.ndarray, b: np.ndarray, rcond: float | None, driver: str | N
         raise RuntimeError(
             "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
         )
-    if self.dtype.name not in ("float32", "float64", "complex64", "complex128"):
-        raise RuntimeError("This function doesn't handle types other than float and double")
+    if rcond is None and (self.dtype.kind not in "fc" or self.dtype.itemsize < 4):
+        raise RuntimeError(checks.KNOWN_PRECISION)
+    kernels.require_lapack("linalg_lstsq_cpu", self)
     vector = self.ndim - 1 == b.ndim and self.shape[:-1] == b.shape
     right = b[..., None] if vector else b
     if self.shape[-2] != right.shape[-2]:
@@ -374,9 +376,7 @@ def linalg_ldl_factor(self: Any, hermitian: bool = False) -> Any:
 
 
 def _ldl_solve(LD: np.ndarray, pivots: np.ndarray, B: np.ndarray, hermitian: bool) -> np.ndarray:
-    checks.inexact(LD, "torch.linalg.ldl_solve")
     checks.square(LD, "torch.linalg.ldl_solve", "LD")
-    checks.same_dtype(LD, B, "torch.linalg.ldl_solve", ("LD", "B"))
     checks.solvable(LD, B, True, "torch.linalg.ldl_solve")
     return more.ldl_solve(LD, pivots, B, hermitian)
 
@@ -384,6 +384,11 @@ def _ldl_solve(LD: np.ndarray, pivots: np.ndarray, B: np.ndarray, hermitian: boo
 op(
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor",
     _ldl_solve,
+    element_types=(
+        *checks.inexact_types("torch.linalg.ldl_solve"),
+        checks.system_types("B", "LD"),
+        takes("int", "torch.linalg.ldl_solve: Expected pivots to be integers. Got {0}", of="pivots"),
+    ),
     module="linalg",
     nondifferentiable=True,
 )

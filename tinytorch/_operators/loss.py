@@ -10,9 +10,10 @@ from typing import Any
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op
 from tinytorch._core.element_types import instances
-from tinytorch._core.promotion import result_type_of
+from tinytorch._core.promotion import check_result_cast, result_type_of
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
+from tinytorch._operators import _checks
 from tinytorch._operators._checks import refuse_bool_difference
 from tinytorch._operators.adjoint import flat, plus
 from tinytorch._operators.arithmetic import div_scalar, mul_scalar
@@ -54,14 +55,19 @@ def _second(values: Any, reduction: int, *factors: Any) -> Any:
 # Differences ---------------------------------------------------------------------------------------------------------
 
 
+def _common(*arrays: Any) -> Any:
+    """The type in which elementwise operators compute with `arrays`."""
+    return result_type_of(
+        [(dtypes.from_numpy(a.dtype), "dim" if a.ndim else "zero_dim") for a in arrays]
+    )._numpy
+
+
 def _together(kernel: Any) -> Any:
     """`kernel` on operands of one type, promoted as those of elementwise operators."""
 
     def run(self: Any, target: Any, *rest: Any) -> Any:
         if self.dtype != target.dtype:
-            common = result_type_of(
-                [(dtypes.from_numpy(a.dtype), "dim" if a.ndim else "zero_dim") for a in (self, target)]
-            )._numpy
+            common = _common(self, target)
             self, target = self.astype(common), target.astype(common)
         return kernel(self, target, *rest)
 
@@ -93,6 +99,7 @@ mse_loss = op(
     _together(kernels.mse_loss),
     element_types=instances("mse_cpu", "bool int unsigned reduced float"),
     upcast=True,
+    rounds_to="common",
     module="nn",
 )
 mse_loss.vjp(
@@ -136,6 +143,7 @@ smooth_l1 = op(
     "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor",
     _together(kernels.smooth_l1_loss),
     upcast=True,
+    rounds_to="common",
     module="nn",
     node="SmoothL1LossBackward0",
 )
@@ -172,9 +180,19 @@ huber_loss_backward.vjp(
         -_huber_bend(grad, grad_output, self, target, reduction, delta)
     ),
 )
+
+
+def _huber(self: Any, target: Any, *rest: Any) -> Any:
+    """Computed in the operands' common type, kept in the input's."""
+    common = _common(self, target)
+    check_result_cast(dtypes.from_numpy(common), dtypes.from_numpy(self.dtype))
+    return kernels.huber_loss(self.astype(common), target.astype(common), *rest).astype(self.dtype)
+
+
 huber_loss = op(
     "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor",
-    _together(kernels.huber_loss),
+    _huber,
+    rounds_to="self",
     upcast=True,
     module="nn",
 )
@@ -209,9 +227,23 @@ soft_margin_loss_backward.vjp(
         grad, grad_output, self, target, reduction
     ),
 )
+
+
+def _soft_margin(self: Any, target: Any, reduction: int) -> Any:
+    """In the input's type, in which torch computes step by step: negated, multiplied, exponentiated."""
+    common, kind = dtypes.from_numpy(_common(self, target)), dtypes.from_numpy(self.dtype)
+    if kind is dtypes.bool_:
+        _checks.check_negative(kind, None)
+    check_result_cast(common, kind)
+    if kind._category == "int":
+        check_result_cast(dtypes.defaults.dtype, kind)
+    return kernels.soft_margin_loss(self, target.astype(self.dtype), reduction)
+
+
 soft_margin_loss = op(
     "soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
-    kernels.soft_margin_loss,
+    _soft_margin,
+    rounds_to="self",
     upcast=True,
     module="nn",
 )
@@ -523,6 +555,7 @@ binary_cross_entropy_with_logits = op(
     "int reduction=1) -> Tensor",
     _logits_kernel,
     upcast=True,
+    rounds_to="target",
     method=False,
     out=False,
 )

@@ -11,7 +11,11 @@ from tinytorch._core.front import function_of
 def _range(A: Any, q: int, niter: int, M: Any) -> Any:
     """An orthonormal basis of approximately the range of A (less M)."""
     qr = find("linalg_qr")
-    R = function_of("randn")(A.shape[-1], q, dtype=A.dtype, device=A.device)
+    own = A.dtype.itemsize >= 4 and A.dtype._category in (
+        "float",
+        "complex",
+    )  # torch draws float32 for other types
+    R = function_of("randn")(A.shape[-1], q, dtype=A.dtype if own else None, device=A.device)
     X = A.matmul(R)
     if M is not None:
         X = X - M.matmul(R)
@@ -58,8 +62,6 @@ def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 
         )
     if niter < 0:
         raise ValueError(f"niter(={niter}) must be non-negative integer")
-    if A.dtype._category not in ("float", "complex"):
-        raise ValueError(f"input must be a floating-point tensor, got {A.dtype}")
     return svd_lowrank(A - A.mean(dim=(-2,), keepdim=True) if center else A, q, niter=niter, M=None)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinytorch._core.declare import composite, op
 from tinytorch._core.dtypes import int64
-from tinytorch._core.element_types import instances
+from tinytorch._core.element_types import instances, takes
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels import matrix as matrix_kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, tensor_type_name
@@ -30,7 +30,10 @@ multi_margin_loss = op(
     "-> Tensor",
     kernels.multi_margin_loss,
     module="nn",
-    element_types=instances("multi_margin_loss_cpu_kernel", "float"),
+    element_types=(
+        instances("multi_margin_loss_cpu_kernel", "float"),
+        takes("int64", "expected scalar type Long but found {0}", of="target"),
+    ),
     upcast=True,
 )
 multi_margin_loss.vjp(
@@ -66,7 +69,11 @@ multilabel_margin_loss_forward = op(
     kernels.multilabel_margin_loss_forward,
     module="nn",
     node="MultilabelMarginLossBackward0",
-    element_types=instances("multilabel_margin_loss_forward_out_frame", "float"),
+    element_types=(
+        instances("min_all", "bool int reduced float", of="target"),
+        instances("multilabel_margin_loss_forward_out_frame", "float"),
+        takes("int64", "expected scalar type Long but found {0}", of="target"),
+    ),
     upcast=True,
 )
 multilabel_margin_loss_forward.vjp(
@@ -106,7 +113,8 @@ def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: int = MEAN
 ) -> Any:
     """max(0, -y (x1 - x2) + margin)."""
-    return applied(plus(-target * (input1 - input2), margin, 1).clamp_min(0), reduction)
+    difference = input1 - input2
+    return applied(plus(-target * difference, margin, 1).clamp_min(0), reduction)
 
 
 @composite(
@@ -231,10 +239,13 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool, full: bool, eps: 
 
 pdist_forward = op(
     "_pdist_forward(Tensor self, float p=2.) -> Tensor",
-    lambda self, p: np.ascontiguousarray(
-        matrix_kernels.cdist_forward(self, self, p)[np.triu_indices(self.shape[0], 1)]
+    lambda self, p: (
+        np.ascontiguousarray(matrix_kernels.cdist_forward(self, self, p)[np.triu_indices(self.shape[0], 1)])
+        if self.shape[0] > 1
+        else np.zeros(0, self.dtype)
     ),
     node="PdistBackward0",
+    element_types=instances("pdist", "float", when=lambda self, p: self.shape[0] > 1 and self.shape[1] > 0),
     out=False,
     method=False,
 )
@@ -411,7 +422,7 @@ def ctc_loss_tensor(
 ) -> Any:
     """ctc_loss whose lengths are tensors."""
     for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
-        if lengths.dtype._category not in ("int", "bool"):
+        if lengths.dtype._category != "int":
             raise RuntimeError(f"{name} must be integral")
     ins, outs = input_lengths.reshape(-1).tolist(), target_lengths.reshape(-1).tolist()
     return ctc_loss.kernel(log_probs, targets, ins, outs, blank, reduction, zero_infinity)

@@ -11,10 +11,10 @@ from tinytorch._core import layout
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.element_types import alike, instances
 from tinytorch._core.outputs import deliver
-from tinytorch._core.promotion import legacy_name
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import matrix as kernels
 from tinytorch._kernels.dtype_names import type_name
+from tinytorch._operators._linalg_checks import inexact_types
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
 Shape = tuple[int, ...]
@@ -396,13 +396,15 @@ def tensordot_operator(self: Any, other: Any, dims_self: Sequence[int], dims_oth
     if len(dims_self) != len(dims_other):
         raise RuntimeError("both dimension lists should have same length")
     first, second = [d % max(self.dim(), 1) for d in dims_self], [d % max(other.dim(), 1) for d in dims_other]
+    if self.dtype is not other.dtype:
+        raise RuntimeError("both inputs should have same dtype")
     size = 1
     for i, (a, b) in enumerate(zip(first, second, strict=True)):
         m, n = self.shape[a], other.shape[b]
         if n == 1:  # broadcast dimensions are summed beforehand
-            self = self.sum(a, keepdim=True)
+            self = self.sum(a, keepdim=True, dtype=self.dtype)
         elif m == 1:
-            other = other.sum(b, keepdim=True)
+            other = other.sum(b, keepdim=True, dtype=other.dtype)
         elif m != n:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {m} in dim {dims_self[i]} and second has size "
@@ -416,7 +418,7 @@ def tensordot_operator(self: Any, other: Any, dims_self: Sequence[int], dims_oth
     left, right = self.permute([*kept1, *first]), other.permute([*second, *kept2])
     if all(length == 1 for length in shape):
         if not (left.is_contiguous() and right.is_contiguous()):
-            return (left.squeeze() * right.squeeze()).sum().reshape(shape)
+            return (left.squeeze() * right.squeeze()).sum(dtype=self.dtype).reshape(shape)
         if left.dim() != 1:
             left = left.reshape(size)
         if right.dim() != 1:
@@ -467,7 +469,10 @@ def linalg_multi_dot(tensors: Sequence[Any]) -> Any:
             raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {matrices[i].dim()}D")
     for i in range(1, count):
         if matrices[i].dtype != matrices[0].dtype:
-            raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
+            kinds = [type_name(matrices[place].dtype._numpy) for place in (0, i)]
+            raise RuntimeError(
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {kinds[0]} and tensor {i} {kinds[1]}"
+            )
     for i in range(count - 1):
         if matrices[i].shape[1] != matrices[i + 1].shape[0]:
             raise RuntimeError(
@@ -513,20 +518,34 @@ def cross(self: Any, other: Any, dim: int | None = None) -> Any:
     return linalg_cross(self, other, dim)
 
 
-@composite("linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", module="linalg")
+@composite(
+    "linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor",
+    module="linalg",
+    element_types=(
+        *inexact_types("linalg.vecdot"),
+        alike(
+            "x",
+            "y",
+            "linalg.vecdot: Expected x and y to have the same dtype, but found x of type {0} and y of type {1} instead",
+        ),
+    ),
+)
 def linalg_vecdot(x: Any, y: Any, dim: int = -1) -> Any:
     """The dot product along dim, x conjugated."""
-    if x.dtype._category not in ("float", "complex"):
-        raise RuntimeError(
-            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {legacy_name(x.dtype)}"
-        )
     if x.dim() == 1 and y.dim() == 1:
         return vdot(x, y)
     return (x.conj() * y).sum(dim)
 
 
+def _of_one_type(input1: Any, input2: Any, weight: Any, bias: Any) -> bool:
+    """Whether there is something to multiply, of one type: both are asked before torch gets to a kernel."""
+    alike = input1.dtype is input2.dtype is weight.dtype and (bias is None or bias.dtype is input1.dtype)
+    return alike and input1.numel() > 0
+
+
 @composite(
     "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor",
+    element_types=instances("bmm", "int unsigned reduced float complex", when=_of_one_type),
     method=False,
     out=False,
 )

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.layouts import channels_last, channels_last_3d
 from tinytorch._core.modes import modes
-from tinytorch._core.promotion import legacy_name
 from tinytorch._kernels import normalization as kernels
 from tinytorch._kernels.memory_order import keeps_channels_last, suggests_channels_last
 from tinytorch._operators.adjoint import plus
@@ -368,6 +368,9 @@ def instance_norm(
         return None if parameter is None else parameter.repeat(count)
 
     means, variances = repeated(running_mean), repeated(running_var)
+    first = bias if weight is None else weight
+    if means is not None and first is not None:  # torch takes means of any type here
+        means = means.to(first.dtype)
     folded = input.contiguous().view([1, count * channels, *shape[2:]])
     out = native_batch_norm(
         folded, repeated(weight), repeated(bias), means, variances, use_input_stats, momentum, eps
@@ -383,6 +386,7 @@ def instance_norm(
     "rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
     method=False,
     out=False,
+    element_types=instances("rms_norm", "reduced float complex"),
 )
 def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float | None = None) -> Any:
     """The trailing dimensions over their root mean square."""
@@ -405,8 +409,6 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
         raise RuntimeError(
             f"Given normalized_shape={shape}, expected input with shape [*{expected}], but got input of size{given}"
         )
-    if input.dtype._category in ("bool", "int"):
-        raise NotImplementedError(f"\"rms_norm\" not implemented for '{legacy_name(input.dtype)}'")
     low = input.dtype._reduced
     wide = input.float() if low else input
     if eps is None:
@@ -415,4 +417,4 @@ def rms_norm(input: Any, normalized_shape: Ints, weight: Any = None, eps: float 
     result = wide * plus(wide.pow(2).mean(axes, True), eps, 1).rsqrt()
     if weight is not None:
         result = result * weight
-    return (result.type_as(input) if low else result).contiguous()
+    return result.type_as(input).contiguous()

@@ -81,7 +81,7 @@ norm_dim.vjp(
 )
 
 
-@op("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", upcast=True, out=False)
+@op("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", upcast=True, rounds_to="common", out=False)
 def dist(self: np.ndarray, other: np.ndarray, p: float) -> np.ndarray:
     """The p-norm of the difference."""
     refuse_complex_order(p)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, op
-from tinytorch._core.element_types import instances, takes
+from tinytorch._core.element_types import instances, refuse, takes
+from tinytorch._core.modes import modes
 from tinytorch._kernels import pooling as kernels
 from tinytorch._kernels import windows
 from tinytorch._kernels.memory_order import keeps_channels_last
@@ -72,6 +73,7 @@ def _max_pool(rank: int) -> tuple[Any, Any]:
         f"{name}_with_indices_backward(Tensor grad_output, Tensor self, {geometry}, Tensor indices) -> Tensor",
         keeps_channels_last(backward_kernel, 1),
         module="nn",
+        element_types=instances(f"{name}_backward", "reduced float"),
     )
     forward = op(
         f"{name}_with_indices(Tensor self, int[{rank}] kernel_size, int[{rank}] stride=[], int[{rank}] padding=0, "
@@ -202,6 +204,8 @@ def max_pool1d(
     count = windows.output_size(self.shape[-1], k, s, p, d, ceil_mode)
     if count <= 0:
         raise RuntimeError(f"max_pool1d() Invalid computed output size: {count}")
+    if not self.dtype.is_floating_point and not (self.requires_grad and modes.grad):
+        refuse("max_pool1d_impl", self.dtype)
     return max_pool1d_with_indices.kernel(self, k, s, p, d, ceil_mode)[0]
 
 
@@ -253,6 +257,9 @@ def _avg_pool(rank: int) -> Any:
         "bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
         keeps_channels_last(forward_kernel),
         node=f"AvgPool{rank}DBackward0",
+        element_types=instances(name, "int64 reduced float")
+        if rank == 2
+        else instances(f"{name}_out_frame", "int64 float"),
         module="nn",
     )
     backward.vjp(
@@ -432,6 +439,7 @@ def _fractional(rank: int) -> Any:
         f"{name}(Tensor self, {geometry}, Tensor random_samples) -> (Tensor, Tensor)",
         kernels.fractional_max_pool,
         node=f"FractionalMaxPool{rank}DBackward0",
+        element_types=instances(f"{name}_out_frame", "reduced float"),
         module="nn",
     )
     backward.vjp(grad_output=lambda grad, indices: picked(grad, indices, rank), self=flat)

@@ -12,7 +12,7 @@ from tinytorch._kernels import softmax as kernels
 def _backward_types(name: str) -> tuple[Any, ...]:
     def kernel(grad_output: Any, output: Any, dim: int, input_dtype: Any) -> str:
         last = output.dim() == 0 or dim in (-1, output.dim() - 1)
-        return f"{name}_lastdim_kernel_impl" if last else name
+        return f"{name}_lastdim_kernel_impl" if last else f"{name}_kernel_impl"
 
     return instances(kernel, "reduced float"), alike("grad_output", "output")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
-from tinytorch._core.element_types import instances
+from tinytorch._core.element_types import alike, instances
 from tinytorch._core.front import front_of
 from tinytorch._core.tensor import Tensor
 from tinytorch._core.warning import warn_once
@@ -185,11 +185,14 @@ def unique_dim(self: Any, dim: int, sorted: bool, return_inverse: bool, return_c
 @op(
     "unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> "
     "(Tensor, Tensor, Tensor)",
-    element_types=instances("unique", "bool int unsigned reduced float"),
     wrap=("dim",),
     method=False,
     function=False,
     out=False,
+    element_types=instances(
+        lambda self, return_inverse, return_counts, dim: "unique" if dim is None else "unique_dim",
+        "bool int unsigned reduced float",
+    ),
 )
 def unique_consecutive_triple(self: Any, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
     return kernels.unique_consecutive(self, return_inverse, return_counts, dim)
@@ -282,7 +285,6 @@ def _advise_contiguous(boundaries: np.ndarray, values: np.ndarray | None, sorter
 @op(
     "searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, "
     "Tensor? sorter=None) -> Tensor",
-    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="self"),
     method=False,
     nondifferentiable=True,
 )
@@ -296,9 +298,6 @@ def searchsorted(
 @op(
     "searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, "
     "Tensor? sorter=None) -> Tensor",
-    element_types=instances(
-        "searchsorted_out_cpu", "int unsigned reduced float complex", of="sorted_sequence"
-    ),
     method=False,
     nondifferentiable=True,
 )
@@ -312,7 +311,6 @@ def searchsorted_scalar(
 
 @op(
     "bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
-    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="self"),
     method=False,
     nondifferentiable=True,
 )
@@ -323,7 +321,6 @@ def bucketize(self: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
 
 @op(
     "bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
-    element_types=instances("searchsorted_out_cpu", "int unsigned reduced float complex", of="boundaries"),
     method=False,
     nondifferentiable=True,
     out=False,
@@ -369,10 +366,24 @@ def histc(self: Any, bins: int, min: Any, max: Any) -> Any:
     return counting.histc(self, bins, float(min), float(max))
 
 
+_WEIGHTS = alike(
+    "self",
+    "weight",
+    "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, but got input({0.c}), and "
+    "weight({1.c})",
+)
+
+
 @op(
     "histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> "
     "(Tensor hist, Tensor bin_edges)",
     nondifferentiable=True,
+    element_types=(
+        _WEIGHTS,
+        instances("histogramdd", "float", when=lambda self, bins, range, *rest: range is None),
+        instances("linspace_cpu", "int unsigned reduced float complex"),
+        instances("histogram_cpu", "reduced float"),
+    ),
 )
 def histogram_count(self: Any, bins: int, range: Any, weight: Any, density: bool) -> Any:
     edges = counting.histogram_edges(self, bins, range)
@@ -383,6 +394,16 @@ def histogram_count(self: Any, bins: int, range: Any, weight: Any, density: bool
     "histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> "
     "(Tensor hist, Tensor bin_edges)",
     nondifferentiable=True,
+    element_types=(
+        alike(
+            "self",
+            "bins",
+            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype {0.c} and bins for "
+            "dimension 0 with dtype {1.c}",
+        ),
+        _WEIGHTS,
+        instances("histogram_cpu", "reduced float"),
+    ),
 )
 def histogram_edges(self: Any, bins: Any, weight: Any, density: bool) -> Any:
     counting.check_edges(bins)
@@ -419,7 +440,12 @@ cummax.vjp(self=_cumulative_extreme_backward)
 cummin.vjp(self=_cumulative_extreme_backward)
 
 
-@op("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", wrap=("dim",), inplace=True)
+@op(
+    "cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+    wrap=("dim",),
+    inplace=True,
+    element_types=instances("cumsum_out_cpu", "int unsigned reduced float complex", of="dtype"),
+)
 def cumsum(self: Any, dim: int, dtype: Any) -> Any:
     return running.running(self, dim, dtype, np.add)
 
@@ -434,7 +460,12 @@ def _reversed_sum(values: Any, dim: int) -> Any:
 cumsum.vjp(self=lambda grad, self_dtype, dim: _reversed_sum(grad.to(self_dtype), dim))
 
 
-@op("cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", wrap=("dim",), inplace=True)
+@op(
+    "cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
+    wrap=("dim",),
+    inplace=True,
+    element_types=instances("cumprod_out_cpu", "int unsigned reduced float complex", of="dtype"),
+)
 def cumprod(self: Any, dim: int, dtype: Any) -> Any:
     return running.running(self, dim, dtype, np.multiply)
 

@@ -181,6 +181,7 @@ mvlgamma = pointwise(
     check=_check_mvlgamma,
     row_major=True,
     fast_keys=frozenset(),
+    element_types=instances("arange_cpu", "reduced float"),
 )
 
 

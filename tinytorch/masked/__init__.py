@@ -48,24 +48,16 @@ def _filled(input: Any, mask: Any, identity: float) -> Any:
     return _torch.where(_full_mask(input, mask), input, input.new_full((), identity))
 
 
-def _lowest(input: Any) -> float:
-    return (
-        -math.inf
-        if input.dtype._category in ("float", "complex")
-        else _torch.iinfo(input.dtype).min
-        if input.dtype is not _dtypes.bool_
-        else 0
-    )
-
-
-def _highest(input: Any) -> float:
-    return (
-        math.inf
-        if input.dtype.is_floating_point
-        else _torch.iinfo(input.dtype).max
-        if input.dtype is not _dtypes.bool_
-        else 1
-    )
+def _extreme(input: Any, mask: Any, name: str, sign: int) -> float:
+    """What is above (sign 1) or below (-1) every element, for the operation of that name; 0 where nothing is masked."""
+    if mask is None:
+        return 0.0
+    if input.dtype.is_floating_point:
+        return sign * math.inf
+    if input.dtype is _dtypes.bool_:
+        raise NotImplementedError(f"identity of {name} on {input.dtype} input")
+    limits = _torch.iinfo(input.dtype)
+    return limits.max if sign > 0 else limits.min  # type: ignore[no-any-return]
 
 
 def _summing(input: Any, dtype: Any) -> Any:
@@ -99,37 +91,37 @@ def prod(
 
 def cumsum(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """Running sums of unmasked elements."""
-    return _torch.cumsum(_filled(input, mask, 0), _dims(input, dim)[0] if input.dim() else 0, dtype=_summing(input, dtype)).to(dtype=_summing(input, dtype))  # fmt: skip
+    return _torch.cumsum(_filled(input, mask, 0), _dims(input, dim)[0] if input.dim() else 0, dtype=dtype or input.dtype)  # fmt: skip
 
 
 def cumprod(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """Running products of unmasked elements."""
-    return _torch.cumprod(_filled(input, mask, 1), _dims(input, dim)[0] if input.dim() else 0, dtype=_summing(input, dtype)).to(dtype=_summing(input, dtype))  # fmt: skip
+    return _torch.cumprod(_filled(input, mask, 1), _dims(input, dim)[0] if input.dim() else 0, dtype=dtype or input.dtype)  # fmt: skip
 
 
 def amax(
     input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """The largest unmasked element."""
-    return _torch.amax(_filled(input, mask, _lowest(input)), _dims(input, dim), bool(keepdim)).to(
-        dtype=dtype or input.dtype
-    )
+    return _torch.amax(
+        _filled(input, mask, _extreme(input, mask, "amax", -1)), _dims(input, dim), bool(keepdim)
+    ).to(dtype=dtype or input.dtype)
 
 
 def amin(
     input: Any, dim: Any = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """The smallest unmasked element."""
-    return _torch.amin(_filled(input, mask, _highest(input)), _dims(input, dim), bool(keepdim)).to(
-        dtype=dtype or input.dtype
-    )
+    return _torch.amin(
+        _filled(input, mask, _extreme(input, mask, "amin", 1)), _dims(input, dim), bool(keepdim)
+    ).to(dtype=dtype or input.dtype)
 
 
 def argmax(
     input: Any, dim: int | None = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """Where the largest unmasked element is."""
-    values = _filled(input, mask, _lowest(input))
+    values = _filled(input, mask, _extreme(input, mask, "argmax", -1))
     return _torch.argmax(values, dim, bool(keepdim)).to(dtype=dtype or input.dtype)
 
 
@@ -137,7 +129,7 @@ def argmin(
     input: Any, dim: int | None = None, *, keepdim: bool | None = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """Where the smallest unmasked element is."""
-    values = _filled(input, mask, _highest(input))
+    values = _filled(input, mask, _extreme(input, mask, "argmin", 1))
     return _torch.argmin(values, dim, bool(keepdim)).to(dtype=dtype or input.dtype)
 
 
@@ -166,10 +158,10 @@ def median(input: Any, dim: int = -1, *, keepdim: bool = False, dtype: Any = Non
     """The median of unmasked elements; nan where there are none."""
     kind = dtype or input.dtype
     axis = _dims(input, dim)[0] if input.dim() else 0
-    if input.dtype._category != "float":
-        if mask is not None and not bool(_full_mask(input, mask).all()):
-            raise ValueError("masked median expects no fully masked out rows if input dtype is integer type")
-        return _torch.median(input, axis, bool(keepdim)).values.to(dtype=kind)
+    if not input.dtype.is_floating_point:
+        if mask is not None and not bool(_full_mask(input, mask).any(axis).all() if input.dim() else mask):
+            raise ValueError("masked median expects no fully masked out rows if dtype is not floating point")
+        input = input.float()
     return _torch.nanmedian(_filled(input, mask, math.nan), axis, bool(keepdim)).values.to(dtype=kind)
 
 
@@ -200,7 +192,7 @@ def _spread(
     if kind._category not in ("float", "complex"):
         kind = _dtypes.float32
     dims = _dims(input, dim)
-    compute = input if input.dtype._category in ("float", "complex") else input.to(kind)
+    compute = input.to(kind) if input.dtype._category == "int" else input
     count = _count(input, dims, True, mask)
     center = sum(compute, dims, keepdim=True, dtype=kind, mask=mask) / count
     offset = compute - center
@@ -232,17 +224,23 @@ def std(
 
 def softmax(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """softmax over unmasked elements; masked ones get 0."""
-    return _torch.softmax(_filled(input, mask, _lowest(input)), dim, dtype=dtype or input.dtype)
+    return _torch.softmax(
+        _filled(input, mask, _extreme(input, mask, "amax", -1)), dim, dtype=dtype or input.dtype
+    )
 
 
 def log_softmax(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """log_softmax over unmasked elements; masked ones get -inf."""
-    return _torch.log_softmax(_filled(input, mask, _lowest(input)), dim, dtype=dtype or input.dtype)
+    return _torch.log_softmax(
+        _filled(input, mask, _extreme(input, mask, "amax", -1)), dim, dtype=dtype or input.dtype
+    )
 
 
 def softmin(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """softmax of the negated unmasked elements."""
-    return _torch.softmax(-_filled(input, mask, _highest(input)), dim, dtype=dtype or input.dtype)
+    return _torch.softmax(
+        -_filled(input, mask, _extreme(input, mask, "amin", 1)), dim, dtype=dtype or input.dtype
+    )
 
 
 def normalize(
@@ -257,7 +255,11 @@ def logaddexp(
     input: Any, other: Any, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
 ) -> Any:
     """log(exp(a) + exp(b)); a masked element counts as -inf."""
-    result = _torch.logaddexp(_filled(input, input_mask, -math.inf), _filled(other, other_mask, -math.inf))
+    first, second = (
+        _filled(tensor, mask, _extreme(tensor, mask, "logaddexp", -1))
+        for tensor, mask in ((input, input_mask), (other, other_mask))
+    )
+    result = _torch.logaddexp(first, second)
     return result.to(dtype=dtype or input.dtype)
 
 
@@ -265,6 +267,8 @@ def logsumexp(
     input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """The logarithm of the sum of exponentials of unmasked elements."""
-    return _torch.logsumexp(_filled(input, mask, _lowest(input)), _dims(input, dim), keepdim=keepdim).to(
-        dtype=dtype or input.dtype
-    )
+    return _torch.logsumexp(
+        _filled(input, mask, -math.inf if input.is_complex() else _extreme(input, mask, "logsumexp", -1)),
+        _dims(input, dim),
+        keepdim=keepdim,
+    ).to(dtype=dtype or input.dtype)

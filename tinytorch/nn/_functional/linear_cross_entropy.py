@@ -88,6 +88,11 @@ def _in_pieces(
     input: Any, linear_weight: Any, target: Any, bias: Any, weight: Any, reduction: str, ignored: int, rows: int, options: Any
 ) -> Any:  # fmt: skip
     kind, half = options.acc_dtype, (torch.float16, torch.bfloat16)
+    if kind is None and input.dtype not in (*half, torch.float32, torch.float64):
+        raise ValueError(
+            "acc_dtype must be one of {None, torch.float16, torch.bfloat16, torch.float32, torch.float64}, got "
+            f"{input.dtype}. Pass acc_dtype=None to let the op pick automatically."
+        )
     if kind not in (None, input.dtype) and not (kind == torch.float32 and input.dtype in half):
         raise RuntimeError(
             "linear_cross_entropy supports float32 acc_dtype with float16/bfloat16 inputs, but got "
@@ -108,9 +113,10 @@ def _piece(
 ) -> tuple[Any, Any, Any]:
     """Of some rows: the probabilities (n, C), the weight of each row and its loss."""
     wide = torch.float32 if input.dtype.itemsize < 4 else input.dtype
-    logits = torch.nn.functional.linear(
-        input.to(wide), linear_weight.to(wide), None if bias is None else bias.to(wide)
-    )
+    if linear_weight.dtype in (input.dtype, wide):
+        linear_weight = linear_weight.to(wide)
+        input, bias = input.to(wide), None if bias is None else bias.to(wide)
+    logits = torch.nn.functional.linear(input, linear_weight, bias)
     logs = logits.log_softmax(1)
     counted = target != ignored
     place = torch.where(counted, target, torch.zeros_like(target))

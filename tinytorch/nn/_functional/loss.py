@@ -379,10 +379,15 @@ def gaussian_nll_loss(
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
     var = var.clone()
+    from ..._core.element_types import Named
     from ..._core.modes import modes
 
     recording, modes.grad = modes.grad, False
     try:
+        if var.dtype._category in ("bool", "int"):
+            raise RuntimeError(
+                f"result type Float can't be cast to the desired output type {Named(var.dtype).c}"
+            )
         var.clamp_(min=eps)
     finally:
         modes.grad = recording
