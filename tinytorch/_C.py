@@ -14,7 +14,7 @@ from ._core.overrides import disabled_torch_dispatch as _disabled_torch_dispatch
 from ._core.overrides import disabled_torch_function as _disabled_torch_function_impl
 from ._core.overrides import has_override as _has_override
 from ._core.size import Size
-from ._core.tensor import TensorBase
+from ._core.tensor import TensorBase, TensorMeta
 
 __all__ = [
     "Generator",
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _TensorBase = TensorBase
+_TensorMeta = TensorMeta
 _has_cuda = _has_mps = _has_xpu = _has_mkldnn = _has_distributed = False
 _PublicFlags = (_disabled_torch_dispatch_impl, _disabled_torch_function_impl)
 
@@ -81,3 +82,29 @@ def _log_api_usage_once(name: str) -> None:
 def _get_tracing_state() -> None:
     """Nothing is ever traced."""
     return None
+
+
+def _are_functorch_transforms_active() -> bool:
+    """Whether the call runs inside a transformation of torch.func."""
+    return bool(_modes.layers)
+
+
+class _NeuralNetworkNames:
+    """torch._C._nn: operators of torch.nn.functional, and how `Module.to` reads its arguments."""
+
+    @staticmethod
+    def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+        from .nn.modules._moving import parse_to
+
+        return parse_to(args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        from ._core.front import front_of
+
+        front = front_of(name, "function")
+        if front is None:
+            raise AttributeError(f"module 'torch._C._nn' has no attribute '{name}'")
+        return front.function
+
+
+_nn = _NeuralNetworkNames()

@@ -26,6 +26,7 @@ CONSTANTS: dict[str, Any] = {
 #: Submodules that import on first use.
 SUBMODULES = frozenset(
     [
+        "__config__",
         "__future__",
         "accelerator",
         "autograd",
@@ -105,11 +106,13 @@ _WHERE = {
     "._compile": "compile",
     ".functional": "broadcast_shapes unravel_index",
     "._sparse": "sparse_coo_tensor",
-    "._symbolic": "sym_int sym_float sym_max sym_min sym_not",
+    "._symbolic": "sym_int sym_float sym_max sym_min sym_not SymInt SymFloat SymBool",
+    "._streams": "Stream Event",
+    "._zip_files": "PyTorchFileReader PyTorchFileWriter",
     "._futures": "Future",
     "._C": "DisableTorchFunctionSubclass",
     ".cuda": "OutOfMemoryError",
-    ".jit": "ScriptFunction",
+    ".jit": "ScriptFunction ScriptModule",
     ".amp": "autocast GradScaler",
     ".func": "vmap",
     "._ops": "ops",

@@ -43,3 +43,28 @@ def sym_max(a: Any, b: Any) -> Any:
 def sym_min(a: Any, b: Any) -> Any:
     """The smaller of two numbers: a float if one of them is. Raises AssertionError for anything else."""
     return _of_two(min, a, b)
+
+
+class _Symbolic:
+    """A number that stands for many in a traced program. Nothing is traced here: no number is one."""
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+
+class SymInt(_Symbolic):
+    """A symbolic int."""
+
+    __module__ = "torch"
+
+
+class SymFloat(_Symbolic):
+    """A symbolic float."""
+
+    __module__ = "torch"
+
+
+class SymBool(_Symbolic):
+    """A symbolic bool."""
+
+    __module__ = "torch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, NoReturn
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
@@ -26,6 +27,10 @@ def set_dir(d: Any) -> None:
 
 def _refuse(name: str) -> NoReturn:
     raise NotImplementedError(f"torch.hub.{name} is not implemented: download the file and use torch.load")
+
+
+#: The hash in a file's name, before its extension.
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
 
 
 def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, progress: bool = True) -> None:

@@ -94,6 +94,8 @@ class dtype:
         return {"bool": "b", "bfloat": "bf"}.get(letters, letters[0]) + (digits or "8").replace("_", "")
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("_meta", "_numpy", "_strided", "_zero"):  # of a type that can only be named
+            raise NotImplementedError(f"tensors of torch.{self._name} are not implemented")
         raise AttributeError(f"'torch.dtype' object has no attribute '{name}'")
 
     def to_complex(self) -> Any:
@@ -173,6 +175,29 @@ FLOAT8: frozenset[dtype] = frozenset(
 )
 ALL: tuple[dtype, ...] = tuple(dict.fromkeys(BY_NAME.values()))
 ARITHMETIC: frozenset[dtype] = frozenset(ALL) - FLOAT8
+
+
+def _name_only(name: str, category: Category, itemsize: int = 1, alias: str = "") -> dtype:
+    """A type that programs can name and compare; anything that needs an element of it raises NotImplementedError."""
+    self: dtype = object.__new__(dtype)
+    self._name, self._alias, self.itemsize, self._category = name, alias, itemsize, category
+    self.is_floating_point, self.is_complex = category == "float", category == "complex"
+    self.is_signed = category in ("float", "complex") or name.startswith("int")
+    self._reduced, self._dtype, self._special = False, self, None
+    for known in filter(None, (name, alias)):
+        BY_NAME[known] = self
+    return self
+
+
+complex32 = _name_only("complex32", "complex", 4, "chalf")
+float4_e2m1fn_x2 = _name_only("float4_e2m1fn_x2", "float")
+for _name in "qint8 quint8 quint4x2 quint2x4 bits8 bits1x8 bits2x4 bits4x2".split():
+    _name_only(_name, "int")
+for _name, _size in (("qint32", 4), ("bits16", 2)):
+    _name_only(_name, "int", _size)
+for _bits in range(1, 8):
+    _name_only(f"int{_bits}", "int")
+    _name_only(f"uint{_bits}", "int")
 
 #: The types that torch has for storage and little arithmetic.
 WIDE_UNSIGNED = frozenset((uint16, uint32, uint64))

@@ -201,7 +201,7 @@ def tensor_text(
     if tangent is not None:
         suffixes.append(f"tangent={tangent}")
     body = prefix + (body if tensor_contents is None else tensor_contents)
-    text = _with_suffixes(body, suffixes, indent, layout == "torch.sparse_coo")
+    text = with_suffixes(body, suffixes, indent, layout == "torch.sparse_coo")
     # Parameters of the plain classes say so in their own repr; those of other classes are wrapped.
     return f"Parameter({text})" if not plain and _is_parameter(tensor) else text
 
@@ -225,7 +225,7 @@ def _gradient_suffix(tensor: Any) -> list[str]:
     return ["requires_grad=True"] if tensor.requires_grad else []
 
 
-def _with_suffixes(body: str, suffixes: list[str], indent: int, new_line: bool) -> str:
+def with_suffixes(body: str, suffixes: list[str], indent: int, new_line: bool) -> str:
     """`body` and its suffixes, each on the line before it if it fits there. new_line: the first goes on a line of its own."""
     text = body
     # torch counts from the last newline in this way, one more than there are characters.

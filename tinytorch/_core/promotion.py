@@ -76,6 +76,9 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
         return PROMOTION[type1][type2]
     except (KeyError, TypeError):
         a, b = _as_dtypes("promote_types", type1=type1, type2=type2)
+    for kind in (a, b):
+        if kind not in PROMOTION:
+            raise NotImplementedError(f"promote_types: torch.{kind._name} is not implemented")
     if b not in PROMOTION[a]:
         raise _no_promotion(a, b)
     return PROMOTION[a][b]

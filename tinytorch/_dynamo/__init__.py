@@ -84,4 +84,6 @@ def mark_static_address(t: Any, guard: bool = True) -> None:
 def __getattr__(name: str) -> Any:
     if name == "eval_frame":
         return importlib.import_module(".eval_frame", __name__)
+    if name == "OptimizedModule":
+        return importlib.import_module(".eval_frame", __name__).OptimizedModule
     raise AttributeError(f"module 'torch._dynamo' has no attribute '{name}' (tinytorch lacks it)")

@@ -34,6 +34,15 @@ class record_function:
         return wrapped
 
 
+class EventList(list[Any]):
+    """What a profile would have recorded. Making one raises NotImplementedError."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        raise NotImplementedError(
+            "torch.autograd.profiler.EventList: tinytorch has no profiler; use cProfile"
+        )
+
+
 class profile:
     """A context that would collect timings. It collects none, and warns of that; what it would report raises NotImplementedError."""
 

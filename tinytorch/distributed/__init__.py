@@ -6,6 +6,7 @@ nobody else. A world of several processes raises NotImplementedError. Without a 
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 from urllib.parse import urlparse
@@ -330,3 +331,9 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
         "LOCAL_RANK is not in the environment. Consider passing fallback_rank to allow `get_node_local_rank` to work, "
         "assuming you are not running in a multi-device context and want the code to run locally instead."
     )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("algorithms", "checkpoint", "constants", "device_mesh", "fsdp", "optim", "rpc", "tensor"):
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module 'torch.distributed' has no attribute '{name}' (tinytorch lacks it)")

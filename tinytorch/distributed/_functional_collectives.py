@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._absent import absent
+from .._absent import absent
 
 _NAMES = absent(
     "torch.distributed._functional_collectives",

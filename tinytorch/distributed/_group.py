@@ -30,6 +30,10 @@ class ReduceOp(enum.IntEnum):
         return f"<RedOpType.{self.name}: {self.value}>"
 
 
+#: In torch the members are of a type of their own.
+ReduceOp.RedOpType = ReduceOp  # type: ignore[attr-defined]
+
+
 class ProcessGroup:
     """A group of this process alone."""
 

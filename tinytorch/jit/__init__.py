@@ -161,6 +161,11 @@ def interface(obj: Any) -> Any:
     return obj
 
 
+def _overload(func: Callable[..., Any]) -> Callable[..., Any]:
+    """One of several signatures of a function: `func` itself."""
+    return func
+
+
 def _overload_method(func: Callable[..., Any]) -> Callable[..., Any]:
     return func
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..autograd.profiler import record_function
 
 __all__ = [
+    "kineto_available",
     "ProfilerAction",
     "ProfilerActivity",
     "profile",
@@ -67,6 +68,11 @@ def tensorboard_trace_handler(
     dir_name: str, worker_name: str | None = None, use_gzip: bool = False
 ) -> Callable[[Any], None]:
     raise NotImplementedError("torch.profiler.tensorboard_trace_handler is not implemented")
+
+
+def kineto_available() -> bool:
+    """False: there is no tracing library."""
+    return False
 
 
 class profile:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._absent import absent
 from ..._core.tensor import Tensor
-from .._absent import absent
 from .placement_types import Partial, Placement, Replicate, Shard
 
 _NAMES = absent(

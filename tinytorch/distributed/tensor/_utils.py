@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._absent import absent
+from ..._absent import absent
 
 _NAMES = absent(
     "torch.distributed.tensor._utils",

@@ -1,6 +1,7 @@
-"""Names of torch.distributed that need more than one process: programs may import and compare them, and using one raises.
+"""Names that stand for what is not implemented: programs may import them and ask `isinstance`, and using one raises.
 
-A library that can spread a model imports them whether it does or not; without the names it could not be imported at all.
+A library that can spread a model over processes, say, imports such names whether it does or not; without them it could not be imported
+at all.
 """
 
 from __future__ import annotations
