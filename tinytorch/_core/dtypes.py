@@ -191,7 +191,7 @@ def _name_only(name: str, category: Category, itemsize: int = 1, alias: str = ""
 
 complex32 = _name_only("complex32", "complex", 4, "chalf")
 float4_e2m1fn_x2 = _name_only("float4_e2m1fn_x2", "float")
-for _name in "qint8 quint8 quint4x2 quint2x4 bits8 bits1x8 bits2x4 bits4x2".split():
+for _name in ["qint8", "quint8", "quint4x2", "quint2x4", "bits8", "bits1x8", "bits2x4", "bits4x2"]:
     _name_only(_name, "int")
 for _name, _size in (("qint32", 4), ("bits16", 2)):
     _name_only(_name, "int", _size)
