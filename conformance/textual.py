@@ -36,15 +36,15 @@ def same_number(expected: str, actual: str, relative: float, absolute: float) ->
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     # the last printed digit may round the other way
-    last = min(last_place(expected), last_place(actual))
-    # either was rounded to the last printed digit
-    return a == b or abs(a - b) <= max(absolute, relative * abs(a)) + 1.01 * last
+    # each was rounded to its last printed digit
+    rounding = 0.51 * (last_place(expected) + last_place(actual))
+    return a == b or abs(a - b) <= max(absolute, relative * abs(a)) + rounding
 
 
 def last_place(text: str) -> float:
-    """The worth of the last printed digit: 0.0001 for 1.2345."""
+    """The worth of the last printed digit: 0.0001 for 1.2345; nothing for `1.`, which is how whole numbers print."""
     mantissa, _, exponent = text.lower().lstrip("+-").partition("e")
-    if mantissa in ("inf", "nan"):
+    if mantissa in ("inf", "nan") or mantissa.endswith("."):
         return 0.0
     digits = len(mantissa.partition(".")[2])
     return float(10.0 ** (int(exponent or 0) - digits))
