@@ -154,6 +154,8 @@ def roll(self: np.ndarray, shifts: Sequence[int] | int, dims: Sequence[int] | in
         raise RuntimeError("`shifts` required")
     if len(shifts) != len(dims) and not (len(shifts) == 1 and not dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not self.size:
+        return self.copy()
     if not dims:
         return np.roll(self.reshape(-1), shifts[0]).reshape(self.shape)
     if self.ndim == 0:
@@ -404,6 +406,8 @@ def pixel_unshuffle(self: np.ndarray, factor: int) -> np.ndarray:
 
 def channel_shuffle(self: np.ndarray, groups: int) -> np.ndarray:
     """Channels, the second dimension, dealt out to `groups` in turn."""
+    if not self.size:
+        return self.copy()
     batch, channels = self.shape[:2]
     grouped = self.reshape(batch, groups, channels // groups, -1)
     return _repacked(grouped.swapaxes(1, 2), self.shape, self)

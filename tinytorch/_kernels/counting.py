@@ -274,6 +274,8 @@ def histogram(
 
 def histogram_edges(self: np.ndarray, bins: int, range_: list[float] | None) -> np.ndarray:
     """The bin edges of a histogram with equal bins over `range_` or over the data."""
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     values = self.reshape(-1)
     if range_ is None:
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
@@ -297,3 +299,5 @@ def check_edges(edges: np.ndarray) -> None:
         raise RuntimeError(
             "torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor for dimension 0"
         )
+    if edges.size == 1:
+        raise RuntimeError("torch.histogram(): bins must be > 0, but got 0 for dimension 0")

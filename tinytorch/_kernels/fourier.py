@@ -35,10 +35,17 @@ def _count(shape: Sequence[int], dims: Sequence[int]) -> int:
     return math.prod(shape[d] for d in dims)
 
 
+def _refuse_nothing(self: np.ndarray) -> None:
+    """The library behind torch transforms at least one vector."""
+    if not self.size:
+        raise RuntimeError("MKL FFT error: Intel oneMKL DFTI ERROR: Inconsistent configuration parameters")
+
+
 def c2c(self: np.ndarray, dim: Sequence[int], normalization: int, forward: bool) -> np.ndarray:
     """Complex to complex over the dimensions `dim`."""
     if not dim:
         return self.copy()
+    _refuse_nothing(self)
     out = self
     for d in dim:
         out = np.fft.fft(out, axis=d) if forward else np.fft.ifft(out, axis=d, norm="forward")
@@ -48,6 +55,7 @@ def c2c(self: np.ndarray, dim: Sequence[int], normalization: int, forward: bool)
 
 def r2c(self: np.ndarray, dim: Sequence[int], normalization: int, onesided: bool) -> np.ndarray:
     """Real to complex over `dim`; the last of them keeps its non-negative frequencies only if `onesided`."""
+    _refuse_nothing(self)
     target = np.dtype(np.complex64 if self.dtype == np.float32 else np.complex128)
     out = np.fft.rfft(self, axis=dim[-1]) if onesided else np.fft.fft(self, axis=dim[-1])
     for d in dim[:-1]:
@@ -58,6 +66,7 @@ def r2c(self: np.ndarray, dim: Sequence[int], normalization: int, onesided: bool
 
 def c2r(self: np.ndarray, dim: Sequence[int], normalization: int, last_dim_size: int) -> np.ndarray:
     """Hermitian complex to real over `dim`; `last_dim_size`: points of the last one in the result."""
+    _refuse_nothing(self)
     target = np.dtype(np.float32 if self.dtype == np.complex64 else np.float64)
     between = c2c(self, dim[:-1], 0, False) if len(dim) > 1 else self
     out = np.fft.irfft(between, last_dim_size, axis=dim[-1], norm="forward")

@@ -161,7 +161,9 @@ def lu_unpack(LU: np.ndarray, pivots: np.ndarray, unpack_data: bool, unpack_pivo
         )
     m, n = LU.shape[-2:]
     k = min(m, n)
-    P = permutation_matrix(pivots, m, LU.dtype) if unpack_pivots else np.empty(0, LU.dtype)
+    P = np.empty(0 if not unpack_pivots else (*LU.shape[:-2], m, m), LU.dtype)
+    if P.size:
+        P[...] = permutation_matrix(pivots, m, LU.dtype)
     if not unpack_data:
         return P, np.empty(0, LU.dtype), np.empty(0, LU.dtype)
     lower = row_major(np.tril(LU[..., :k], -1))

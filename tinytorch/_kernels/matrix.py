@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinytorch._kernels.dtype_names import is_low_precision, not_implemented, scalar_name, type_name
-from tinytorch._kernels.scalar_types import promote_pair
+from tinytorch._kernels.scalar_types import broadcast_shape, promote_pair
 
 Number = complex | float | int
 
@@ -182,11 +182,21 @@ def bmm(self: np.ndarray, mat2: np.ndarray) -> np.ndarray:
     return np.matmul(self, mat2)
 
 
+def _size(array: np.ndarray, dim: int) -> int:
+    if dim >= array.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-array.ndim}, {array.ndim - 1}], but got {dim})"
+        )
+    return array.shape[dim]
+
+
 def baddbmm(
     self: np.ndarray, batch1: np.ndarray, batch2: np.ndarray, beta: Number = 1, alpha: Number = 1
 ) -> np.ndarray:
     """beta * self + alpha * bmm(batch1, batch2)."""
     dtype = self.dtype
+    if batch1.ndim != 3 or batch2.ndim != 3:
+        _expandable(self, (_size(batch1, 0), _size(batch1, 1), _size(batch2, 2)))
     _check_batches(batch1, batch2)
     if dtype != batch1.dtype:
         raise RuntimeError(
@@ -209,7 +219,7 @@ def addbmm(
 ) -> np.ndarray:
     """beta * self + alpha * the sum over the batch of batch1 @ batch2."""
     dtype = self.dtype
-    shape = (batch1.shape[1], batch2.shape[2]) if batch1.ndim == batch2.ndim == 3 else batch2.shape[1:]
+    shape = (_size(batch1, 1), _size(batch2, 2))
     _expandable(self, shape)
     if batch1.ndim != 3:
         raise RuntimeError("batch1 must be a 3D tensor")
@@ -362,6 +372,7 @@ def linalg_cross(self: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarr
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[dim]} and {other.shape[dim]}"
         )
+    broadcast_shape(self.shape, other.shape)
     left, right = np.moveaxis(self, dim, 0), np.moveaxis(other, dim, 0)  # (3, ...)
     parts = [
         left[(i + 1) % 3] * right[(i + 2) % 3] - left[(i + 2) % 3] * right[(i + 1) % 3] for i in range(3)

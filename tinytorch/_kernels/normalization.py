@@ -160,10 +160,38 @@ def layer_norm_backward(
     return first, second, third
 
 
+def _check_groups(
+    input: np.ndarray, weight: Maybe, bias: Maybe, N: int, C: int, HxW: int, group: int
+) -> None:
+    """torch's conditions on sizes, in torch's order."""
+    shape = list(input.shape)
+    if group <= 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {group}")
+    if C % group:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {shape} and num_groups={group}"
+        )
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != (C,):
+            shown = parameter if weight is None else weight  # torch prints the weight's shape in either case
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
+                f"{list(shown.shape)} and input of shape {shape}"
+            )
+    if N < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {N}: [{N}, {group}]")
+    if input.size != N * C * HxW:
+        raise RuntimeError(
+            "Expected X.numel() == N * C * HxW to be true, but got false.  (Could this error message be improved?  If so, please report an "
+            "enhancement request to PyTorch.)"
+        )
+
+
 def group_norm(
     input: np.ndarray, weight: Maybe, bias: Maybe, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Normalise each of group sets of channels per sample; the means and reciprocal deviations are (N, group)."""
+    _check_groups(input, weight, bias, N, C, HxW, group)
     _check_parameter(input.dtype, weight, bias)
     if not is_float(input.dtype):
         not_implemented("GroupNormKernelImpl", input.dtype)
@@ -241,6 +269,12 @@ def batch_norm(
                 raise RuntimeError(f"{name} must be defined in evaluation mode")
         elif parameter.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {parameter.size}")
+        elif parameter.ndim != 1 and name.startswith("running"):
+            raise RuntimeError(f"TensorAccessor expected 1 dims but tensor has {parameter.ndim}")
+    if not input.size:
+        raise RuntimeError(
+            f"input tensor must have at least one element, but got input_sizes = {list(input.shape)}"
+        )
     if not is_float(input.dtype):
         not_implemented("batch_norm", input.dtype)
     _check_parameter(input.dtype, weight, bias, running_mean, running_var)
@@ -275,7 +309,7 @@ def batch_norm(
         rate = 1 / np.sqrt(widen(running_var) + x.dtype.type(eps))
         out = np.subtract(x, widen(running_mean).reshape(broadcast))
         saved = np.empty(0, kept), np.empty(0, kept)
-    factor = rate if weight is None else rate * widen(weight)
+    factor = rate if weight is None else rate * widen(weight).reshape(-1)
     np.multiply(out, factor.reshape(broadcast).astype(x.dtype, copy=False), out=out)
     if bias is not None:
         np.add(out, widen(bias).reshape(broadcast), out=out)
@@ -354,7 +388,7 @@ def batch_norm_backward(
     dtype = input.dtype if weight is None else weight.dtype
     first = None
     if output_mask[0]:
-        factor = rate if weight is None else rate * widen(weight)
+        factor = rate if weight is None else rate * widen(weight).reshape(-1)
         if train:
             np.multiply(hat, (product / x.dtype.type(count)).reshape(broadcast), out=hat)
             result = np.subtract(grad, hat, out=hat)

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name, widen
+from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, widen
 from tinytorch._kernels.windows import output_size, pad, positions
 
 Ints = Sequence[int]
@@ -194,11 +194,11 @@ def adaptive_range(size: int, count: int) -> list[tuple[int, int]]:
 def _check_adaptive(name: str, self: np.ndarray, output: Ints, rank: int) -> None:
     if self.ndim not in (rank + 1, rank + 2):
         raise RuntimeError(
-            f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got {_text(self.shape)}"
+            f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got{':' if name.startswith('adaptive_max') else ''} {_text(self.shape)}"
         )
     if name.startswith("adaptive_max") and len(output) != rank:
         raise RuntimeError(f"{name}(): internal error: output_size.size() must be {rank}")
-    first = self.ndim - rank if name.startswith("adaptive_avg") else self.ndim - rank - 1
+    first = self.ndim - rank if name.startswith("adaptive_avg") else 1
     for i in range(first, self.ndim):
         if self.shape[i] == 0:
             raise RuntimeError(
@@ -218,6 +218,8 @@ def adaptive_max_pool(name: str, self: np.ndarray, output: Ints, rank: int) -> t
     x = widen(self)
     leading, sizes = x.shape[: x.ndim - rank], x.shape[x.ndim - rank :]
     values, indices = np.empty((*leading, *output), x.dtype), np.empty((*leading, *output), np.int64)
+    if not x.size:
+        return values.astype(self.dtype, copy=False), indices
     spans = [adaptive_range(n, c) for n, c in zip(sizes, output, strict=True)]
     for cell in product(*(range(c) for c in output)):
         span = [spans[i][c] for i, c in enumerate(cell)]
@@ -382,8 +384,10 @@ def adaptive_avg_pool_backward(grad_output: np.ndarray, self: np.ndarray, rank: 
 def max_unpool(self: np.ndarray, indices: np.ndarray, output: Ints) -> np.ndarray:
     """Values put at their flat spatial indices in an array of zeros."""
     rank = len(output)
-    if indices.dtype != np.int64:
-        raise RuntimeError(f"elements in indices should be type int64 but got: {scalar_name(indices.dtype)}")
+    if self.ndim not in (rank + 1, rank + 2):
+        raise RuntimeError(
+            f"Input to max_unpooling{rank}d should be a {rank + 1}d or {rank + 2}d Tensor, but got a tensor with {self.ndim} dimensions."
+        )
     if indices.shape != self.shape:
         raise RuntimeError(
             f"Expected shape of indices to be same as that of the input tensor ({_text(self.shape)}) but got indices "
@@ -417,6 +421,11 @@ def fractional_max_pool(
     if random_samples.dtype != self.dtype:
         raise RuntimeError("Expect _random_samples to have the same dtype as input")
     rank = len(kernel)
+    if self.ndim not in (rank + 1, rank + 2):
+        name = "fractional_max_pool2d()" if rank == 2 else "fractional_max_pool3d_out()"
+        raise RuntimeError(
+            f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got: {_text(self.shape)}"
+        )
     x = widen(self if self.ndim == rank + 2 else self[None])
     if random_samples.ndim != 3:
         raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {random_samples.ndim}")

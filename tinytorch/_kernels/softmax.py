@@ -116,6 +116,14 @@ def _check(name: str, array: np.ndarray, dim: int, half_to_float: bool) -> None:
         not_implemented(kernel, array.dtype)
 
 
+def _check_alike(name: str, grad: np.ndarray, output: np.ndarray) -> None:
+    if grad.shape != output.shape:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'grad' to have same size as tensor for argument #2 'output'; but "
+            f"{list(grad.shape)} does not equal {list(output.shape)} (while checking arguments for {name})"
+        )
+
+
 def softmax(self: np.ndarray, dim: int, half_to_float: bool = False) -> np.ndarray:
     """exp(x) over the sum of exp(x) along dim."""
     _check("softmax", self, dim, half_to_float)
@@ -132,6 +140,7 @@ def softmax_backward(
     grad_output: np.ndarray, output: np.ndarray, dim: int, input_dtype: np.dtype
 ) -> np.ndarray:
     """output * (grad - sum(grad * output))."""
+    _check_alike("softmax_backward", grad_output, output)
     return _blocked(_softmax_backward_block, dim, grad_output.dtype, grad_output, output)
 
 
@@ -139,6 +148,7 @@ def log_softmax_backward(
     grad_output: np.ndarray, output: np.ndarray, dim: int, input_dtype: np.dtype
 ) -> np.ndarray:
     """grad - exp(output) * sum(grad)."""
+    _check_alike("log_softmax_backward", grad_output, output)
     return _blocked(_log_softmax_backward_block, dim, grad_output.dtype, grad_output, output)
 
 

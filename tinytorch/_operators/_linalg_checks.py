@@ -29,6 +29,14 @@ def matrix(tensor: Any, function: str, name: str = "A") -> None:
         raise RuntimeError(f"{function}: The input tensor {name} must have at least 2 dimensions.")
 
 
+def at_least_matrix(tensor: Any, function: str) -> None:
+    """The same in the words of the LU factorization."""
+    if tensor.ndim < 2:
+        raise RuntimeError(
+            f"{function}: Expected tensor with 2 or more dimensions. Got size: {list(tensor.shape)} instead"
+        )
+
+
 def square(tensor: Any, function: str, name: str = "A") -> None:
     """A batch of square matrices."""
     matrix(tensor, function, name)
@@ -99,6 +107,15 @@ def solvable(A: Any, B: Any, left: bool, function: str) -> None:
         equation = "AX = B" if left else "XA = B"
         raise RuntimeError(
             f"{function}: Incompatible shapes of A and B for the equation {equation} ({rows}x{columns} and {B.shape[-2]}x{B.shape[-1]})"
+        )
+
+
+def older_solvable(A: Any, B: Any, function: str) -> None:
+    """What the older solvers say of A X = B."""
+    if A.ndim > 1 and B.ndim > 1 and A.shape[-2] == A.shape[-1] != B.shape[-2]:
+        size = A.shape[-1]
+        raise RuntimeError(
+            f"Incompatible matrix sizes for {function}: each A matrix is {size} by {size} but each b matrix is {B.shape[-2]} by {B.shape[-1]}"
         )
 
 

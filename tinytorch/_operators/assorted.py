@@ -149,7 +149,13 @@ def _places(self: np.ndarray, indices: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
+def _check_count(self: np.ndarray, indices: Sequence[Any]) -> None:
+    if len(indices) > self.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {self.ndim} (got {len(indices)})")
+
+
 def _masked_index(self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], fill: Any) -> np.ndarray:
+    _check_count(self, indices)
     filled = checked_scalar(fill, self.dtype)
     if not self.size:
         return np.full(mask.shape, filled, self.dtype)
@@ -166,6 +172,7 @@ def _over(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _masked_index_put(
     self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], values: np.ndarray
 ) -> np.ndarray:
+    _check_count(self, indices)
     out = layout.copy(self)
     if self.size:
         np.add.at(
@@ -314,9 +321,7 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     from tinytorch._core.tensor import wrap
 
     if input.dim() < 2:
-        raise RuntimeError(
-            f"torch.histogramdd: input tensor should have at least 2 dimensions, but got {input.dim()}"
-        )
+        raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
     kind = input._array.dtype
     edged = not isinstance(bins, int) and any(hasattr(item, "_array") for item in bins)
     for d, item in enumerate(bins if edged else ()):
@@ -341,11 +346,22 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
         raise RuntimeError(
             "histogramdd: The size of bins must be equal to the innermost dimension of the input."
             if all(isinstance(item, int) for item in given)
-            else f"torch.histogramdd(): expected {count} sequences of bin edges for a {count}-dimensional histogram but got {len(given)}"
+            else f"torch.histogramdd: expected {count} sequences of bin edges for a {count}-dimensional histogram but got {len(given)}"
         )
     edges = []
     for d, item in enumerate(given):
         if hasattr(item, "_array"):
+            if item.dim() != 1:
+                raise RuntimeError(
+                    f"torch.histogramdd: bins tensor should have one dimension, but got {item.dim()} dimensions in the bins tensor for "
+                    f"dimension {d}"
+                )
+            if not item.numel():
+                raise RuntimeError(
+                    f"torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor for dimension {d}"
+                )
+            if item.numel() == 1:
+                raise RuntimeError(f"torch.histogram(): bins must be > 0, but got 0 for dimension {d}")
             edges.append(item._array.astype(np.float64))
             continue
         if range is not None:

@@ -246,6 +246,11 @@ def _plain(
     _check_bias(input, bias)
     x, batched = _batched(name, input, rank)
     _check_complex(input, weight, bias)
+    if weight.dim() > x.dim():
+        raise RuntimeError(
+            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight {list(weight.shape)}, but got "
+            f"{x.dim()}-dimensional input of size {list(x.shape)} instead"
+        )
     stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
     _check_weight(name, x, weight, stride, "stride")
     result = _convolve(x, weight, bias, (stride, padding, dilation, False, [0] * rank, groups))

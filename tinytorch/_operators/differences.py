@@ -20,7 +20,7 @@ def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any 
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
-    dim = wrap_dim(dim, self.ndim)
+    dim = wrap_dim(dim, self.ndim) if n else 0
     for other in (prepend, append):
         if other is None:
             continue

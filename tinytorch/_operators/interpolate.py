@@ -180,6 +180,31 @@ _smooth("upsample_bicubic2d", 2, "cubic")
 # Grids ---------------------------------------------------------------------------------------------------------------
 
 
+def _check_grid(input: Any, grid: Any, ranks: str = "4D or 5D") -> None:
+    """An image or volume and a grid, as tensors or arrays, that belong together."""
+    rank = input.ndim - 2
+    if input.shape[0] != grid.shape[0]:
+        raise RuntimeError(
+            "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
+            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
+    if grid.shape[-1] != rank:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {rank} in last dimension, but got grid with sizes "
+            f"{list(grid.shape)}"
+        )
+    if input.ndim not in (4, 5) or input.ndim != grid.ndim:
+        raise RuntimeError(
+            f"grid_sampler(): expected {ranks} input and grid with same number of dimensions, but got input with sizes "
+            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
+
+
+def _sampled(input: Any, grid: Any, *rest: Any) -> Any:
+    _check_grid(input, grid, f"{input.ndim}D")
+    return kernels.grid_sample(input, grid, *rest)
+
+
 def _grid(rank: int) -> Any:
     name = f"grid_sampler_{rank}d"
     arguments = "Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners"
@@ -192,7 +217,7 @@ def _grid(rank: int) -> Any:
     )
     forward = op(
         f"{name}({arguments}) -> Tensor",
-        kernels.grid_sample,
+        _sampled,
         element_types=(
             instances(
                 "grid_sampler_2d_cpu_kernel_impl" if rank == 2 else "grid_sampler3d_cpu", "reduced float"
@@ -236,21 +261,7 @@ def grid_sampler(
 ) -> Any:
     """Values of an image or volume at the places a grid names."""
     rank = input.dim() - 2
-    if input.shape[0] != grid.shape[0]:
-        raise RuntimeError(
-            "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
-            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
-        )
-    if grid.shape[-1] != rank:
-        raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {rank} in last dimension, but got grid with sizes "
-            f"{list(grid.shape)}"
-        )
-    if input.dim() not in (4, 5) or input.dim() != grid.dim():
-        raise RuntimeError(
-            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes "
-            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
-        )
+    _check_grid(input, grid)
     if rank == 3 and interpolation_mode == kernels.BICUBIC:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
     run = grid_sampler_2d if rank == 2 else grid_sampler_3d

@@ -124,6 +124,7 @@ composite("slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)", lambda self
 @composite("logdet(Tensor self) -> Tensor", out=False)
 def logdet(self: Any) -> Any:
     """The logarithm of the determinant; nan where a real one is negative."""
+    checks.square(self, "logdet")
     checks.inexact(self, "logdet", low=False)
     sign, logabsdet = linalg_slogdet.kernel(self)
     if self.dtype.is_complex:

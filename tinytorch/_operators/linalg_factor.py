@@ -59,9 +59,9 @@ def linalg_cholesky(self: Any, upper: bool = False) -> Any:
 
 def _cholesky(self: np.ndarray, upper: bool) -> np.ndarray:
     _advise_against_cholesky()
-    checks.square(self, "cholesky")
     if not self.size:
         return np.empty_like(self)
+    checks.square(self, "cholesky")
     L, info = kernels.cholesky_ex(self, upper)
     checks.check_info(info, "cholesky", "cholesky")
     return L
@@ -215,6 +215,8 @@ def _householder_product(input: np.ndarray, tau: np.ndarray) -> np.ndarray:
         raise RuntimeError(
             "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]"
         )
+    if not tau.ndim:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     if input.shape[-1] < tau.shape[-1]:
         raise RuntimeError(
             "torch.linalg.householder_product: input.shape[-1] must be greater than or equal to tau.shape[-1]"
@@ -296,13 +298,25 @@ def _ormqr(self: np.ndarray, tau: np.ndarray, other: np.ndarray, left: bool, tra
         raise RuntimeError("torch.ormqr: input must have at least 2 dimensions.")
     if other.ndim < 2:
         raise RuntimeError("torch.ormqr: other must have at least 2 dimensions.")
+    if not tau.ndim:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
+    if self.ndim - tau.ndim != 1:
+        raise RuntimeError(
+            f"torch.ormqr: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.ndim} and input.ndim is equal "
+            f"to {self.ndim}"
+        )
+    if other.ndim != self.ndim:
+        raise RuntimeError(
+            f"torch.ormqr: Expected other to have the same number of dimensions as input, but got other.ndim equal to {other.ndim} and "
+            f"input.ndim is equal to {self.ndim}"
+        )
     side = other.shape[-2 if left else -1]
+    if side != self.shape[-2]:
+        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
     if side < tau.shape[-1]:
         raise RuntimeError(
             f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to tau.shape[-1]"
         )
-    if side != self.shape[-2]:
-        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
     return kernels.ormqr(self, tau, other, left, transpose)
 
 

@@ -137,7 +137,8 @@ def _cond_of_inverse(self: Any, norm: Any) -> Any:
 @composite("linalg_cond(Tensor self, Scalar? p=None) -> Tensor", module="linalg")
 def linalg_cond(self: Any, p: Any = None) -> Any:
     """The condition number in the p-norm: by singular values for 2 and -2, else the norms of the matrix and its inverse."""
-    checks.matrix(self, "linalg.cond")
+    if self.dim() < 2:
+        raise RuntimeError("linalg.cond: The input tensor must have at least 2 dimensions.")
     if p is None or abs(p) == 2:
         values = linalg_svdvals.kernel(self)
         if not self.numel():
@@ -186,7 +187,7 @@ def _tolerances(A: Any, atol: Any, rtol: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _rank(self: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     function = "torch.linalg.matrix_rank"
-    checks.matrix(self, function, "self" if hermitian else "A")
+    checks.matrix(self, function, "input" if rtol is None else "self" if hermitian else "A")
     for name, tolerance in (("atol", atol), ("rtol", rtol)):
         if tolerance is not None and np.iscomplexobj(tolerance):
             raise RuntimeError(

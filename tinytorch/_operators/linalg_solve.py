@@ -59,7 +59,7 @@ composite("inverse(Tensor self) -> Tensor", lambda self: linalg_inv.kernel(self)
 
 
 def _lu_factor_ex(A: np.ndarray, pivot: bool, check_errors: bool) -> kernels.Arrays:
-    checks.matrix(A, "torch.lu_factor")
+    checks.at_least_matrix(A, "torch.lu_factor")
     result = kernels.lu_factor(A, pivot)
     if check_errors:
         checks.check_info(result[2], "torch.linalg.lu_factor_ex", "lu_factor")
@@ -118,15 +118,31 @@ linalg_lu_factor_ex.vjp(A=lambda grad_LU, LU, pivots: _lu_factor_vjp(grad_LU, LU
 
 linalg_lu = op(
     "linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)",
-    lambda A, pivot: (checks.matrix(A, "linalg.lu"), kernels.lu(A, pivot))[1],
+    lambda A, pivot: (checks.at_least_matrix(A, "linalg.lu"), kernels.lu(A, pivot))[1],
     module="linalg",
     nondifferentiable_outputs=("P",),
 )
 linalg_lu.vjp(A=lambda grad_L, grad_U, P, L, U: P.detach().matmul(lu_cotangent(grad_L, grad_U, L, U)))
 
+
+def _lu_unpack(LU: np.ndarray, pivots: np.ndarray, unpack_data: bool, unpack_pivots: bool) -> kernels.Arrays:
+    checks.at_least_matrix(LU, "torch.lu_unpack")
+    if unpack_pivots and pivots.dtype == np.int32:
+        size = min(LU.shape[-2:])
+        if LU.size and not (
+            pivots.ndim
+            and pivots.shape[-1] == size
+            and 1 <= int(pivots.min()) <= int(pivots.max()) <= LU.shape[-2]
+        ):
+            raise RuntimeError(
+                "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result of lu_factor?"
+            )
+    return kernels.lu_unpack(LU, pivots, unpack_data, unpack_pivots)
+
+
 lu_unpack = op(
     "lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)",
-    kernels.lu_unpack,
+    _lu_unpack,
     nondifferentiable_outputs=("P",),
     method=False,
 )
@@ -192,7 +208,9 @@ METHODS = {"lu": lambda self, pivot=True, get_infos=False: tuple(lu(self, pivot,
 
 
 def _lu_solve(LU: np.ndarray, pivots: np.ndarray, B: np.ndarray, left: bool, adjoint: bool) -> np.ndarray:
-    checks.square(LU, "torch.linalg.lu_solve", "LU")
+    checks.square(LU, "torch.linalg.lu_solve")
+    if not (pivots.ndim and B.ndim):
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     checks.solvable(LU, B, left, "linalg.lu_solve")
     if LU.shape[-1] != pivots.shape[-1]:
         raise RuntimeError(
@@ -376,6 +394,12 @@ def _legacy_triangular(
         "torch.linalg.solve_triangular has its arguments reversed and does not return a copy of one of the inputs.\n"
         "X = torch.triangular_solve(B, A).solution\nshould be replaced with\nX = torch.linalg.solve_triangular(A, B)."
     )
+    for name, tensor in (("b", B), ("A", A)):
+        if tensor.ndim < 2:
+            raise RuntimeError(
+                f"torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {tensor.ndim} dimensions instead"
+            )
+    checks.older_solvable(A, B, "triangular_solve")
     checks.solvable(A, B, True, "triangular_solve")
     checks.square(A, "triangular_solve")
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])

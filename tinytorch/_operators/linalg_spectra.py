@@ -275,6 +275,10 @@ def _lstsq(self: np.ndarray, b: np.ndarray, rcond: float | None, driver: str | N
         raise RuntimeError("torch.linalg.lstsq: input must have at least 2 dimensions.")
     if b.ndim < 1:
         raise RuntimeError("torch.linalg.lstsq: other must have at least 1 dimension.")
+    if not 0 <= self.ndim - b.ndim <= 1:
+        raise RuntimeError(
+            "torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
+        )
     if self.dtype != b.dtype:
         raise RuntimeError(
             f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
@@ -287,7 +291,7 @@ def _lstsq(self: np.ndarray, b: np.ndarray, rcond: float | None, driver: str | N
     if rcond is None and (self.dtype.kind not in "fc" or self.dtype.itemsize < 4):
         raise RuntimeError(checks.KNOWN_PRECISION)
     kernels.require_lapack("linalg_lstsq_cpu", self)
-    vector = self.ndim - 1 == b.ndim and self.shape[:-1] == b.shape
+    vector = self.ndim - 1 == b.ndim and (b.ndim < 2 or self.shape[:-1] == b.shape)
     right = b[..., None] if vector else b
     if self.shape[-2] != right.shape[-2]:
         raise RuntimeError(
@@ -376,8 +380,14 @@ def linalg_ldl_factor(self: Any, hermitian: bool = False) -> Any:
 
 
 def _ldl_solve(LD: np.ndarray, pivots: np.ndarray, B: np.ndarray, hermitian: bool) -> np.ndarray:
-    checks.square(LD, "torch.linalg.ldl_solve", "LD")
+    checks.square(LD, "torch.linalg.ldl_solve")
+    checks.older_solvable(LD, B, "torch.linalg.ldl_solve")
     checks.solvable(LD, B, True, "torch.linalg.ldl_solve")
+    if LD.shape[:-1] != pivots.shape:
+        raise RuntimeError(
+            "torch.linalg.ldl_solve: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
+            f"{list(pivots.shape)} instead"
+        )
     return more.ldl_solve(LD, pivots, B, hermitian)
 
 

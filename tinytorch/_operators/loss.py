@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op
 from tinytorch._core.element_types import instances
 from tinytorch._core.promotion import check_result_cast, result_type_of
 from tinytorch._kernels import loss as kernels
-from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
+from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name, shape_text
 from tinytorch._operators import _checks
 from tinytorch._operators._checks import refuse_bool_difference
 from tinytorch._operators.adjoint import flat, plus
@@ -237,6 +239,11 @@ def _soft_margin(self: Any, target: Any, reduction: int) -> Any:
     check_result_cast(common, kind)
     if kind._category == "int":
         check_result_cast(dtypes.defaults.dtype, kind)
+    shape = broadcast_shape(self.shape, target.shape)
+    if shape != self.shape:
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
     return kernels.soft_margin_loss(self, target.astype(self.dtype), reduction)
 
 
@@ -334,10 +341,10 @@ def nll_loss_nd(
         raise ValueError(f"Expected 1 or more dimensions (got {rank})")
     if rank == 1 and target.dim() == 1 and target.shape[0] != 1:
         raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}")
-    if rank != 1 and self.shape[0] != (target.shape[0] if target.dim() else 1):
+    if rank != 1 and self.shape[0] != (target.shape[0] if target.dim() else 0):
         raise ValueError(
             f"Expected input batch_size ({self.shape[0]}) to match target batch_size "
-            f"({target.shape[0] if target.dim() else 1})."
+            f"({target.shape[0] if target.dim() else 0})."
         )
     if rank <= 2:
         return nll_loss_forward(self, target, weight, reduction, ignore_index)[0]
@@ -525,8 +532,6 @@ binary_cross_entropy.vjp(
 
 
 def _logits_kernel(self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
-    import numpy as np
-
     _check_logits(self, target)
     softplus = np.log1p(np.exp(-np.abs(self))) + np.maximum(-self, 0)  # log(1 + exp(-x))
     if pos_weight is not None:

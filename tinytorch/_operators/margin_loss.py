@@ -142,7 +142,7 @@ def cosine_embedding_loss(
     rank = target.dim()
     if rank not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if (rank == 1 and input1.dim() != 2) or (rank == 0 and input1.dim() != 1):
+    if input1.dim() != rank + 1 or input2.dim() != rank + 1:
         head = f"{rank}D target tensor expects {rank + 1}D input tensors"
         raise RuntimeError(
             f"{head}, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}."
@@ -301,8 +301,14 @@ def _check_ctc(
     target_lengths: Sequence[int],
     blank: int,
 ) -> None:
-    steps, batch, classes = log_probs.shape
     where = _CTC_WHERE
+    if not log_probs.size:
+        raise RuntimeError("log_probs tensor must not be empty")
+    if log_probs.ndim != 3:
+        raise RuntimeError(
+            f"Expected 3-dimensional tensor, but got {log_probs.ndim}-dimensional tensor for argument #1 'log_probs' {where}"
+        )
+    steps, batch, classes = log_probs.shape
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")
     for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):

@@ -240,7 +240,7 @@ def group_norm(
         if parameter is not None and (parameter.dim() != 1 or parameter.numel() != channels):
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(parameter.shape)} and input of shape {shape}"
+                f"shape {list((parameter if weight is None else weight).shape)} and input of shape {shape}"
             )
     area = math.prod(shape[2:])
     if suggests_channels_last(input._array):

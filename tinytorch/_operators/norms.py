@@ -175,7 +175,9 @@ def norm(
         matrix_norm = function_of("matrix_norm", "linalg")
         if matrix_norm is None:
             raise NotImplementedError(f"torch.norm with p={p!r}: linalg.matrix_norm is not implemented")
-        result = matrix_norm(input, p, (0, 1) if axes is None else axes, keepdim, dtype=dtype)
+        result = matrix_norm(
+            input, p, list(range(input.dim())) if axes is None else axes, keepdim, dtype=dtype
+        )
     else:
         order = 2.0 if p in ("fro", None) else p
         refuse_complex_order(order)

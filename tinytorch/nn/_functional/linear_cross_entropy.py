@@ -148,7 +148,10 @@ class _Reduced(Function):
         sums: list[Any] = [[], None, None]
         needs = [ctx.needs_input_grad[place] for place in (0, 1, 3)]
         for start in range(0, input.shape[0], rows):
-            part, labels = input[start : start + rows], target[start : start + rows]
+            part, labels = (
+                input[start : start + rows],
+                target.narrow(0, start, min(rows, input.shape[0] - start)),
+            )
             probabilities, share, losses = _piece(part, linear_weight, labels, bias, weight, ignored)
             total, shares = total + losses.sum(), shares + share.sum()
             if any(needs):
@@ -195,7 +198,7 @@ class _WithoutReduction(Function):
             _piece(
                 input[start : start + rows],
                 linear_weight,
-                target[start : start + rows],
+                target.narrow(0, start, min(rows, input.shape[0] - start)),
                 bias,
                 weight,
                 ignored,
@@ -212,7 +215,10 @@ class _WithoutReduction(Function):
         second, third = torch.zeros_like(linear_weight), linear_weight.new_zeros(linear_weight.shape[0])
         with torch.no_grad():
             for start in range(0, input.shape[0], rows):
-                part, labels = input[start : start + rows], target[start : start + rows]
+                part, labels = (
+                    input[start : start + rows],
+                    target.narrow(0, start, min(rows, input.shape[0] - start)),
+                )
                 probabilities, share, _ = _piece(part, linear_weight, labels, bias, weight, ignored)
                 scale = share * grads[0][start : start + rows]
                 found = _gradients(probabilities, scale, labels, ignored, part, linear_weight)

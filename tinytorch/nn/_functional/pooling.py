@@ -188,7 +188,7 @@ def _unpool_output_size(
             f"output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a length of "
             f"'{len(wanted)}'"
         )
-    shown = tuple(wanted) if isinstance(output_size, tuple) else wanted
+    shown = type(output_size)(wanted) if isinstance(output_size, tuple) else wanted  # torch.Size or a tuple
     for d in range(rank):
         low, high = default[d] - stride[d], default[d] + stride[d]
         if not low < wanted[d] < high:
