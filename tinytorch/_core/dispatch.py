@@ -198,7 +198,25 @@ _FLOAT8_NAMES = {
 
 def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Kernel results (arrays) of `operator` on tensors that hold data."""
-    refuse_unsigned(operator, args)
+    refusal = unsigned_refusal(operator, args)
+    if refusal is None:
+        return _computed(operator, args)
+    if (
+        operator.family != "pointwise"
+    ):  # a kernel is the last thing torch looks for: what else is wrong comes first
+        try:
+            _computed(operator, args)
+        except NotImplementedError as error:
+            if "UInt" in str(error):  # from a kernel that knows better which of torch's it stands for
+                raise
+        except (RuntimeError, IndexError):
+            raise
+        except Exception:  # NumPy's, of a type that the kernel was not written for
+            pass
+    raise refusal
+
+
+def _computed(operator: Operator, args: tuple[Any, ...]) -> Any:
     if "element_types" in operator.options:
         check_types(operator, args)
     if operator.family in ("pointwise", "reduction") and operator.options.get("result") != "bool":
@@ -228,19 +246,27 @@ def compute(operator: Operator, args: tuple[Any, ...]) -> Any:
 
 
 def refuse_unsigned(operator: Operator, args: tuple[Any, ...]) -> None:
-    """Raise NotImplementedError for uint16, uint32 and uint64 where the option `unsigned_kernel` names a kernel torch lacks for them."""
+    """Raise what `unsigned_refusal` says, if anything."""
+    refusal = unsigned_refusal(operator, args)
+    if refusal is not None:
+        raise refusal
+
+
+def unsigned_refusal(operator: Operator, args: tuple[Any, ...]) -> NotImplementedError | None:
+    """The error for uint16, uint32 and uint64 where the option `unsigned_kernel` names a kernel torch lacks for them."""
     kernel = operator.options.get("unsigned_kernel")
     if kernel is None:
-        return
+        return None
     kinds = [tensor._key._dtype for tensor in tensors_of(operator, args)]
     if not any(kind in dtypes.WIDE_UNSIGNED for kind in kinds):
-        return
+        return None
     kind = kinds[0]
     if operator.family == "pointwise":
         kind = apply_rule(operator.options.get("result", "same"), promotion_of(operator, args)[0], args)
     name = kernel(*args) if callable(kernel) else kernel
     if kind in dtypes.WIDE_UNSIGNED and name is not None:
-        raise NotImplementedError(f"\"{name}\" not implemented for '{legacy_name(kind)}'")
+        return NotImplementedError(f"\"{name}\" not implemented for '{legacy_name(kind)}'")
+    return None
 
 
 def explain(operator: Operator, args: tuple[Any, ...], error: Exception) -> None:

@@ -269,7 +269,7 @@ def convolution(
     """torch's convolution of a batched input; transposed ones have weight (C, O / groups, *kernel)."""
     _check(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
     dtype = input.dtype
-    if dtype.kind == "b":
+    if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize > 1):
         whole = all(size == 1 for size in weight.shape[2:]) and max(stride) == 1 and not any(padding)
         not_implemented(
             "slow_conv2d_cpu" if len(stride) < 3 else "slow_conv3d_cpu" if whole else "compute_columns3d",

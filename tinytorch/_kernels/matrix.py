@@ -159,7 +159,7 @@ def _check_bmm_types(self: np.ndarray, mat2: np.ndarray) -> None:
     if not (self.size and mat2.size):
         return
     if self.shape[1] * self.shape[2] * mat2.shape[2] < 400:
-        if dtype.kind == "b":
+        if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize > 1):
             not_implemented("bmm", dtype)
         raise RuntimeError(f"expected scalar type {scalar_name(dtype)} but found {scalar_name(mat2.dtype)}")
     if mat2.dtype == dtype:

@@ -60,7 +60,7 @@ def _slow_kernel(
 convolution = op(
     f"convolution(Tensor input, Tensor weight, Tensor? bias, {_GEOMETRY}) -> Tensor",
     _kernel,
-    element_types=instances(_slow_kernel, "int64 unsigned reduced float complex", when=_runs_slowly),
+    element_types=instances(_slow_kernel, "int64 reduced float complex", when=_runs_slowly),
     out=False,
 )
 convolution_backward = op(

@@ -200,7 +200,7 @@ def _bag(
     if per_sample_weights is not None and mode != kernels.SUM:
         raise RuntimeError("embedding_bag: per_sample_weights only supported with mode='sum'")
     if indices.dtype is not offsets.dtype:
-        common = promote_types(indices.dtype, offsets.dtype)
+        common = promote_types(offsets.dtype, indices.dtype)
         offsets, indices = offsets.to(common), indices.to(common)
     return embedding_bag_op(
         weight,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch._core.declare import find
+from tinytorch._core.dtypes import bfloat16
 from tinytorch._core.front import function_of
 
 
 def _range(A: Any, q: int, niter: int, M: Any) -> Any:
     """An orthonormal basis of approximately the range of A (less M)."""
     qr = find("linalg_qr")
-    own = A.dtype.itemsize >= 4 and A.dtype._category in (
+    own = A.dtype is not bfloat16 and A.dtype._category in (
         "float",
         "complex",
     )  # torch draws float32 for other types

@@ -184,7 +184,7 @@ linalg_cross = op(
     kernels.linalg_cross,
     row_major=True,
     module="linalg",
-    element_types=(instances("cross", "int unsigned reduced float complex"), alike("self", "other")),
+    element_types=(instances("cross", "int reduced float complex"), alike("self", "other")),
 )
 linalg_cross.vjp(
     self=lambda grad, other, dim: linalg_cross(conj(other), grad, dim),

@@ -444,7 +444,7 @@ cummin.vjp(self=_cumulative_extreme_backward)
     "cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
     wrap=("dim",),
     inplace=True,
-    element_types=instances("cumsum_out_cpu", "int unsigned reduced float complex", of="dtype"),
+    element_types=instances("cumsum_out_cpu", "int reduced float complex", of="dtype"),
 )
 def cumsum(self: Any, dim: int, dtype: Any) -> Any:
     return running.running(self, dim, dtype, np.add)
@@ -464,7 +464,7 @@ cumsum.vjp(self=lambda grad, self_dtype, dim: _reversed_sum(grad.to(self_dtype),
     "cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
     wrap=("dim",),
     inplace=True,
-    element_types=instances("cumprod_out_cpu", "int unsigned reduced float complex", of="dtype"),
+    element_types=instances("cumprod_out_cpu", "int reduced float complex", of="dtype"),
 )
 def cumprod(self: Any, dim: int, dtype: Any) -> Any:
     return running.running(self, dim, dtype, np.multiply)

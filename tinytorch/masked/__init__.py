@@ -54,7 +54,7 @@ def _extreme(input: Any, mask: Any, name: str, sign: int) -> float:
         return 0.0
     if input.dtype.is_floating_point:
         return sign * math.inf
-    if input.dtype is _dtypes.bool_:
+    if input.dtype is _dtypes.bool_ or input.dtype in _dtypes.WIDE_UNSIGNED:
         raise NotImplementedError(f"identity of {name} on {input.dtype} input")
     limits = _torch.iinfo(input.dtype)
     return limits.max if sign > 0 else limits.min  # type: ignore[no-any-return]
