@@ -539,3 +539,16 @@ def test_threads_share_one_stream() -> None:
     sampling.uniform_(single, together)
     assert np.array_equal(np.sort(np.concatenate(parts), axis=0), np.sort(together, axis=0))
     assert np.array_equal(shared._state_bytes(), single._state_bytes())
+
+
+@pytest.mark.parametrize("n", [1000, 70_000, 1 << 18, 300_001])
+def test_permutations_both_ways(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By batches of swaps, and by LAPACK's row interchanges once SciPy's linear algebra is loaded."""
+    from tinytorch._core import integers
+
+    torch.manual_seed(n)
+    expected = torch.randperm(n).numpy()
+    for rows in (integers._permutation_in_batches, integers._permutation_by_rows):
+        generator = tinytorch.Generator().manual_seed(n)
+        with generator._lock:
+            assert np.array_equal(rows(generator, n), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -18,8 +19,8 @@ _WIDE = 214748364
 # Up to this size a Python loop over a list permutes faster than batches of swaps do.
 _LIST_PERMUTATION = 500
 _BATCH_BITS = 12  # a sorted batch of swaps has as many steps as so many bits can count
-# While more places than this are left, batches are a sixteenth of them: then few steps of a batch meet in one place.
-_SPARSE_PERMUTATION = 1 << 14
+# From this size on, importing SciPy's linear algebra repays itself.
+_ROW_PERMUTATION = 1 << 18
 _COUNT_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
 
 
@@ -237,8 +238,10 @@ def randperm(generator: Generator, n: int, dtype: np.dtype[Any] | type = np.int6
             result = _permutation_inside_out(generator, n)
         elif n <= _LIST_PERMUTATION:
             result = _permutation_of_list(generator, n)
-        else:
+        elif n < _ROW_PERMUTATION and "scipy.linalg" not in sys.modules:
             result = _permutation_in_batches(generator, n)
+        else:
+            result = _permutation_by_rows(generator, n)
     return _cast_integers(result, dtype)
 
 
@@ -265,45 +268,14 @@ def _permutation_in_batches(generator: Generator, n: int) -> np.ndarray:
     steps back to one that found its place untouched.
     """
     order = np.arange(n, dtype=np.int32)
-    start = 0
-    while start < n - 1:
-        sparse = n - start > _SPARSE_PERMUTATION
-        stop = start + (n - start) // 16 if sparse else min(start + (1 << _BATCH_BITS), n - 1)
-        swap = _swap_sparse_batch if sparse else _swap_sorted_batch
-        swap(order, start, stop, _targets(generator, start, stop, n))
-        start = stop
+    for start in range(0, n - 1, 1 << _BATCH_BITS):
+        stop = min(start + (1 << _BATCH_BITS), n - 1)
+        _swap_batch(order, start, stop, _targets(generator, start, stop, n))
     return order.astype(np.int64)
 
 
-def _swap_sparse_batch(order: np.ndarray, start: int, stop: int, targets: np.ndarray) -> None:
-    """Do the steps start..stop on `order`, (n,) int32. Steps with equal targets are found by what they overwrite of each other's."""
-    numbers = np.arange(stop - start, dtype=np.int32)
-    inside = np.flatnonzero(targets < np.uint32(stop))
-    targets = targets.astype(np.intp)
-    here = order[start:stop]
-    found = here.copy()
-    if inside.size:
-        found = here[_origins(inside, targets[inside] - start, stop - start)]
-    brought = order.take(targets)
-    order[targets] = numbers  # of equal targets the last remains
-    successors = order.take(targets)
-    lost = np.flatnonzero(successors != numbers)
-    successors = successors[lost]
-    while lost.size:
-        # The last of those overwritten is the one before the step that remained; the others follow in further rounds.
-        places = targets[lost]
-        order[places] = lost
-        remaining = order[places]
-        last = remaining == lost
-        brought[successors[last]] = found[lost[last]]
-        before = ~last
-        lost, successors = lost[before], remaining[before]
-    order[targets] = found
-    here[...] = brought
-
-
-def _swap_sorted_batch(order: np.ndarray, start: int, stop: int, targets: np.ndarray) -> None:
-    """The same for batches of at most 2^_BATCH_BITS steps, many of which may have equal targets."""
+def _swap_batch(order: np.ndarray, start: int, stop: int, targets: np.ndarray) -> None:
+    """Do the steps start..stop on `order`, (n,) int32."""
     kind: Any = np.uint32 if order.size <= 1 << (32 - _BATCH_BITS) else np.uint64
     # Sorted by target, then by step: the users of one place are neighbours, the last one at the end.
     keys: Any = targets.astype(kind)
@@ -320,6 +292,18 @@ def _swap_sorted_batch(order: np.ndarray, start: int, stop: int, targets: np.nda
     brought[again + 1] = found[steps[again]]
     order[targets] = found[steps]  # the last of several remains
     here[steps] = brought
+
+
+def _permutation_by_rows(generator: Generator, n: int) -> np.ndarray:
+    """The same swaps as row interchanges of a matrix of one column: LAPACK's `laswp` does them one after the other."""
+    from scipy.linalg.lapack import dlaswp
+
+    rows = np.arange(n, dtype=np.float64).reshape(n, 1, order="F")  # exact: n is below 2^53
+    targets = np.empty(n - 1, np.int32)
+    for part in slices(n - 1, 1 << 16):
+        targets[part] = _targets(generator, part.start, part.stop, n)
+    result: np.ndarray = dlaswp(rows, targets, overwrite_a=1)
+    return result[:, 0].astype(np.int64)
 
 
 def _origins(steps: np.ndarray, targets: np.ndarray, count: int) -> np.ndarray:

@@ -43,8 +43,17 @@ _LOG_POLYNOMIAL = _polynomial(
     -2.4999993993e-1,
     3.3333331174e-1,
 )
-_COS_POLYNOMIAL = _polynomial(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_SIN_POLYNOMIAL = _polynomial(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+
+
+def _anchored(anchor: float, *coefficients: float) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Three coefficients for `_short_chain`, and the anchor."""
+    first, second, third = _polynomial(*coefficients)
+    return (first, second + anchor, third), np.array(anchor)
+
+
+# For squares of angles up to pi / 4 the inner sums stay within [2^-10, 2^-9) and [2^-7, 2^-6).
+_COS_POLYNOMIAL = _anchored(1.5 * 2.0**19, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+_SIN_POLYNOMIAL = _anchored(1.5 * 2.0**22, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _ONE, _ZERO, _HALF, _MINUS_TWO = _single(1, 0, 0.5, -2)
 _LOG_TWO_HIGH, _LOG_TWO_LOW = _single(0.693359375, -2.12194440e-4)
 _OCTANTS, _TURN_OF_UNIT = _single(1.27323954473516, _TWO_PI * 2.0**-24)
@@ -78,7 +87,7 @@ def _round_into(double: np.ndarray, single: np.ndarray) -> None:
 def _chain(
     coefficients: tuple[np.ndarray, ...], x: np.ndarray, double: np.ndarray, single: np.ndarray
 ) -> None:
-    """A polynomial by Horner's rule in fused float32 steps. x: float64 (n,); the result is left in `double` and `single`.
+    """A polynomial by Horner's rule in fused float32 steps. x: float64 (n,); the result is left in `single`.
 
     A product of float32 numbers is exact in float64; that the sum is then rounded twice was found harmless for every input
     that occurs.
@@ -89,7 +98,27 @@ def _chain(
         _round_into(double, single)
         np.multiply(double, x, double)
     np.add(double, coefficients[-1], double)
-    _round_into(double, single)
+    single[...] = double
+
+
+def _short_chain(
+    coefficients: tuple[np.ndarray, ...],
+    anchor: np.ndarray,
+    x: np.ndarray,
+    double: np.ndarray,
+    single: np.ndarray,
+) -> None:
+    """The same for three coefficients where the inner sum always lies between two powers of two; the result is left in `single`.
+
+    Then float32 rounds it to one distance, and so does float64 once `anchor` is added: 3/2 of the number whose last bit has that
+    distance. coefficients[1] has the anchor added.
+    """
+    np.multiply(x, coefficients[0], double)
+    np.add(double, coefficients[1], double)
+    np.subtract(double, anchor, double)
+    np.multiply(double, x, double)
+    np.add(double, coefficients[2], double)
+    single[...] = double
 
 
 def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarray:
@@ -150,7 +179,7 @@ def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np
     np.multiply(x, x, z)
     wide[...] = z
     c = y
-    _chain(_COS_POLYNOMIAL, wide, double, c)
+    _short_chain(*_COS_POLYNOMIAL, wide, double, c)
     c *= z
     double[...] = c
     double -= _HALF_DOUBLE  # exact, so that the product is c z - z / 2 rounded once
@@ -158,7 +187,7 @@ def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np
     c[...] = double
     c += _ONE
     s = np.empty_like(x)
-    _chain(_SIN_POLYNOMIAL, wide, double, s)
+    _short_chain(*_SIN_POLYNOMIAL, wide, double, s)
     s *= z
     double[...] = s
     double += _ONE_DOUBLE  # exact where it matters
