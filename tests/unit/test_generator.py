@@ -542,13 +542,11 @@ def test_threads_share_one_stream() -> None:
 
 
 @pytest.mark.parametrize("n", [1000, 70_000, 1 << 18, 300_001])
-def test_permutations_both_ways(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permutations_both_ways(n: int) -> None:
     """By batches of swaps, and by LAPACK's row interchanges once SciPy's linear algebra is loaded."""
-    from tinytorch._core import integers
-
     torch.manual_seed(n)
     expected = torch.randperm(n).numpy()
     for rows in (integers._permutation_in_batches, integers._permutation_by_rows):
-        generator = tinytorch.Generator().manual_seed(n)
+        generator = Generator().manual_seed(n)
         with generator._lock:
             assert np.array_equal(rows(generator, n), expected)
