@@ -18,7 +18,7 @@ from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
 from .node_source import node_source
-from .plan import Plan
+from .plan import Plan, signature_text
 from .quiet import hush, quietly, unhush
 from .templates import call_source, inplace_source, record_source
 from .tensor import VIEW, Tensor, key_of, wrap
@@ -147,7 +147,10 @@ def compile_operator(operator: Operator) -> Compiled:
     if operator.family in ("composite", "factory"):
         call = dispatch.guarded(operator, operator.kernel)
         if "element_types" in operator.options:
-            call = element_types.checking(operator, call)
+            names: dict[str, Any] = {}
+            test = f"def usual({signature_text(operator)}):\n    return {element_types.usual_test(operator, names)}\n"
+            usual = execute(f"{operator.qualified}.usual", test, names)["usual"]
+            call = element_types.checking(operator, call, usual)
         if autocast.has_rule(operator):
             call = autocast.casting(operator, call)
         compiled = Compiled(call, None, None, "")

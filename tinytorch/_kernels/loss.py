@@ -448,6 +448,8 @@ def _labels(self: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarra
             f"inconsistent target size: [{', '.join(map(str, target.shape))}] for input of size: "
             f"[{', '.join(map(str, self.shape))}]"
         )
+    if target.dtype != np.int64:
+        raise RuntimeError(f"expected scalar type Long but found {scalar_name(target.dtype)}")
     width = self.shape[-1] if self.ndim else 1
     rows, labels = self.reshape(-1, width), target.reshape(-1, width)
     if ((labels < -1) | (labels >= width)).any():

@@ -25,6 +25,9 @@ multi_margin_loss_backward = op(
     module="nn",
     upcast=True,
 )
+#: Other types than these are refused by the kernels, after they have looked at sizes.
+_WHOLE = takes("bool int unsigned float complex", "expected scalar type Long but found {0}", of="target")
+
 multi_margin_loss = op(
     "multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) "
     "-> Tensor",
@@ -32,7 +35,7 @@ multi_margin_loss = op(
     module="nn",
     element_types=(
         instances("multi_margin_loss_cpu_kernel", "float"),
-        takes("int64", "expected scalar type Long but found {0}", of="target"),
+        _WHOLE,
     ),
     upcast=True,
 )
@@ -72,7 +75,7 @@ multilabel_margin_loss_forward = op(
     element_types=(
         instances("min_all", "bool int reduced float", of="target"),
         instances("multilabel_margin_loss_forward_out_frame", "float"),
-        takes("int64", "expected scalar type Long but found {0}", of="target"),
+        _WHOLE,
     ),
     upcast=True,
 )
