@@ -195,15 +195,13 @@ def baddbmm(
 ) -> np.ndarray:
     """beta * self + alpha * bmm(batch1, batch2)."""
     dtype = self.dtype
-    if batch1.ndim != 3 or batch2.ndim != 3:
-        _expandable(self, (_size(batch1, 0), _size(batch1, 1), _size(batch2, 2)))
+    _expandable(self, (_size(batch1, 0), _size(batch1, 1), _size(batch2, 2)))
     _check_batches(batch1, batch2)
     if dtype != batch1.dtype:
         raise RuntimeError(
             f"Input dtypes must be the same, got: input {type_name(dtype)}, batch1: {type_name(batch1.dtype)}, "
             f"batch2: {type_name(batch2.dtype)}"
         )
-    _expandable(self, (batch1.shape[0], batch1.shape[1], batch2.shape[2]))
     if dtype != batch2.dtype:
         raise RuntimeError(f"expected scalar type {scalar_name(dtype)} but found {scalar_name(batch2.dtype)}")
     if dtype.kind == "b":

@@ -115,7 +115,7 @@ def from_dense(dense: Tensor, sparse_dim: int | None = None) -> Any:
     count = dense.dim() if sparse_dim is None else sparse_dim
     if not 0 <= count <= dense.dim():
         raise RuntimeError(
-            f"sparse_dim argument must be in [{1 if dense.dim() else 0},{dense.dim()}] range, but {count} is given"
+            f"dense_to_sparse: sparse_dim argument must be in [0,{dense.dim()}] range, but {count} is given"
         )
     filled: Any = dense.detach() != 0
     for _ in range(dense.dim() - count):

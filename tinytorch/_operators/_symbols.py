@@ -275,6 +275,8 @@ def _mH(self):
     if not self.dim():
         warn_once("Tensor.mH is deprecated on 0-D tensors. Consider using x.conj().")
         return self
+    if self.dim() == 1:
+        raise RuntimeError("tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return self.adjoint()
 
 

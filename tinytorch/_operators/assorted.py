@@ -14,7 +14,13 @@ from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.dtypes import defaults
 from tinytorch._core.element_types import alike, instances, takes
-from tinytorch._kernels.scalar_types import c_type_name, checked_scalar, not_implemented, scalar_type_name
+from tinytorch._kernels.scalar_types import (
+    broadcast_shape,
+    c_type_name,
+    checked_scalar,
+    not_implemented,
+    scalar_type_name,
+)
 from tinytorch._operators.adjoint import conj
 from tinytorch._operators.factories import factory
 
@@ -143,6 +149,14 @@ def _places(self: np.ndarray, indices: Sequence[Any]) -> tuple[Any, ...]:
         raise NotImplementedError(
             "_unsafe_masked_index: leading dimensions without an index are not implemented"
         )
+    given = [index for index in indices if index is not None]
+    try:
+        np.broadcast_shapes(*[index.shape for index in given])
+    except ValueError:
+        shown = ", ".join(str(list(index.shape)) for index in given)
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shown}"
+        ) from None
     return tuple(
         slice(None) if index is None else np.clip(index, -self.shape[d], self.shape[d] - 1)
         for d, index in enumerate(indices)
@@ -164,9 +178,9 @@ def _masked_index(self: np.ndarray, mask: np.ndarray, indices: Sequence[Any], fi
 
 
 def _over(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The mask with as many dimensions as the values it decides on, counted from the front."""
-    mask = mask if mask.dtype == np.bool_ else mask != 0
-    return mask.reshape((*mask.shape, *[1] * (values.ndim - mask.ndim)))
+    """The mask, as booleans, that broadcasts against the values it decides on."""
+    broadcast_shape(mask.shape, values.shape)
+    return mask if mask.dtype == np.bool_ else mask != 0
 
 
 def _masked_index_put(
@@ -175,9 +189,16 @@ def _masked_index_put(
     _check_count(self, indices)
     out = layout.copy(self)
     if self.size:
-        np.add.at(
-            out, _places(self, indices), np.where(_over(mask, values), values, np.zeros((), values.dtype))
-        )
+        places = _places(self, indices)
+        kept = np.where(_over(mask, values), values, np.zeros((), values.dtype))
+        shape = out[places].shape
+        try:
+            kept = np.broadcast_to(kept, shape)
+        except ValueError:
+            raise RuntimeError(
+                f"shape mismatch: value tensor of shape {list(kept.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+            ) from None
+        np.add.at(out, places, kept)
     return out
 
 

@@ -232,6 +232,14 @@ def _of_parts(real_form: Callable[[Any, Any, Any], Any], input: Any, weight: Any
     return first - second + find("mul", "Scalar").call(third - first - second, 1j)
 
 
+def _check_rank(x: Any, weight: Any) -> None:
+    if weight.dim() > x.dim():
+        raise RuntimeError(
+            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight {list(weight.shape)}, but got "
+            f"{x.dim()}-dimensional input of size {list(x.shape)} instead"
+        )
+
+
 def _plain(
     name: str,
     rank: int,
@@ -246,11 +254,7 @@ def _plain(
     _check_bias(input, bias)
     x, batched = _batched(name, input, rank)
     _check_complex(input, weight, bias)
-    if weight.dim() > x.dim():
-        raise RuntimeError(
-            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight {list(weight.shape)}, but got "
-            f"{x.dim()}-dimensional input of size {list(x.shape)} instead"
-        )
+    _check_rank(x, weight)
     stride, padding, dilation = _expand(stride, rank), _expand(padding, rank), _expand(dilation, rank)
     _check_weight(name, x, weight, stride, "stride")
     result = _convolve(x, weight, bias, (stride, padding, dilation, False, [0] * rank, groups))
@@ -343,6 +347,9 @@ def _named(rank: int) -> None:
     ) -> Any:
         x, batched = _batched(transposed_name, input, rank)
         _check_complex(input, weight, bias)
+        if weight.dim() < 3:
+            raise RuntimeError("weight should have at least three dimensions")
+        _check_rank(x, weight)
         if bias is not None and bias.dtype is not input.dtype and weight.dtype is input.dtype:
             if rank == 3:
                 raise RuntimeError(

@@ -399,6 +399,10 @@ def _legacy_triangular(
             raise RuntimeError(
                 f"torch.triangular_solve: Expected {name} to have at least 2 dimensions, but it has {tensor.ndim} dimensions instead"
             )
+    if A.shape[-2] != A.shape[-1]:
+        raise RuntimeError(
+            f"A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices"
+        )
     checks.older_solvable(A, B, "triangular_solve")
     checks.solvable(A, B, True, "triangular_solve")
     checks.square(A, "triangular_solve")

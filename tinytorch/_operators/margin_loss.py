@@ -327,6 +327,14 @@ def _check_ctc(
             raise RuntimeError(
                 f"Expected input_lengths to have value at most {steps}, but got value {length} {where}"
             )
+    if targets.ndim not in (1, 2):
+        raise RuntimeError(
+            f"Expected 1 to 2 dimensions, but got {targets.ndim}-dimensional tensor for argument #2 'targets' {where}"
+        )
+    if targets.ndim == 2 and targets.shape[0] != batch:
+        raise RuntimeError(
+            f"Expected tensor to have size {batch} at dimension 0, but got size {targets.shape[0]} for argument #2 'targets' {where}"
+        )
     if targets.ndim == 1:
         if targets.shape[0] != sum(target_lengths):
             raise RuntimeError(
