@@ -286,7 +286,7 @@ logit = pointwise(
     "logit(Tensor self, float? eps=None) -> Tensor",
     _logit,
     result="float",
-    check=_checks.kernel_refuses("logit_cpu", "complex"),
+    element_types=instances("logit_cpu", "bool int unsigned reduced float"),
 )
 logit_backward = pointwise(
     "logit_backward(Tensor grad_output, Tensor self, float? eps=None) -> Tensor",

@@ -96,7 +96,7 @@ div_mode.vjp(
 
 floor_divide = pointwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", node="NotImplemented",
-    check=_checks.kernel_refuses("div_floor_cpu", "bool", "complex"),
+    element_types=instances("div_floor_cpu", "int unsigned reduced float"),
 also=("floor_divide(Tensor self, Scalar other) -> Tensor",))  # fmt: skip
 floor_divide.vjp(
     self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide")
@@ -112,7 +112,7 @@ remainder = pointwise(
     "remainder.Tensor(Tensor self, Tensor other) -> Tensor",
     kernels.remainder,
     infix="__mod__",
-    check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"),
+    element_types=instances("remainder_cpu", "int unsigned reduced float"),
     node="RemainderBackward1",
 )
 remainder.vjp(
@@ -121,13 +121,13 @@ remainder.vjp(
 remainder_scalar = pointwise(
     "remainder.Scalar(Tensor self, Scalar other) -> Tensor",
     kernels.remainder,
-    check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"),
+    element_types=instances("remainder_cpu", "int unsigned reduced float"),
 )
 remainder_scalar.vjp(self=lambda grad: grad)
 remainder_reflected = pointwise(
     "remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
     kernels.remainder,
-    check=_checks.kernel_refuses("remainder_cpu", "bool", "complex"),
+    element_types=instances("remainder_cpu", "int unsigned reduced float"),
     promote=("self", "other"),
     inplace=False,
     method=False,
@@ -140,14 +140,14 @@ remainder_reflected.vjp(
 fmod_scalar = pointwise(
     "fmod.Scalar(Tensor self, Scalar other) -> Tensor",
     kernels.fmod,
-    check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"),
+    element_types=instances("fmod_cpu", "int unsigned reduced float"),
 )
 fmod_scalar.vjp(self=lambda grad: grad)
 fmod = pointwise(
     "fmod.Tensor(Tensor self, Tensor other) -> Tensor",
     kernels.fmod,
     node="FmodBackward1",
-    check=_checks.kernel_refuses("fmod_cpu", "bool", "complex"),
+    element_types=instances("fmod_cpu", "int unsigned reduced float"),
 )
 fmod.vjp(
     self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="trunc")
@@ -256,7 +256,7 @@ atan2 = pointwise(
     "atan2(Tensor self, Tensor other) -> Tensor",
     np.arctan2,
     result="float",
-    check=_checks.kernel_refuses("atan2_cpu", "complex"),
+    element_types=instances("atan2_cpu", "bool int unsigned reduced float"),
 )
 
 
@@ -273,7 +273,7 @@ atan2.vjp(
 hypot = pointwise(
     "hypot(Tensor self, Tensor other) -> Tensor",
     np.hypot,
-    check=_checks.kernel_refuses("hypot_cpu", "bool", "int", "complex"),
+    element_types=instances("hypot_cpu", "reduced float"),
 )
 hypot.vjp(
     self=lambda grad, self, result: grad * (self / result),
@@ -283,7 +283,7 @@ logaddexp = pointwise(
     "logaddexp(Tensor self, Tensor other) -> Tensor",
     kernels.logaddexp,
     inplace=False,
-    check=_checks.kernel_refuses("logaddexp_cpu", "bool", "int"),
+    element_types=instances("logaddexp_cpu", "reduced float complex"),
 )
 logaddexp.vjp(
     self=lambda grad, self, other: grad / conj(1 + (other - self).exp()),
@@ -293,7 +293,7 @@ logaddexp2 = pointwise(
     "logaddexp2(Tensor self, Tensor other) -> Tensor",
     np.logaddexp2,
     inplace=False,
-    check=_checks.kernel_refuses("logaddexp2_cpu", "bool", "int", "complex"),
+    element_types=instances("logaddexp2_cpu", "reduced float"),
 )
 logaddexp2.vjp(
     self=lambda grad, self, other: grad / (1 + 2 ** (other - self)),
@@ -304,7 +304,7 @@ copysign = pointwise(
     np.copysign,
     result="float",
     node="CopysignBackward0",
-    check=_checks.kernel_refuses("copysign_cpu", "complex"),
+    element_types=instances("copysign_cpu", "bool int unsigned reduced float"),
 )
 copysign.vjp(
     self=lambda grad, self, result: masked(
@@ -314,7 +314,7 @@ copysign.vjp(
 )
 copysign_scalar = pointwise(
     "copysign.Scalar(Tensor self, Scalar other) -> Tensor", kernels.copysign_number, result="float", node="CopysignBackward1",
-    check=_checks.kernel_refuses("copysign_cpu", "complex"),
+    element_types=instances("copysign_cpu", "bool int unsigned reduced float"),
 )  # fmt: skip
 copysign_scalar.vjp(
     self=lambda grad, self, result: masked(
@@ -341,13 +341,13 @@ gcd = pointwise(
     "gcd(Tensor self, Tensor other) -> Tensor",
     np.gcd,
     nondifferentiable=True,
-    check=_checks.kernel_refuses("gcd_cpu", "bool", "float", "complex"),
+    element_types=instances("gcd_cpu", "int unsigned"),
 )
 lcm = pointwise(
     "lcm(Tensor self, Tensor other) -> Tensor",
     np.lcm,
     nondifferentiable=True,
-    check=_checks.kernel_refuses("lcm_cpu", "bool", "float", "complex"),
+    element_types=instances("lcm_cpu", "int unsigned"),
 )
 xlogy = pointwise(
     "xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
@@ -469,7 +469,7 @@ lerp_tensor.vjp(
 addcmul = pointwise(
     "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
     kernels.addcmul,
-    check=_checks.kernel_refuses("addcmul_cpu_out", "bool"),
+    element_types=instances("addcmul_cpu_out", "int unsigned reduced float complex"),
 )
 addcmul.vjp(
     self=lambda grad: grad,

@@ -146,7 +146,7 @@ round_decimals.vjp(self=lambda grad: grad.new_zeros(grad.shape))
 frac = pointwise(
     "frac(Tensor self) -> Tensor",
     kernels.frac,
-    check=_checks.kernel_refuses("frac_cpu", "bool", "int", "complex"),
+    element_types=instances("frac_cpu", "reduced float"),
 )
 frac.vjp(self=lambda grad: grad)
 
@@ -233,35 +233,35 @@ erf = pointwise(
     "erf(Tensor self) -> Tensor",
     kernels.special("erf"),
     result="float",
-    check=_checks.kernel_refuses("erf_vml_cpu", "complex"),
+    element_types=instances("erf_vml_cpu", "bool int unsigned reduced float"),
 )
 erf.vjp(self=lambda grad, self: 2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
 erfc = pointwise(
     "erfc(Tensor self) -> Tensor",
     kernels.special("erfc"),
     result="float",
-    check=_checks.kernel_refuses("erfc_vml_cpu", "complex"),
+    element_types=instances("erfc_vml_cpu", "bool int unsigned reduced float"),
 )
 erfc.vjp(self=lambda grad, self: -2 / math.sqrt(math.pi) * (-(self.pow(2))).exp() * grad)
 erfinv = pointwise(
     "erfinv(Tensor self) -> Tensor",
     kernels.special("erfinv"),
     result="float",
-    check=_checks.kernel_refuses("erfinv_vml_cpu", "complex"),
+    element_types=instances("erfinv_vml_cpu", "bool int unsigned reduced float"),
 )
 erfinv.vjp(self=lambda grad, self: 0.5 * math.sqrt(math.pi) * (self.erfinv().pow(2)).exp() * grad)
 lgamma = pointwise(
     "lgamma(Tensor self) -> Tensor",
     kernels.special("gammaln"),
     result="float",
-    check=_checks.kernel_refuses("lgamma_vml_cpu", "complex"),
+    element_types=instances("lgamma_vml_cpu", "bool int unsigned reduced float"),
 )
 lgamma.vjp(self=lambda grad, self: grad * self.digamma())
 digamma = pointwise(
     "digamma(Tensor self) -> Tensor",
     kernels.digamma,
     result="float",
-    check=_checks.kernel_refuses("digamma", "complex"),
+    element_types=instances("digamma", "bool int unsigned reduced float"),
 )
 digamma.vjp(self=lambda grad, self: grad * polygamma(1, self))
 polygamma = pointwise(
@@ -303,7 +303,7 @@ i0 = pointwise(
     "i0(Tensor self) -> Tensor",
     kernels.special("i0"),
     result="float",
-    check=_checks.kernel_refuses("i0_vml_cpu", "complex"),
+    element_types=instances("i0_vml_cpu", "bool int unsigned reduced float"),
 )
 i0.vjp(self=lambda grad, self: grad * special_i1(self))
 special_i1 = pointwise(

@@ -9,7 +9,6 @@ from tinytorch._core.declare import composite, find, pointwise
 from tinytorch._core.dispatch import slow
 from tinytorch._core.element_types import instances
 from tinytorch._kernels import special as kernels
-from tinytorch._operators import _checks
 from tinytorch._operators._shared import masked
 from tinytorch._operators.adjoint import plus
 
@@ -134,12 +133,12 @@ zeta_of_number.vjp(self=lambda grad: _not_implemented("zeta"))
 igamma = pointwise(
     "igamma(Tensor self, Tensor other) -> Tensor",
     kernels.igamma,
-    check=_checks.kernel_refuses("igamma_cpu", "bool", "int", "complex"),
+    element_types=instances("igamma_cpu", "reduced float"),
 )
 igammac = pointwise(
     "igammac(Tensor self, Tensor other) -> Tensor",
     kernels.igammac,
-    check=_checks.kernel_refuses("igammac_cpu", "bool", "int", "complex"),
+    element_types=instances("igammac_cpu", "reduced float"),
 )
 
 
