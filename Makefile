@@ -10,7 +10,7 @@ SOURCES := $(shell find tinytorch conformance -name '*.py' 2>/dev/null)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench conformance record examples figures wheel clean
+.PHONY: help demo test lint bench conformance record examples packages figures wheel clean
 
 help:
 	@echo 'make demo         install tinytorch alone and run a PyTorch program with it: no PyTorch anywhere'
@@ -20,6 +20,7 @@ help:
 	@echo 'make conformance  compare with PyTorch on everything the harness has; no recorded pass may be lost'
 	@echo 'make record       write anew which cases pass'
 	@echo 'make examples     train every example with both libraries, 100 steps in either precision, and compare the curves'
+	@echo 'make packages     run programs of transformers, lightning, GPyTorch, Pyro and others with both libraries, and compare what they print'
 	@echo 'make figures      measure everything again and rewrite the table in README.md'
 	@echo 'make wheel        build dist/*.whl'
 	@echo 'make clean        remove what the other targets made'
@@ -93,6 +94,11 @@ CURVES := $(shell grep -l 'from _running' examples/*.py)
 examples: .venv/.made
 	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-4 --no-tensors --argument=--dtype --argument=float32
 	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-10 --atol 1e-12 --argument=--dtype --argument=float64
+
+packages: .venv/.made
+	@echo '== packages that are written for PyTorch, without their dependencies: some of them ask for torch'
+	$(TEST)/python -m pip install --quiet --upgrade --no-deps --target build/packages --requirement examples/packages/requirements.txt
+	PYTHONPATH=build/packages $(TEST)/python -m conformance script examples/packages/*.py --no-tensors --rtol 1e-3 --atol 1e-3
 
 figures: .venv/.made
 	$(TEST)/python benchmarks/figures.py
