@@ -16,7 +16,9 @@ from .._core import layouts
 from .._core.declare import op
 from .._core.device import device_of
 from .._core.dispatch import meta_tensor
+from .._core.dtypes import WIDE_UNSIGNED
 from .._core.dtypes import dtype as dtype_class
+from .._core.element_types import refuse
 from .._core.overrides import interpose_members
 from .._core.size import Size
 from .._core.tensor import Tensor, wrap
@@ -112,6 +114,8 @@ def _check_not_negative(indices: Tensor) -> None:
 
 def from_dense(dense: Tensor, sparse_dim: int | None = None) -> Any:
     """The nonzero elements of a strided tensor (or its slices that are not all zero, for fewer sparse dimensions)."""
+    if dense.dtype in WIDE_UNSIGNED:
+        refuse("nonzero_count_cpu", dense.dtype)
     count = dense.dim() if sparse_dim is None else sparse_dim
     if not 0 <= count <= dense.dim():
         raise RuntimeError(

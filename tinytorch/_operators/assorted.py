@@ -202,7 +202,10 @@ def _masked_index_put(
     return out
 
 
-_INDICES = (takes("int32 int64", "_unsafe_masked_index found unexpected index type {0}", of="indices"),)
+_INDICES = (
+    takes("int32 int64", "_unsafe_masked_index found unexpected index type {0}", of="indices"),
+    instances("logical_not_cpu", "bool int reduced float complex", of="mask"),
+)
 
 unsafe_masked_index = op(
     "_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor",

@@ -143,6 +143,9 @@ def _lu_unpack(LU: np.ndarray, pivots: np.ndarray, unpack_data: bool, unpack_piv
 lu_unpack = op(
     "lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)",
     _lu_unpack,
+    element_types=instances(
+        "tril", "bool int reduced float complex", when=lambda LU, pivots, data, *rest: data
+    ),
     nondifferentiable_outputs=("P",),
     method=False,
 )

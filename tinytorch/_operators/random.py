@@ -14,6 +14,7 @@ import numpy as np
 from .._core import integers, normals, rejection, sampling
 from .._core import multinomial as categories
 from .._core.declare import Operator, find, op, update
+from .._core.element_types import instances
 from .._core.generator import Generator, default_generator
 from .._core.layout import broadcast_shapes
 from .._core.promotion import promote_types
@@ -309,8 +310,13 @@ def _normal_into(out: np.ndarray, mean: Any, std: Any, generator: Generator | No
     np.add(out, mean, out=out, casting="unsafe")
 
 
+#: The least of the standard deviations is looked at.
+_SPREAD = instances("min_all", "bool int reduced float complex", of="std")
+
+
 @op(
     f"normal.Tensor_Tensor(Tensor mean, Tensor std, {_G}) -> Tensor",
+    element_types=_SPREAD,
     node="NormalBackward3",
     method=False,
     out_kernel=_normal_into,
@@ -348,6 +354,7 @@ def normal_around(mean: np.ndarray, std: float, generator: Generator | None) -> 
 
 @op(
     f"normal.float_Tensor(float mean, Tensor std, {_G}) -> Tensor",
+    element_types=_SPREAD,
     node="NormalBackward2",
     method=False,
     out_kernel=_normal_into,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op, reduction
+from tinytorch._core.element_types import instances
 from tinytorch._core.warning import warn
 from tinytorch._kernels import reducing as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
@@ -47,9 +48,14 @@ def _count(shape: Shape, dim: Dims) -> int:
 
 # Sums ----------------------------------------------------------------------------------------------------------------
 
+#: Sums and products of any type, but not in every type.
+_SUMMED = instances("sum_cpu", "bool int reduced float complex", of="dtype")
+_MULTIPLIED = instances("prod_out_cpu", "bool int reduced float complex", of="dtype")
+
 sum_all = reduction(
     "sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
     lambda self, dtype: kernels.sum(self, None, False, dtype),
+    element_types=_SUMMED,
     upcast=False,
     out=False,
 )
@@ -59,6 +65,7 @@ sum_all.native(self=lambda grad, self_shape: kernels.expanded(grad, self_shape))
 sum_dim = reduction(
     "sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     kernels.sum,
+    element_types=_SUMMED,
     upcast=False,
     node="SumBackward1",
 )
@@ -163,12 +170,18 @@ def _prod_dim_vjp(grad: Any, self: Any, result: Any, dim: int, keepdim: bool) ->
     return grad * conj(result / self)
 
 
-prod_all = op("prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", kernels.prod_all, out=False)
+prod_all = op(
+    "prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
+    kernels.prod_all,
+    out=False,
+    element_types=_MULTIPLIED,
+)
 prod_all.vjp(self=_prod_vjp)
 
 prod_dim = op(
     "prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     kernels.prod_dim,
+    element_types=_MULTIPLIED,
     wrap=("dim",),
     row_major=True,
     node="ProdBackward1",

@@ -64,7 +64,8 @@ def _summing(input: Any, dtype: Any) -> Any:
     """The type that sums and products are computed in."""
     if dtype is not None:
         return dtype
-    return _dtypes.int64 if input.dtype._category in ("bool", "int") else input.dtype
+    whole = input.dtype._category in ("bool", "int") and input.dtype not in _dtypes.WIDE_UNSIGNED
+    return _dtypes.int64 if whole else input.dtype
 
 
 def sum(
