@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-import tinytorch
-
 torch = pytest.importorskip("torch")
 
-import torch.nn.utils.parametrize  # noqa: F811
+from agreement import programs_agree
 
-RELATIVE, ABSOLUTE = 1e-4, 1e-5
-
-
-def seen(value: Any) -> Any:
-    """A value in a form that both libraries can be compared in."""
-    if hasattr(value, "detach"):
-        shown = value.detach().reshape(-1).tolist()
-        return (str(value.dtype), tuple(value.shape), pytest.approx(shown, rel=RELATIVE, abs=ABSOLUTE))
-    if isinstance(value, dict):
-        return {str(key): seen(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [seen(item) for item in value]
-    if isinstance(value, float):
-        return pytest.approx(value, rel=RELATIVE, abs=ABSOLUTE)
-    if isinstance(value, bool | int | type(None)):
-        return value
-    return str(value).replace("tinytorch.", "torch.")
-
-
-def plain(value: Any) -> Any:
-    """The same, with the numbers themselves."""
-    if hasattr(value, "detach"):
-        return (str(value.dtype), tuple(value.shape), value.detach().reshape(-1).tolist())
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, bool | int | float | type(None)):
-        return value
-    return str(value).replace("tinytorch.", "torch.")
-
-
-def outcome(program: Callable[[Any], Any], library: Any, show: Callable[[Any], Any]) -> Any:
-    """What a program returns or raises."""
-    library.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return show(program(library))
-        except Exception as error:
-            return [type(error).__name__, str(error).replace("tinytorch.", "torch.")]
-
-
-def agree(program: Callable[[Any], Any]) -> None:
-    assert outcome(program, tinytorch, plain) == outcome(program, torch, seen)
+agree = partial(programs_agree, relative=1e-4, absolute=1e-5)
 
 
 NORMS: dict[str, Callable[[Any, Any], Any]] = {
