@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ._core.device import device as _device
@@ -10,6 +12,57 @@ from ._creation import as_tensor
 from ._operators import _sparse_coo
 
 _told: list[bool] = []
+
+
+class check_sparse_tensor_invariants:
+    """Whether the parts of new sparse tensors are checked: switches, and a context or decorator that sets one for a while.
+
+    Source: torch's documentation, torch.sparse.check_sparse_tensor_invariants.
+    """
+
+    _enabled = False
+
+    @classmethod
+    def is_enabled(cls) -> bool:
+        """Whether they are checked where a call does not say."""
+        return check_sparse_tensor_invariants._enabled
+
+    @classmethod
+    def enable(cls) -> None:
+        """Check them from now on."""
+        _told.append(True)
+        check_sparse_tensor_invariants._enabled = True
+
+    @classmethod
+    def disable(cls) -> None:
+        """Do not check them from now on."""
+        _told.append(True)
+        check_sparse_tensor_invariants._enabled = False
+
+    def __init__(self, enable: bool = True) -> None:
+        self.state = enable
+        self.saved_state: bool | None = None
+
+    def __enter__(self) -> None:
+        if self.saved_state is not None:
+            raise RuntimeError(
+                "This context manager instance is already activated. Use a different context manager instance."
+            )
+        self.saved_state = self.is_enabled()
+        check_sparse_tensor_invariants._enabled = self.state
+        _told.append(True)
+
+    def __exit__(self, *exception: object) -> None:
+        check_sparse_tensor_invariants._enabled = bool(self.saved_state)
+        self.saved_state = None
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def checked(*arguments: Any, **options: Any) -> Any:
+            with type(self)(self.state):
+                return function(*arguments, **options)
+
+        return checked
 
 
 def _tell_once() -> None:
@@ -52,6 +105,7 @@ def sparse_coo_tensor(
         )
     if check_invariants is None:
         _tell_once()
+        check_invariants = check_sparse_tensor_invariants.is_enabled()
     options = {} if dtype is None else {"dtype": dtype}
     if given:
         indices, values = as_tensor(given[0]), as_tensor(given[1], **options)

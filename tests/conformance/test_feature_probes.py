@@ -181,12 +181,12 @@ def test_answers_as_torch(question: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_flags_are_kept() -> None:
     from tinytorch.backends import cuda, cudnn
 
-    cudnn.benchmark = True
-    assert cudnn.benchmark is True
-    with cudnn.flags(enabled=False, deterministic=True):
-        assert (cudnn.enabled, cudnn.deterministic) == (False, True)
-    assert (cudnn.enabled, cudnn.deterministic, cudnn.benchmark) == (True, False, True)
-    cudnn.benchmark = False
+    with cudnn.flags(enabled=True, benchmark=False, deterministic=False):
+        cudnn.benchmark = True
+        assert cudnn.benchmark is True
+        with cudnn.flags(enabled=False, deterministic=True):
+            assert (cudnn.enabled, cudnn.deterministic) == (False, True)
+        assert (cudnn.enabled, cudnn.deterministic, cudnn.benchmark) == (True, False, True)
     cuda.matmul.allow_tf32 = True
     assert cuda._get_float32_matmul_precision() == "high" and cuda.matmul.fp32_precision == "tf32"
     cuda.matmul.allow_tf32 = False

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+#: Warnings that come once a process, or not at all once another test has made a choice.
+_OF_THE_PROCESS = re.compile("torch.jit.script|Sparse invariant checks are implicitly disabled")
+
 
 class Journal:
     """Collects entries; `tries` runs something that may raise."""
@@ -26,7 +29,7 @@ class Journal:
                 self.entries.append(("returns", plain(function())))
             except Exception as error:
                 self.entries.append((type(error).__name__, _without_addresses(str(error))))
-        texts = [str(item.message) for item in caught if "torch.jit.script" not in str(item.message)]
+        texts = [str(item.message) for item in caught if not _OF_THE_PROCESS.search(str(item.message))]
         if texts:
             self.entries.append(["warns", *(text[:60] for text in texts)])
 

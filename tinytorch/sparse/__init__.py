@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .._operators import _sparse_coo_functions as _functions
+from .._sparse import check_sparse_tensor_invariants
 
-__all__ = ["addmm", "log_softmax", "mm", "softmax", "sum"]
+__all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "sum"]
 
 
 def mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
