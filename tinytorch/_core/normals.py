@@ -56,7 +56,7 @@ _COS_POLYNOMIAL = _anchored(1.5 * 2.0**19, 2.443315711809948e-5, -1.388731625493
 _SIN_POLYNOMIAL = _anchored(1.5 * 2.0**22, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _ONE, _ZERO, _HALF, _MINUS_TWO = _single(1, 0, 0.5, -2)
 _LOG_TWO_HIGH, _LOG_TWO_LOW = _single(0.693359375, -2.12194440e-4)
-_OCTANTS, _TURN_OF_UNIT = _single(1.27323954473516, _TWO_PI * 2.0**-24)
+(_TURN_OF_UNIT,) = _single(_TWO_PI * 2.0**-24)
 # pi / 4 in three parts, of which multiples by small integers lose no bits (but for the last part, which is used in float64).
 _QUARTER_HIGH, _QUARTER_MIDDLE = _single(0.78515625, 2.4187564849853515625e-4)
 _MINUS_QUARTER_LOW, _HALF_DOUBLE, _ONE_DOUBLE = _polynomial(-3.77489497744594108e-8, 0.5, 1.0)
@@ -65,7 +65,8 @@ _EXPONENT = np.array(23, np.int32)
 _BITS_24 = np.array(24, np.int32)
 _WHOLE = np.array(1 << 24, np.int32)
 _LOW_BITS = np.array(0xFFFFFF, np.uint32)
-_INT_ONE, _INT_TWO, _INT_FOUR = np.array(1, np.int32), np.array(2, np.int32), np.array(4, np.int32)
+_INT_ONE, _TO_OCTANT = np.array(1, np.int32), np.array(21, np.int32)
+_SIGN, _QUARTER_TURN = np.array(-(1 << 31), np.int32), np.array(1 << 30, np.int32)
 _NOT_ONE, _TO_SIGN = np.array(~1, np.int32), np.array(29, np.int32)
 _TO_TURN, _ALL_BITS = np.array(30, np.int32), np.array(31, np.int32)
 _EIGHT = np.dtype("V32")  # eight words as one item, which copies faster than a row of eight
@@ -162,11 +163,11 @@ def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np
     octant = words.view(np.int32)
     x: np.ndarray = octant.astype(np.float32)
     x *= _TURN_OF_UNIT
-    y = x * _OCTANTS
-    octant[...] = y
+    # The whole part of x times 4 / pi in float32, which is that of u / 2^21 for every u.
+    octant >>= _TO_OCTANT
     octant += _INT_ONE
     octant &= _NOT_ONE
-    y[...] = octant
+    y: np.ndarray = octant.astype(np.float32)
     z = y * _QUARTER_HIGH
     x -= z
     np.multiply(y, _QUARTER_MIDDLE, z)
@@ -203,12 +204,11 @@ def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np
     turned &= change
     cos ^= turned
     sin ^= turned
-    np.bitwise_and(octant, _INT_FOUR, change)
-    change <<= _TO_SIGN
-    sin ^= change
-    octant += _INT_TWO
-    octant &= _INT_FOUR
     octant <<= _TO_SIGN
+    np.bitwise_and(octant, _SIGN, change)
+    sin ^= change
+    octant += _QUARTER_TURN
+    octant &= _SIGN
     cos ^= octant
     return c, s
 
