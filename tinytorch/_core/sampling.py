@@ -15,7 +15,7 @@ import numpy as np
 from .generator import Generator
 from .precise import library, multiply_add32, multiply_add64
 
-CHUNK = 8192
+CHUNK = 65536
 _FEW = 256
 _FLOAT32 = np.dtype(np.float32)
 _SCALAR_NAMES = {
