@@ -70,10 +70,9 @@ _SIGN, _QUARTER_TURN = np.array(-(1 << 31), np.int32), np.array(1 << 30, np.int3
 _NOT_ONE, _TO_SIGN = np.array(~1, np.int32), np.array(29, np.int32)
 _TO_TURN, _ALL_BITS = np.array(30, np.int32), np.array(31, np.int32)
 _EIGHT = np.dtype("V32")  # eight words as one item, which copies faster than a row of eight
-_BLOCKS = (
-    3072  # blocks of 16 that are transformed at once: more would not stay in the cache, fewer cost calls
-)
-_BATCH = 8 * 16 * _BLOCKS  # words that are drawn at once
+# Blocks of 16 that are transformed at once: more would not stay in the cache, fewer cost calls.
+_BLOCKS = 4096
+_BATCH = 4 * 16 * _BLOCKS  # words that are drawn at once
 
 
 # ---- blocks of float32
