@@ -92,13 +92,13 @@ CURVES := $(shell grep -l 'from _running' examples/*.py)
 # In single precision Adam makes steps of what is rounding error alone, such as the gradient of a key's bias in attention: there the
 # printed curves are compared, and in double precision also the tensors that the programs leave.
 examples: .venv/.made
-	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-4 --no-tensors --argument=--dtype --argument=float32
-	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-10 --atol 1e-12 --argument=--dtype --argument=float64
+	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-4 --no-tensors --finish --argument=--dtype --argument=float32
+	$(TEST)/python -m conformance script $(CURVES) --rtol 1e-10 --atol 1e-12 --finish --argument=--dtype --argument=float64
 
 packages: .venv/.made
 	@echo '== packages that are written for PyTorch, without their dependencies: some of them ask for torch'
 	$(TEST)/python -m pip install --quiet --upgrade --no-deps --target build/packages --requirement examples/packages/requirements.txt
-	PYTHONPATH=build/packages $(TEST)/python -m conformance script examples/packages/*.py --no-tensors --rtol 1e-3 --atol 1e-3
+	PYTHONPATH=build/packages $(TEST)/python -m conformance script examples/packages/*.py --no-tensors --finish --rtol 1e-3 --atol 1e-3
 
 figures: .venv/.made
 	$(TEST)/python benchmarks/figures.py

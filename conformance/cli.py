@@ -203,6 +203,11 @@ def add_script(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-tensors", action="store_true", help="compare the text only, not the tensors the script leaves"
     )
+    command.add_argument(
+        "--finish",
+        action="store_true",
+        help="a script that ends with an error fails, even if it does so with both",
+    )
 
 
 def add_coverage(command: argparse.ArgumentParser) -> None:

@@ -251,9 +251,12 @@ def command_script(options: argparse.Namespace) -> int:
             print("  " + verdict.reason.replace("\n", "\n  "))
         else:
             note = f", both end with {verdict.reference.last_error()}" if verdict.reference.status else ""
+            unfinished = bool(note) and options.finish
+            bad += unfinished
             tensors = f", {len(verdict.reference.tensors)} tensors" if verdict.reference.tensors else ""
             lines = len(verdict.reference.out.splitlines())
-            print(f"equal {file} ({times}, {lines} lines{tensors}{note})")
+            verdict_word = "UNFINISHED" if unfinished else "equal"
+            print(f"{verdict_word} {file} ({times}, {lines} lines{tensors}{note})")
     return 1 if bad else 0
 
 

@@ -35,7 +35,6 @@ def same_number(expected: str, actual: str, relative: float, absolute: float) ->
     a, b = float(expected), float(actual)
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
-    # the last printed digit may round the other way
     # each was rounded to its last printed digit
     rounding = 0.51 * (last_place(expected) + last_place(actual))
     return a == b or abs(a - b) <= max(absolute, relative * abs(a)) + rounding

@@ -59,12 +59,6 @@ def load(path: str) -> dict[str, Array]:
         return {name: file[name] for name in file.files}
 
 
-def usual_size(array: Array) -> float:
-    """The root of the mean square of the finite elements."""
-    size = np.abs(array[np.isfinite(array)].astype(np.complex128))
-    return float(np.sqrt(np.mean(size**2))) if size.size else 0.0
-
-
 def compare_left(theirs: dict[str, Array], ours: dict[str, Array], relative: float, absolute: float) -> str:
     """The first variable that differs, in words, or an empty text."""
     for key, expected in theirs.items():
@@ -77,9 +71,7 @@ def compare_left(theirs: dict[str, Array], ours: dict[str, Array], relative: flo
             return f"tensor {name} has shape {list(actual.shape)} for {list(expected.shape)}"
         close: Any
         if expected.dtype.kind in "fc":
-            # an element that is small by chance carries the rounding errors of its neighbours
-            allowed = max(absolute, relative * usual_size(expected))
-            close = np.isclose(actual, expected, rtol=relative, atol=allowed, equal_nan=True)
+            close = np.isclose(actual, expected, rtol=relative, atol=absolute, equal_nan=True)
         else:
             close = np.equal(actual, expected)
         if not close.all():
