@@ -11,7 +11,6 @@ from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_imple
 
 # Elements per block: 64 thousand float32 values are 256 KiB, half a usual second-level cache.
 BLOCK = 1 << 16
-_SMALL = 1 << 13
 
 
 _greatest, _total = np.maximum.reduce, np.add.reduce
@@ -65,14 +64,6 @@ def _blocked(step: Callable[..., None], dim: int, result_dtype: np.dtype, *array
     return result
 
 
-def _wide(array: np.ndarray) -> np.ndarray:
-    """The array in float64 if computing in it takes no time worth mentioning, else the array itself.
-
-    NumPy's exponential of float32 is off by up to two units in the last place, torch's by less than one.
-    """
-    return array if array.size > _SMALL or array.dtype == np.float64 else array.astype(np.float64)
-
-
 def _softmax_block(x: np.ndarray, out: np.ndarray) -> None:
     np.subtract(x, _greatest(x, axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
@@ -80,13 +71,9 @@ def _softmax_block(x: np.ndarray, out: np.ndarray) -> None:
 
 
 def _log_softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    wide = _wide(x)
-    target = out if wide is x else wide
-    np.subtract(wide, _greatest(wide, axis=1, keepdims=True), out=target)
-    total = _total(np.exp(target), axis=1, keepdims=True)
-    np.subtract(target, np.log(total, out=total), out=target)
-    if target is not out:
-        out[...] = target
+    np.subtract(x, _greatest(x, axis=1, keepdims=True), out=out)
+    total = _total(np.exp(out), axis=1, keepdims=True)
+    np.subtract(out, np.log(total, out=total), out=out)
 
 
 def _softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
@@ -97,14 +84,9 @@ def _softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarra
 
 
 def _log_softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
-    output = _wide(output)
-    target = out if output.dtype == out.dtype else output
-    grad = _wide(grad)
-    np.exp(output, out=target)
-    np.multiply(target, _total(grad, axis=1, keepdims=True), out=target)
-    np.subtract(grad, target, out=target)
-    if target is not out:
-        out[...] = target
+    np.exp(output, out=out)
+    np.multiply(out, _total(grad, axis=1, keepdims=True), out=out)
+    np.subtract(grad, out, out=out)
 
 
 def _check(name: str, array: np.ndarray, dim: int, half_to_float: bool) -> None:

@@ -49,7 +49,7 @@ log_softmax_backward_data = op(
     element_types=_backward_types("log_softmax_backward"),
     node="LogSoftmaxBackwardDataBackward0",
 )
-# In float64, because what is left of these terms when they meet is small.
+# In float64: what is left of these terms when they meet is small.
 log_softmax_backward_data.vjp(
     grad_output=lambda grad, output, dim: grad - (grad * output.double().exp()).sum(dim, keepdim=True),
     output=lambda grad, grad_output, output, dim: (
