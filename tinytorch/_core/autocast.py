@@ -112,25 +112,13 @@ def casts() -> bool:
     return state.dtype is not None
 
 
-def casting(operator: Operator, call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call` of a composite `operator`, under the rule of autocast."""
-
-    def cast_or_call(*args: Any, **kwargs: Any) -> Any:
-        if CASTING and state.dtype is not None:
-            return under_autocast(operator, args, kwargs)
-        return call(*args, **kwargs)
-
-    return cast_or_call
-
-
-def under_autocast(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+def under_autocast(operator: Operator, args: tuple[Any, ...]) -> Any:
     """Call `operator`, which has a rule, on operands cast by that rule; nothing below it casts again.
 
     Raises RuntimeError with torch's text where operands that are to be widened are of a type that has no place in the order.
     """
     lower = state.dtype
     assert lower is not None
-    kwargs = kwargs or {}
     state.dtype = None
     try:
         if operator.qualified in _LOWER:
@@ -138,11 +126,9 @@ def under_autocast(operator: Operator, args: tuple[Any, ...], kwargs: dict[str, 
         elif operator.qualified in _FLOAT32:
             target = dtypes.float32
         else:
-            target = _widest((*args, *kwargs.values()), lower)
+            target = _widest(args, lower)
         cast = _caster(target, lower)
-        return operator.call(
-            *[cast(value) for value in args], **{name: cast(value) for name, value in kwargs.items()}
-        )
+        return operator.call(*[cast(value) for value in args])
     finally:
         state.dtype = lower
 

@@ -18,9 +18,9 @@ from .declare import Operator
 from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
 from .node_source import node_source
-from .plan import Plan, signature_text
+from .plan import Plan
 from .quiet import hush, quietly, unhush
-from .templates import call_source, inplace_source, record_source
+from .templates import call_source, composite_source, inplace_source, record_source
 from .tensor import VIEW, Tensor, key_of, wrap
 
 #: What every generated function sees. `__name__` is None on purpose: CPython then drops warnings raised in these frames, which
@@ -145,15 +145,13 @@ class Compiled:
 def compile_operator(operator: Operator) -> Compiled:
     """Generate, execute and collect the code of `operator`."""
     if operator.family in ("composite", "factory"):
-        call = dispatch.guarded(operator, operator.kernel)
-        if "element_types" in operator.options:
-            names: dict[str, Any] = {}
-            test = f"def usual({signature_text(operator)}):\n    return {element_types.usual_test(operator, names)}\n"
-            usual = execute(f"{operator.qualified}.usual", test, names)["usual"]
-            call = element_types.checking(operator, call, usual)
-        if autocast.has_rule(operator):
-            call = autocast.casting(operator, call)
-        compiled = Compiled(call, None, None, "")
+        call, source = dispatch.guarded(operator, operator.kernel), ""
+        names: dict[str, Any] = {"operator": operator, "function": call}
+        lines = element_types.usual_lines(operator, ", ".join(operator.schema.names), names)
+        if lines or autocast.has_rule(operator):
+            source = composite_source(operator, lines)
+            call = execute(operator.qualified, source, names)["call"]
+        compiled = Compiled(call, None, None, source)
         compiled.inplace = partial(dispatch.inplace_composite, operator)
         return compiled
     plan = Plan(operator)

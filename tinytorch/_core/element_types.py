@@ -246,20 +246,3 @@ def usual_lines(operator: Operator, names: str, namespace: dict[str, Any]) -> li
     tests = [rule.usual(operator, found) for rule in rules_of(operator)]
     namespace.update(found)
     return [f"if not ({' and '.join(tests)}):", f"    check_types(operator, ({names},))"] if tests else []
-
-
-def usual_test(operator: Operator, names: dict[str, Any]) -> str:
-    """The test that a composite's usual calls pass."""
-    return " and ".join([rule.usual(operator, names) for rule in rules_of(operator)])
-
-
-def checking(operator: Operator, call: Callable[..., Any], usual: Callable[..., bool]) -> Callable[..., Any]:
-    """A composite's function, looking at the types first. usual: the compiled `usual_test`."""
-
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        if not usual(*args, **kwargs):
-            given = (*args, *[kwargs.get(a.name, a.default) for a in operator.arguments[len(args) :]])
-            check_types(operator, given)
-        return call(*args, **kwargs)
-
-    return checked

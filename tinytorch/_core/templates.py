@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .autocast import has_rule
 from .declare import Operator
 from .dispatch import PROMOTED_SCALARS, uses_ufunc
@@ -44,11 +46,31 @@ def record_source(plan: Plan) -> str:
 
 def call_source(plan: Plan) -> str:
     source = {"pointwise": _pointwise, "view": _view}.get(plan.operator.family, _general)(plan)
-    if not has_rule(plan.operator):
-        return source
     head, body = source.split("\n", 1)
-    cast = ["if CASTING and casts():", f"    return under_autocast(operator, ({_names(plan)},))"]
-    return head + "\n" + indent(cast, 1) + body
+    cast = _cast_lines(plan.operator, _names(plan))
+    return head + "\n" + indent(cast, 1) + body if cast else source
+
+
+def composite_source(operator: Operator, type_lines: list[str]) -> str:
+    """What stands before a composite's function, where anything does: the rule of autocast, and the rules about element types."""
+    names = operator.schema.names
+    arguments = (
+        ", ".join(f"{name}={name}" for name in names) if _by_name(operator.kernel) else ", ".join(names)
+    )
+    lines = [*_cast_lines(operator, ", ".join(names)), *type_lines, f"return function({arguments})"]
+    return f"def call({signature_text(operator)}):\n" + indent(lines, 1)
+
+
+def _by_name(function: Any) -> bool:
+    """Whether some parameters of `function` are given by name only."""
+    code = getattr(function, "__code__", None)
+    return code is None or code.co_kwonlyargcount > 0
+
+
+def _cast_lines(operator: Operator, names: str) -> list[str]:
+    if not has_rule(operator):
+        return []
+    return ["if CASTING and casts():", f"    return under_autocast(operator, ({names},))"]
 
 
 def inplace_source(plan: Plan) -> str:
