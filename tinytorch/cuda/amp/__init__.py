@@ -8,6 +8,7 @@ from typing import Any
 
 from ... import amp
 from ..._core import dtypes
+from ...amp._former import former
 
 __all__ = ["amp_definitely_not_available", "autocast", "custom_bwd", "custom_fwd", "GradScaler"]
 
@@ -25,38 +26,7 @@ def _deprecated(name: str, old: str, new: str) -> None:
     )
 
 
-class autocast(amp.autocast):
-    """torch.amp.autocast("cuda"). Deprecated in torch."""
-
-    __module__ = "torch.cuda.amp.autocast_mode"
-
-    def __init__(self, enabled: bool = True, dtype: Any = dtypes.float16, cache_enabled: bool = True) -> None:
-        _deprecated("autocast", "args...", "'cuda', args...")
-        super().__init__("cuda", enabled=enabled, dtype=dtype, cache_enabled=cache_enabled)
-
-
-class GradScaler(amp.GradScaler):
-    """torch.amp.GradScaler("cuda"). Deprecated in torch."""
-
-    __module__ = "torch.cuda.amp.grad_scaler"
-
-    def __init__(
-        self,
-        init_scale: float = 65536.0,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
-        _deprecated("GradScaler", "args...", "'cuda', args...")
-        super().__init__(
-            "cuda",
-            init_scale=init_scale,
-            growth_factor=growth_factor,
-            backoff_factor=backoff_factor,
-            growth_interval=growth_interval,
-            enabled=enabled,
-        )
+autocast, GradScaler = former("cuda", dtypes.float16)
 
 
 def custom_fwd(fwd: Any = None, *, cast_inputs: Any = None) -> Any:
