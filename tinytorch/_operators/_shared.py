@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._core.declare import find
+from .._core.declare import composite, find
 
 
 def conj(value):
@@ -16,3 +16,19 @@ def conj(value):
 def masked(condition, chosen, other):
     """`chosen` where `condition` holds, else `other`; no gradient leaks through the side not taken."""
     return find("where", "self").call(condition, chosen, other)
+
+
+def renamed(name, target, schema, **options):
+    """Another public name of an operator: torch's composites that only rename."""
+
+    def forward(*args, **kwargs):
+        return target(*args, **kwargs)
+
+    forward.__doc__ = f"Alias of torch.{target.name}."
+    return composite(
+        f"{name}{schema}",
+        forward,
+        inplace=target.has_inplace,
+        inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs),
+        **options,
+    )

@@ -13,7 +13,7 @@ from tinytorch._core.element_types import Named
 from tinytorch._core.modes import modes
 from tinytorch._kernels.dtype_names import widen
 from tinytorch._kernels.scalar_types import c_type_name
-from tinytorch._operators.matrix import matmul
+from tinytorch._operators.matrix_composites import matmul
 from tinytorch._operators.softmax import safe_softmax
 
 

@@ -8,7 +8,8 @@ from .._core.declare import composite, find, view
 from .._core.storage import offset_of_array, restride
 from .._core.warning import warn_once
 from .conversion import clone
-from .views import _legacy, select
+from .view_parts import select
+from .views import _legacy
 
 
 def _refuse_conjugated(args):

@@ -12,7 +12,7 @@ from tinytorch._core.declare import find, op
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.storage import offset_of_array
 from tinytorch._kernels.linalg import row_major
-from tinytorch._operators import views as _views  # noqa: F401  (declares the views)
+from tinytorch._operators import view_parts, views  # noqa: F401  (declare the views)
 
 _COPIED = (
     ("alias", ""), ("as_strided", ""), ("diagonal", ""), ("expand", ""), ("permute", ""), ("select", "int"), ("slice", "Tensor"),

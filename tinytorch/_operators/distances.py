@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from tinytorch._core.declare import composite, op
 from tinytorch._core.signature import wrong_type
 from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import matrix as kernels
-from tinytorch._operators.matrix import _prod, broadcast_batch
+from tinytorch._operators.matrix_composites import broadcast_batch
 
 cdist_forward = op(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor",
@@ -101,8 +102,10 @@ def cdist_operator(x1: Any, x2: Any, p: float = 2.0, compute_mode: int | None = 
     rows, columns = x1.shape[-2], x2.shape[-2]
     if p == 2 and x1.shape[-1] and rows and columns and 0 not in batch:
         if mode == 1 or (mode == 0 and (rows > 25 or columns > 25)):
-            left = x1.expand([*batch, rows, x1.shape[-1]]).reshape([_prod(batch), rows, x1.shape[-1]])
-            right = x2.expand([*batch, columns, x2.shape[-1]]).reshape([_prod(batch), columns, x2.shape[-1]])
+            left = x1.expand([*batch, rows, x1.shape[-1]]).reshape([math.prod(batch), rows, x1.shape[-1]])
+            right = x2.expand([*batch, columns, x2.shape[-1]]).reshape(
+                [math.prod(batch), columns, x2.shape[-1]]
+            )
             if not batch:
                 return euclidean_dist(x1, x2).view([rows, columns])
             return euclidean_dist(left, right).view([*batch, rows, columns])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite
 from tinytorch._core.signature import wrong_type
 from tinytorch._core.tensor import Tensor
-from tinytorch._operators.matrix import _prod, bmm
+from tinytorch._operators.matrix import bmm
 
 ELLIPSIS = -1
 _LETTERS = {chr(ord("A") + i): i for i in range(26)} | {chr(ord("a") + i): i + 26 for i in range(26)}
@@ -38,8 +39,11 @@ def sumproduct_pair(left: Any, right: Any, sum_dims: Sequence[int], keepdim: boo
             left_only.append(i)
         else:
             right_only.append(i)
-    batch = _prod([left.shape[i] for i in both])
-    rows, columns = _prod([left.shape[i] for i in left_only]), _prod([right.shape[i] for i in right_only])
+    batch = math.prod([left.shape[i] for i in both])
+    rows, columns = (
+        math.prod([left.shape[i] for i in left_only]),
+        math.prod([right.shape[i] for i in right_only]),
+    )
     out_size = [
         *[left.shape[i] for i in [*both, *left_only]],
         *[1 for _ in sum_dims],

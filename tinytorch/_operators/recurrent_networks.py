@@ -13,7 +13,7 @@ from .._core.declare import composite, find
 from .._core.warning import warn_once
 from .._kernels.scalar_types import scalar_type_name
 from .assembly import cat, stack, unsafe_chunk
-from .matrix import linear
+from .matrix_composites import linear
 from .recurrent import lstm_layer
 
 
