@@ -10,8 +10,8 @@ from ._core import dtypes
 from ._core import promotion as _promotion
 from ._core.device import device as _device
 from ._core.device import device_in_force, device_of
-from ._core.dispatch import number_type
 from ._core.dtypes import defaults, dtype
+from ._core.numbers import number_type
 from ._core.storage import UntypedStorage
 from ._core.tensor import Tensor
 from ._core.warning import Once

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, gradients, layout, mutation
+from . import dispatch, gradients, layout, mutation, pointwise
 from .declare import Operator, find
 from .element_types import computing
 from .levels import (
@@ -214,12 +214,12 @@ def _compute(operator: Operator, args: tuple[Any, ...], layer: Layer) -> tuple[A
 
 def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
     """One call with ranks aligned: every example's dimensions at the end, the batch dimension first."""
-    logical, _ = dispatch.promotion_of(operator, args)
+    logical, _ = pointwise.promotion_of(operator, args)
     check = operator.options.get("check")
     if check is not None:
         check(logical, *args)
     for types in computing(operator) if "element_types" in operator.options else ():
-        types.judge(dispatch.apply_rule(operator.options.get("result", "same"), logical, args), args)
+        types.judge(pointwise.apply_rule(operator.options.get("result", "same"), logical, args), args)
     rank = max(tensor._array.ndim for tensor in dispatch.tensors_of(operator, args))
 
     def prepare(tensor: Any) -> Any:
@@ -232,7 +232,7 @@ def _aligned(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
         return inner
 
     inner = map_tensors(operator, args, prepare)
-    physical, positions = dispatch.promotion_of(operator, inner)
+    physical, positions = pointwise.promotion_of(operator, inner)
     if physical is not logical:
         # A batch of numbers promotes as a number does, but what is below has a dimension more.
         cast = gradients.primitives["cast"]

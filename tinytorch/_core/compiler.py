@@ -19,6 +19,7 @@ from .modes import PLAIN, modes, next_number
 from .node import Node, released_message
 from .node_source import node_source
 from .plan import Plan
+from .pointwise import PROMOTED_SCALARS
 from .quiet import hush, quietly, unhush
 from .templates import call_source, composite_source, inplace_source, record_source
 from .tensor import VIEW, Tensor, key_of, wrap
@@ -86,7 +87,7 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
     if keys is None:
         rule = operator.options.get("result", "same")
         scalars_promote = any(
-            a.kind == "Scalar" and a.name in operator.options.get("promote", dispatch.PROMOTED_SCALARS)
+            a.kind == "Scalar" and a.name in operator.options.get("promote", PROMOTED_SCALARS)
             for a in operator.arguments
         )
         if callable(rule) or scalars_promote or operator.options.get("promote"):

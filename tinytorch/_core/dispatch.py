@@ -1,7 +1,7 @@
 """The slow path below argument parsing: whatever is not plain, contiguous and of one type.
 
-Runs an operator by its family's rule: promotion and memory order for pointwise operators, float32 arithmetic for 16-bit types,
-shapes alone for meta tensors, and the transformations (forward mode, batching) that register themselves in `transforms`.
+Runs an operator by its family's rule: pointwise operators by `pointwise.py`, float32 arithmetic for 16-bit types, shapes alone for
+meta tensors, and the transformations (forward mode, batching) that register themselves in `transforms`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ import numpy as np
 
 from . import dtypes, layout
 from .declare import Operator, registry
-from .dtypes import defaults
-from .element_types import check_types, computing
-from .modes import modes, register_plain
-from .promotion import Standing, result_type_of
+from .element_types import check_types
+from .modes import modes
+from .numbers import wrap_numbers
+from .pointwise import PROMOTED_SCALARS, apply_rule, compute_pointwise, promotion_of, uses_ufunc
 from .quiet import hush, unhush
-from .schema import REQUIRED
-from .tensor import Tensor, key_of, make, wrap
+from .tensor import Tensor, make, wrap
 
 #: special key -> how an operator runs on tensors that carry it: (operator, args) -> result. Filled by forward mode and batching.
 transforms: dict[str, Callable[[Operator, tuple[Any, ...]], Any]] = {}
-
-_FLOAT32 = dtypes.float32
 
 
 def draws(operator: Operator) -> bool:
@@ -84,7 +81,7 @@ def slow(operator: Operator, args: tuple[Any, ...]) -> Any:
     if operator.family == "view":
         return _run_view(operator, args)
     if operator.family == "pointwise":
-        args = _wrap_numbers(operator, args)
+        args = wrap_numbers(operator, args)
     if meta:
         from .meta import check_places
 
@@ -303,194 +300,6 @@ C_NAMES = {
     "bool": "bool", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "uint16": "uint16_t",
     "uint32": "uint32_t", "uint64": "uint64_t", "float16": "float", "bfloat16": "float", "float32": "float", "float64": "double",
 }  # fmt: skip
-
-
-# Pointwise ----------------------------------------------------------------------------------------------------------------------
-
-PROMOTED_SCALARS = frozenset(("other", "exponent", "min", "max"))
-
-
-def uses_ufunc(operator: Operator) -> bool:
-    """Whether the declared ufunc is the whole body, as long as arguments that are no tensors keep their defaults."""
-    return operator.options.get("ufunc") is not None and not any(
-        argument.default is REQUIRED for argument in operator.arguments if not argument.is_tensor
-    )
-
-
-def promotion_of(operator: Operator, args: tuple[Any, ...]) -> tuple[dtypes.dtype, list[int]]:
-    """The common element type of a pointwise call, and which arguments take part."""
-    chosen = operator.options.get("promote")
-    operands: list[tuple[dtypes.dtype, Standing]] = []
-    positions: list[int] = []
-    for position, (argument, value) in enumerate(zip(operator.arguments, args, strict=True)):
-        if value is None:
-            continue
-        if (
-            argument.name not in chosen
-            if chosen is not None
-            else not (argument.is_tensor or argument.name in PROMOTED_SCALARS)
-        ):
-            continue
-        if argument.kind == "Scalar" or value.__class__ in (int, float, bool, complex):
-            operands.append((number_type(value), "wrapped"))
-        elif argument.is_tensor:
-            operands.append(
-                (
-                    value._key._dtype,
-                    "dim" if value._array.ndim else "wrapped" if _is_wrapped(value) else "zero_dim",
-                )
-            )
-        else:
-            continue
-        positions.append(position)
-    return result_type_of(operands, defaults.dtype), positions
-
-
-def apply_rule(rule: Any, common: dtypes.dtype, args: tuple[Any, ...]) -> dtypes.dtype:
-    """The computing type of a pointwise call under its operator's rule ("same", "float", "bool" or a function)."""
-    if rule == "float":
-        return defaults.dtype if common._category in ("bool", "int") else common
-    return rule(common, *args) if callable(rule) else common
-
-
-def _is_wrapped(tensor: Any) -> bool:
-    return tensor.__class__ is WrappedNumber
-
-
-class WrappedNumber(Tensor):
-    """A Python number that takes the place of a tensor: it does not decide the result's type within its kind."""
-
-    __slots__ = ()
-    __module__ = "torch"
-
-
-register_plain(WrappedNumber)
-
-
-def number_type(value: Any) -> dtypes.dtype:
-    """The type of a number beside a tensor. NumPy's numbers that are no Python numbers count as floats, its booleans too."""
-    if isinstance(value, bool):
-        return dtypes.bool_
-    if isinstance(value, int | np.integer):
-        return dtypes.int64
-    if isinstance(value, complex):
-        return dtypes.complex128
-    return dtypes.float64
-
-
-def python_number(value: np.generic) -> Any:
-    """A NumPy number as the Python number torch takes it for (see number_type)."""
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, complex):
-        return complex(value)
-    return float(value)
-
-
-def _wrap_numbers(operator: Operator, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Python numbers given for tensor arguments, as 0-dim tensors that promote like numbers."""
-    if not any(
-        argument.is_tensor and value.__class__ in (int, float, bool, complex)
-        for argument, value in zip(operator.arguments, args, strict=True)
-    ):
-        return args
-    return tuple(
-        [
-            wrapped_number(value)
-            if argument.is_tensor and value.__class__ in (int, float, bool, complex)
-            else value
-            for argument, value in zip(operator.arguments, args, strict=True)
-        ]
-    )
-
-
-def wrapped_number(value: Any) -> Tensor:
-    """A Python number as a 0-dim tensor of its own type (int64, float64, ...)."""
-    try:
-        array = np.array(value, number_type(value)._numpy)
-    except OverflowError:
-        if 0 <= value < 2**64:
-            array = np.array(value, np.uint64)
-        else:
-            raise RuntimeError("Overflow when unpacking long long") from None
-    tensor: Tensor = make(WrappedNumber, array, key_of(array))
-    return tensor
-
-
-def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
-    """Promote, broadcast, compute in at least float32, and lay the result out as torch does."""
-    common, positions = promotion_of(operator, args)
-    check = operator.options.get("check")
-    if check is not None:
-        check(common, *args)
-    rule = operator.options.get("result", "same")
-    common = apply_rule(rule, common, args)
-    for types in computing(operator) if "element_types" in operator.options else ():
-        types.judge(common, args)
-    working = _FLOAT32 if common._reduced and operator.upcast else common
-    values: list[Any] = list(args)
-    arrays: list[np.ndarray] = []
-    for position, argument in enumerate(operator.arguments):
-        value = values[position]
-        if value is None or not argument.is_tensor:
-            if argument.kind == "ScalarType" and value is not None:
-                values[position] = value._numpy
-            continue
-        array = value._array
-        if position in positions and array.dtype is not working._numpy:
-            array = _cast_operand(value, array, common, working)
-        values[position] = array
-        arrays.append(value._array)
-    order = operator.options.get("shape_order")  # torch calls an operator of other operands in that order
-    shape = layout.broadcast_shapes(
-        *[array.shape for array in (arrays if order is None else [arrays[i] for i in order])]
-    )
-    ufunc: Any = operator.options.get("ufunc")
-    tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
-    if uses_ufunc(operator) and all(
-        values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor
-    ):
-        out: np.ndarray = ufunc(*tensors, out=...)
-    else:
-        out = np.asarray(operator.kernel(*values))
-    wanted = dtypes.bool_ if rule == "bool" else common
-    if (rule != "bool" and working is not common and out.dtype is working._numpy) or (
-        rule == "bool" and out.dtype is not wanted._numpy
-    ):
-        out = out.astype(wanted._numpy)
-    if out.shape != shape:
-        out = np.broadcast_to(out, shape).copy()
-    if operator.row_major:
-        return layout.row_major(out)  # type: ignore[no-any-return]
-    strides = layout.result_strides(shape, arrays)
-    if layout.element_strides(out) != strides and out.size:
-        ordered = layout.empty(shape, strides, out.dtype)
-        ordered[...] = out
-        return ordered
-    return out
-
-
-def _cast_operand(value: Any, array: np.ndarray, common: dtypes.dtype, working: dtypes.dtype) -> np.ndarray:
-    if value.__class__ is WrappedNumber:
-        return number_array(array[()], working)
-    if working is not common and array.dtype is not common._numpy:
-        array = array.astype(common._numpy)
-    if array.dtype.kind == "c" and working._category != "complex":
-        array = array.real
-    return array.astype(working._numpy)
-
-
-def number_array(value: Any, element_type: dtypes.dtype) -> np.ndarray:
-    """A Python number as a 0-d array. Raises RuntimeError with torch's text if it does not fit."""
-    if element_type._category == "int":
-        limits = np.iinfo(element_type._numpy)
-        if not limits.min <= int(value) <= limits.max:
-            c_name = {1: "int8_t", 2: "int16_t", 4: "int32_t", 8: "int64_t"}[element_type.itemsize]
-            name = c_name if element_type.is_signed else "u" + c_name
-            if not (not element_type.is_signed and value < 0):
-                raise RuntimeError(f"value cannot be converted to type {name} without overflow")
-            return np.array(int(value) % (1 << (8 * element_type.itemsize)), element_type._numpy)
-    return np.array(value, element_type._numpy)
 
 
 # Other families -----------------------------------------------------------------------------------------------------------------

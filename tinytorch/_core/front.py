@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import deprecated, dispatch, dtypes, returns
+from . import deprecated, dispatch, dtypes, numbers, returns
 from .argument_texts import report
 from .compiler import execute
 from .declare import Operator, registry
@@ -105,7 +105,7 @@ class Front:
     def execute(self, operator: Operator, values: dict[str, Any], out: Any) -> Any:
         """Run one overload on converted values by schema name."""
         if out is not None and isinstance(out, int | float | complex):
-            out = dispatch.wrapped_number(out)
+            out = numbers.wrapped_number(out)
         if self.mode == _INPLACE:
             arguments = tuple([_number(_value(a, values), a) for a in operator.arguments])
             if any(
@@ -145,7 +145,7 @@ def _wrapped(operator: Operator, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """`arguments`, the numbers given for tensors as 0-dim tensors that promote like numbers."""
     return tuple(
         [
-            dispatch.wrapped_number(v) if a.is_tensor and v.__class__ in _NUMBERS else v
+            numbers.wrapped_number(v) if a.is_tensor and v.__class__ in _NUMBERS else v
             for a, v in zip(operator.arguments, arguments, strict=True)
         ]
     )
@@ -160,7 +160,7 @@ def _is_numpy_number(operator: Operator, values: dict[str, Any]) -> bool:
 def _number(value: Any, argument: Any) -> Any:
     import numpy as np
 
-    return dispatch.python_number(value) if argument.is_tensor and isinstance(value, np.generic) else value
+    return numbers.python_number(value) if argument.is_tensor and isinstance(value, np.generic) else value
 
 
 def _value(argument: Any, values: dict[str, Any]) -> Any:

@@ -11,19 +11,17 @@ from .declare import Operator, find
 from .dispatch import (
     _kernel_arguments,
     _run_meta,
-    _wrap_numbers,
-    apply_rule,
     complete,
     compute,
     draws,
-    promotion_of,
     refuse_unsigned,
     tensors_of,
     transforms,
-    uses_ufunc,
 )
 from .element_types import check_types
 from .modes import modes
+from .numbers import wrap_numbers
+from .pointwise import apply_rule, promotion_of, uses_ufunc
 from .promotion import can_cast, check_result_cast
 from .quiet import hush, unhush
 
@@ -56,7 +54,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
             if tensor is not self and tensor._counter is self._counter and self._counter is not None:
                 check_separate(self._array, tensor._array)
     if operator.family == "pointwise":
-        args = _wrap_numbers(operator, args)
+        args = wrap_numbers(operator, args)
         _check_promotion(operator, self, args)
     if self._key._special == "meta":
         shape = _run_meta(operator, args)._array.shape if operator.family != "update" else self._array.shape

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, layout, mutation
+from . import dispatch, layout, mutation, numbers
 from .declare import Operator, find
 from .dtypes import Key
 from .lazy import map_tensors as map_tensors
@@ -330,7 +330,7 @@ def number_tensors(args: tuple[Any, ...], operator: Operator) -> tuple[Any, ...]
     """Python numbers given for tensor arguments as 0-dim tensors that promote as numbers do."""
     return tuple(
         [
-            dispatch.wrapped_number(value)
+            numbers.wrapped_number(value)
             if argument.is_tensor and value.__class__ in (int, float, bool, complex)
             else value
             for argument, value in zip(operator.arguments, args, strict=True)

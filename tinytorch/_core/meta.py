@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, dtypes, layout
+from . import dispatch, dtypes, layout, pointwise
 from .declare import Operator
 from .tensor import wrap
 
@@ -86,9 +86,9 @@ def check_places(operator: Operator, args: tuple[Any, ...]) -> None:
 def run_meta(operator: Operator, args: tuple[Any, ...]) -> Any:
     """The results of `operator` on meta tensors, as meta tensors. Raises NotImplementedError where only elements could tell."""
     if operator.family == "pointwise":
-        common, _ = dispatch.promotion_of(operator, args)
+        common, _ = pointwise.promotion_of(operator, args)
         rule = operator.options.get("result", "same")
-        common = dispatch.apply_rule(rule, common, args)
+        common = pointwise.apply_rule(rule, common, args)
         arrays = [tensor._array for tensor in dispatch.tensors_of(operator, args)]
         shape = layout.broadcast_shapes(*[array.shape for array in arrays])
         element_type = dtypes.bool_ if rule == "bool" else common

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch
+from . import dispatch, numbers
 from .compiler import GLOBALS
 from .declare import Operator, registry
 from .front import front_of
@@ -29,7 +29,7 @@ def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
         except NoHandlerError:
             return NotImplemented
     if isinstance(other, np.number | np.bool_):
-        other = dispatch.python_number(other)
+        other = numbers.python_number(other)
     if isinstance(other, Tensor):
         result = operator.call(self, other)
     elif isinstance(other, bool | int | float | complex):
@@ -48,7 +48,7 @@ def slow_inplace_infix(operator: Operator, self: Any, other: Any) -> Any:
     if has_override((self, other), {}):
         return dispatch_override(front, (self, other), {})
     if isinstance(other, Tensor | bool | int | float | complex | np.number | np.bool_):
-        return front.function(self, dispatch.python_number(other) if isinstance(other, np.generic) else other)
+        return front.function(self, numbers.python_number(other) if isinstance(other, np.generic) else other)
     return NotImplemented
 
 

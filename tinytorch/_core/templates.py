@@ -6,9 +6,9 @@ from typing import Any
 
 from .autocast import has_rule
 from .declare import Operator
-from .dispatch import PROMOTED_SCALARS, uses_ufunc
 from .node_source import array_lines, attach_lines, flag_lines, record_lines
 from .plan import Plan, indent, kernel_arguments, signature_text
+from .pointwise import PROMOTED_SCALARS, uses_ufunc
 
 
 def _names(plan: Plan) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import dispatch, gradients
+from .._core import dispatch, gradients, numbers
 from .._core.construct import from_numpy
 from .._core.declare import find, registry
 from .._core.modes import PLAIN, modes
@@ -57,7 +57,7 @@ def _reflected(symbol: str, name: str, swap: Any = None) -> Any:
 
 
 def _number(other):
-    return dispatch.python_number(other) if isinstance(other, np.generic) else other
+    return numbers.python_number(other) if isinstance(other, np.generic) else other
 
 
 def _rsub(self, other):
@@ -77,7 +77,7 @@ def _rpow(self, other):
         return NotImplemented
     other = _number(other)
     if isinstance(other, complex):
-        other = dispatch.wrapped_number(other)
+        other = numbers.wrapped_number(other)
     return find("pow", "Scalar").call(other, self) if not isinstance(other, Tensor) else other.pow(self)
 
 
