@@ -129,8 +129,9 @@ class Generator:
         return self._words_over_blocks(count)
 
     def _words_over_blocks(self, count: int) -> np.ndarray:
-        words = np.empty(count, np.uint32)
         left = self._buffer[self._position : self._limit]
+        # The words of new blocks come in pairs: they are to begin where a 64-bit number may.
+        words = np.empty(count + 1, np.uint32)[left.size & 1 :][:count]
         words[: left.size] = left
         self._fill_over_blocks(words, left.size)
         return words
@@ -151,21 +152,22 @@ class Generator:
         if engine is None:
             engine = self._start()
         words = out.itemsize // 4  # of an element
-        fresh, taken = out, 0
+        longs, run, taken = out, 0, 0
         while filled < out.size:
             run = min(-(-(out.size - filled) * words // BLOCK) * BLOCK, _LONGEST_RUN)
+            # Two words at once are faster than one, even though they come in the wrong order.
+            longs = self._bulk.integers(0, _SEED_MASK, run // 2, np.uint64, True)
+            taken = min(run // words, out.size - filled)
+            part = out[filled : filled + taken]
             if words == 1:
-                # Two words at once are faster than one, even though they come in the wrong order.
-                longs = self._bulk.integers(0, _SEED_MASK, run // 2, np.uint64, True)
-                fresh = _halves(longs, longs)
+                _split(longs, part)
             else:
-                fresh = self._bulk.integers(0, _SEED_MASK, run // 2, np.uint64, True)
-            taken = min(fresh.size, out.size - filled)
-            out[filled : filled + taken] = fresh[:taken]
+                part[...] = longs[:taken]
             filled += taken
-        last = fresh[-BLOCK // words :]
-        self._set_block(last.copy() if words == 1 else _halves(last))
-        self._position = BLOCK - (fresh.size - taken) * words
+        last = np.empty(BLOCK, np.uint32)
+        _split(longs[-BLOCK // 2 :], last)
+        self._set_block(last)
+        self._position = BLOCK - (run - taken * words)
         self._limit = BLOCK
 
     def _unit_floats(self, count: int) -> np.ndarray:
@@ -354,22 +356,28 @@ def _unit_longs(longs: np.ndarray) -> np.ndarray:
     return values
 
 
-def _swapped(longs: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Each 64-bit number (n,) with its halves exchanged. `scratch` may be `longs`, which is lost then."""
-    swapped: np.ndarray = longs >> _HALF
-    swapped |= np.left_shift(longs, _HALF, scratch)
-    return swapped
+def _exchange(longs: np.ndarray, out: np.ndarray) -> None:
+    """Write 64-bit numbers (n,) into `out`, (n,) uint64, with their halves exchanged where memory has the low half first."""
+    if sys.byteorder == "little":
+        np.right_shift(longs, _HALF, out)
+        out |= longs << _HALF
+    else:
+        out[...] = longs
 
 
-def _halves(longs: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """64-bit draws (n,) as the words they are made of, (2 n,) uint32: the high half first."""
-    return (_swapped(longs, scratch) if sys.byteorder == "little" else longs.copy()).view(np.uint32)
+def _split(longs: np.ndarray, out: np.ndarray) -> None:
+    """Write the first words that 64-bit draws (n,) are made of into `out`, (at most 2 n,) uint32: the high half first."""
+    pairs = out.size // 2
+    _exchange(longs[:pairs], out[: 2 * pairs].view(np.uint64))
+    if out.size % 2:
+        out[-1] = longs[pairs] >> _HALF
 
 
 def _pairs(words: np.ndarray) -> np.ndarray:
     """Words (2 n,) as 64-bit draws, (n,) uint64, in an array of their own."""
-    longs = words.view(np.uint64)
-    return _swapped(longs) if sys.byteorder == "little" else longs.copy()
+    longs = np.empty(words.size // 2, np.uint64)
+    _exchange(words.view(np.uint64), longs)
+    return longs
 
 
 def _restored(device: Any) -> Generator:

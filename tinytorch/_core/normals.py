@@ -27,49 +27,71 @@ def _single(*numbers: float) -> tuple[np.ndarray, ...]:
     return tuple(np.array(number, np.float32) for number in numbers)
 
 
-def _polynomial(*coefficients: float) -> tuple[np.ndarray, ...]:
-    """float32 coefficients, held in float64."""
-    return tuple(np.array(float(np.float32(number))) for number in coefficients)
+def _polynomial(*coefficients: float, scale: float = 1.0) -> tuple[np.ndarray, ...]:
+    """float32 coefficients times a power of two, held in float64."""
+    return tuple(np.array(scale * float(np.float32(number))) for number in coefficients)
 
 
-_LOG_POLYNOMIAL = _polynomial(
-    7.0376836292e-2,
-    -1.1514610310e-1,
-    1.1676998740e-1,
-    -1.2420140846e-1,
-    1.4249322787e-1,
-    -1.6668057665e-1,
-    2.0000714765e-1,
-    -2.4999993993e-1,
-    3.3333331174e-1,
+def _in_minus_half(anchor: np.ndarray, coefficients: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """The coefficients of a polynomial in t as those of one in s = -t / 2, for `_chain`. Powers of two change no rounding."""
+    degree = len(coefficients) - 1
+    scaled = [number * (-2.0) ** (degree - k) for k, number in enumerate(coefficients)]
+    scaled[1] += anchor
+    return tuple(map(np.array, scaled))
+
+
+# Four times Cephes' polynomial, for `_half_radius`. Its first three coefficients are moved by less than a last bit of float32: with
+# them the first sum may be rounded to the distance of the smaller of the two powers of two it lies above, for every input that occurs.
+_LOG_ANCHOR = np.array(1.5 * 2.0**34)
+_LOG_POLYNOMIAL = _in_minus_half(
+    _LOG_ANCHOR,
+    (
+        *(
+            np.array(float.fromhex(c))
+            for c in ("0x1.2043763b4d0f5p-2", "-0x1.d7a36ff9df175p-2", "0x1.de4a33f62d176p-2")
+        ),
+        *_polynomial(
+            -1.2420140846e-1,
+            1.4249322787e-1,
+            -1.6668057665e-1,
+            2.0000714765e-1,
+            -2.4999993993e-1,
+            3.3333331174e-1,
+            scale=4.0,
+        ),
+    ),
 )
 
 
 def _anchored(anchor: float, *coefficients: float) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Three coefficients for `_short_chain`, and the anchor."""
-    first, second, third = _polynomial(*coefficients)
+    """Twice the three coefficients, for `_short_chain`, and the anchor."""
+    first, second, third = _polynomial(*coefficients, scale=2.0)
     return (first, second + anchor, third), np.array(anchor)
 
 
-# For squares of angles up to pi / 4 the inner sums stay within [2^-10, 2^-9) and [2^-7, 2^-6).
-_COS_POLYNOMIAL = _anchored(1.5 * 2.0**19, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_SIN_POLYNOMIAL = _anchored(1.5 * 2.0**22, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-_ONE, _ZERO, _HALF, _MINUS_TWO = _single(1, 0, 0.5, -2)
-_LOG_TWO_HIGH, _LOG_TWO_LOW = _single(0.693359375, -2.12194440e-4)
+# For squares of angles up to pi / 4 the inner sums, doubled, stay within [2^-9, 2^-8) and [2^-6, 2^-5).
+_COS_POLYNOMIAL = _anchored(1.5 * 2.0**20, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+_SIN_POLYNOMIAL = _anchored(1.5 * 2.0**23, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+_ZERO, _HALF, _TWO = _single(0, 0.5, 2)
+_TWO_DOUBLE, _ONE = _polynomial(2.0, 1.0)
+# The logarithm of 2 in two parts, times -1/2.
+_LOG_TWO_HIGH, _LOG_TWO_LOW = _single(-0.5 * 0.693359375, 0.5 * 2.12194440e-4)
 (_TURN_OF_UNIT,) = _single(_TWO_PI * 2.0**-24)
-# pi / 4 in three parts, of which multiples by small integers lose no bits (but for the last part, which is used in float64).
-_QUARTER_HIGH, _QUARTER_MIDDLE = _single(0.78515625, 2.4187564849853515625e-4)
-_MINUS_QUARTER_LOW, _HALF_DOUBLE, _ONE_DOUBLE = _polynomial(-3.77489497744594108e-8, 0.5, 1.0)
-_HALF_ROOT = np.array(0x3F3504F3, np.int32)  # the bits of the float32 nearest to the root of one half
-_EXPONENT = np.array(23, np.int32)
-_BITS_24 = np.array(24, np.int32)
+# pi / 4 in three parts. Multiples of the first two by whole numbers up to 8 are exact, and of the third it takes so few digits that
+# what its multiples are rounded by changes no angle.
+_QUARTER_OF_PI = _single(0.78515625, float.fromhex("0x1.fb5p-13"), 7.946628244326348e-09)
+_HALF_ROOT = 0x3F3504F3  # the bits of the float32 nearest to the root of one half
+_TO_EXPONENT = np.array(23, np.int32)
+_ROOT_OF_WHOLE = np.array(_HALF_ROOT + (24 << 23), np.int32)
+_FRACTION = np.array((1 << 23) - 1, np.int32)
+_HALF_OF_ROOT = np.array(_HALF_ROOT - (1 << 23), np.int32)
 _WHOLE = np.array(1 << 24, np.int32)
-_LOW_BITS = np.array(0xFFFFFF, np.uint32)
+_LOW_BITS = np.array(0xFFFFFF, np.int32)
 _INT_ONE, _TO_OCTANT = np.array(1, np.int32), np.array(21, np.int32)
 _SIGN, _QUARTER_TURN = np.array(-(1 << 31), np.int32), np.array(1 << 30, np.int32)
 _NOT_ONE, _TO_SIGN = np.array(~1, np.int32), np.array(29, np.int32)
 _TO_TURN, _ALL_BITS = np.array(30, np.int32), np.array(31, np.int32)
-_EIGHT = np.dtype("V32")  # eight words as one item, which copies faster than a row of eight
+_FOUR = np.dtype("V16")  # four words as one item, which copies faster than a row of four
 # Blocks of 16 that are transformed at once: more would not stay in the cache, fewer cost calls.
 _BLOCKS = 4096
 _BATCH = 4 * 16 * _BLOCKS  # words that are drawn at once
@@ -85,15 +107,23 @@ def _round_into(double: np.ndarray, single: np.ndarray) -> None:
 
 
 def _chain(
-    coefficients: tuple[np.ndarray, ...], x: np.ndarray, double: np.ndarray, single: np.ndarray
+    coefficients: tuple[np.ndarray, ...],
+    anchor: np.ndarray,
+    x: np.ndarray,
+    double: np.ndarray,
+    single: np.ndarray,
 ) -> None:
     """A polynomial by Horner's rule in fused float32 steps. x: float64 (n,); the result is left in `single`.
 
     A product of float32 numbers is exact in float64; that the sum is then rounded twice was found harmless for every input
-    that occurs.
+    that occurs. The first sum is rounded as in `_short_chain`; its
+    coefficient has the anchor added.
     """
     np.multiply(x, coefficients[0], double)
-    for coefficient in coefficients[1:-1]:
+    np.add(double, coefficients[1], double)
+    np.subtract(double, anchor, double)
+    np.multiply(double, x, double)
+    for coefficient in coefficients[2:-1]:
         np.add(double, coefficient, double)
         _round_into(double, single)
         np.multiply(double, x, double)
@@ -121,24 +151,38 @@ def _short_chain(
     single[...] = double
 
 
-def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """sqrt(-2 log(1 - u)) in float32, where u are the uniform numbers of `words` (n,), which are overwritten."""
+class _Scratch:
+    """The arrays that `_blocks32` computes in, for `half` pairs."""
+
+    def __init__(self, half: int) -> None:
+        self.words = np.empty((2, half), np.int32)  # of the radii, of the angles
+        self.single = np.empty((5, half), np.float32)
+        self.double = np.empty((2, half))
+
+
+def _half_radius(words: np.ndarray, single: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """sqrt(-1/2 log(1 - u)) in float32, where u are the uniform numbers of `words`, (n,) int32, which are overwritten.
+
+    log(1 - u) = log(2^e (1 + t)) is computed as t + (t^3 p(t) + e low - t^2 / 2) + e high, where 1 + t is from the root of 1/2 to
+    the root of 2, and high + low = log 2. Here all that comes times -1/2, of s = -t / 2: then the scales of t^2 and of the result
+    cost no multiplications. single: (4, n), scratch, in which the result is; double, wide: (n,), scratch.
+    """
+    s: np.ndarray
+    s, z, p, power = single
     words &= _LOW_BITS
-    exponent = words.view(np.int32)
-    np.subtract(_WHOLE, exponent, exponent)
-    t: np.ndarray = exponent.astype(np.float32)
-    bits = t.view(np.int32)
-    np.subtract(bits, _HALF_ROOT, exponent)
-    exponent >>= _EXPONENT
-    bits -= exponent << _EXPONENT  # now t is from the root of 1/2 to the root of 2
-    t -= _ONE
-    exponent -= _BITS_24
-    power = exponent.astype(np.float32)
-    z = t * t
-    p = np.empty_like(t)
-    wide[...] = t
-    _chain(_LOG_POLYNOMIAL, wide, double, p)
-    p *= t
+    np.subtract(_WHOLE, words, words)
+    s[...] = words
+    bits = s.view(np.int32)
+    bits -= _ROOT_OF_WHOLE
+    np.right_shift(bits, _TO_EXPONENT, words)
+    power[...] = words
+    bits &= _FRACTION
+    bits += _HALF_OF_ROOT
+    np.subtract(_HALF, s, s)
+    np.multiply(s, s, z)
+    wide[...] = s
+    _chain(_LOG_POLYNOMIAL, _LOG_ANCHOR, wide, double, p)
+    p *= s
     double[...] = p
     wide[...] = z
     double *= wide
@@ -146,59 +190,53 @@ def _radius(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> np.ndarr
     wide[...] = p
     double += wide
     p[...] = double
-    z *= _HALF
-    p -= z
-    t += p
+    p += z
+    s += p
     power *= _LOG_TWO_HIGH
-    t += power
-    t *= _MINUS_TWO
-    np.sqrt(t, t)
-    return t
+    s += power
+    np.sqrt(s, s)
+    return s
 
 
-def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """cos and sin of 2 pi u in float32, where u are the uniform numbers of `words` (n,), which are overwritten."""
-    words &= _LOW_BITS
-    octant = words.view(np.int32)
-    x: np.ndarray = octant.astype(np.float32)
+def _twice_cos_sin(
+    words: np.ndarray, single: np.ndarray, double: np.ndarray, wide: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """2 cos and 2 sin of 2 pi u in float32, where u are the uniform numbers of `words`, (n,) int32, which are overwritten.
+
+    single: (4, n), scratch, in which the results are; double, wide: (n,), scratch.
+    """
+    octant, (x, z, c, s) = words, single
+    octant &= _LOW_BITS
+    x[...] = octant
     x *= _TURN_OF_UNIT
     # The whole part of x times 4 / pi in float32, which is that of u / 2^21 for every u.
     octant >>= _TO_OCTANT
     octant += _INT_ONE
     octant &= _NOT_ONE
-    y: np.ndarray = octant.astype(np.float32)
-    z = y * _QUARTER_HIGH
-    x -= z
-    np.multiply(y, _QUARTER_MIDDLE, z)
-    x -= z
-    wide[...] = y
-    wide *= _MINUS_QUARTER_LOW
-    double[...] = x
-    wide += double
-    x[...] = wide
+    c[...] = octant
+    for part in _QUARTER_OF_PI:
+        np.multiply(c, part, z)
+        x -= z
     np.multiply(x, x, z)
     wide[...] = z
-    c = y
     _short_chain(*_COS_POLYNOMIAL, wide, double, c)
     c *= z
     double[...] = c
-    double -= _HALF_DOUBLE  # exact, so that the product is c z - z / 2 rounded once
+    double -= _ONE  # exact, so that the product is 2 (c z - z / 2) rounded once
     double *= wide
     c[...] = double
-    c += _ONE
-    s = np.empty_like(x)
+    c += _TWO
     _short_chain(*_SIN_POLYNOMIAL, wide, double, s)
     s *= z
     double[...] = s
-    double += _ONE_DOUBLE  # exact where it matters
+    double += _TWO_DOUBLE  # exact where it matters
     wide[...] = x
     double *= wide
     s[...] = double
     # Where octant & 2 the two change places; where octant & 4 sine, and where octant + 2 has that bit cosine, turns negative.
-    cos, sin, turned = c.view(np.int32), s.view(np.int32), x.view(np.int32)
+    cos, sin, turned, change = c.view(np.int32), s.view(np.int32), x.view(np.int32), z.view(np.int32)
     np.left_shift(octant, _TO_TURN, turned)
     turned >>= _ALL_BITS  # all bits or none
-    change = z.view(np.int32)
     np.bitwise_xor(cos, sin, change)
     turned &= change
     cos ^= turned
@@ -212,22 +250,33 @@ def _angles(words: np.ndarray, double: np.ndarray, wide: np.ndarray) -> tuple[np
     return c, s
 
 
-def _blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
-    """Fill `out` with float32 normal numbers, (16 m,), of as many words: in each block, eight radii and eight angles give eight pairs."""
+def _blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray, scratch: _Scratch) -> None:
+    """Fill `out` with float32 normal numbers, (16 m,), of as many words: in each block, eight radii and eight angles give eight pairs.
+
+    scratch: for at least 8 m pairs.
+    """
     half = words.size // 2
-    eights = words.view(_EIGHT)
-    double, wide = np.empty(half), np.empty(half)
-    radius = _radius(eights[0::2].copy().view(np.uint32), double, wide)
-    cos, sin = _angles(eights[1::2].copy().view(np.uint32), double, wide)
+    halves, single, (double, wide) = (
+        scratch.words[:, :half],
+        scratch.single[:, :half],
+        scratch.double[:, :half],
+    )
+    # The order of the pairs is of no matter as long as it is undone: first all first fours of the eights, then all second ones.
+    fours = halves.view(_FOUR).reshape(2, 2, -1)
+    source = words.view(_FOUR).reshape(-1, 4)
+    fours[0, 0], fours[0, 1] = source[:, 0], source[:, 1]
+    fours[1, 0], fours[1, 1] = source[:, 2], source[:, 3]
+    radius = _half_radius(halves[0], single[:4], double, wide)
+    cos, sin = _twice_cos_sin(halves[1], single[1:], double, wide)
     cos *= radius
     sin *= radius
-    eights = out.view(_EIGHT)
-    eights[0::2] = cos.view(_EIGHT)
-    eights[1::2] = sin.view(_EIGHT)
-    if std == 1.0 and mean == 0.0:
-        out += _ZERO  # no negative zeros
-    else:
+    target = out.view(_FOUR).reshape(-1, 4)
+    target[:, 0], target[:, 1] = cos.view(_FOUR).reshape(2, -1)
+    target[:, 2], target[:, 3] = sin.view(_FOUR).reshape(2, -1)
+    if std != 1.0 or mean != 0.0:
         out[...] = multiply_add32(out, std, mean)
+    elif not radius.min():
+        out += _ZERO  # no negative zeros
 
 
 def _blocks64(uniform: np.ndarray, mean: float, std: float) -> np.ndarray:
@@ -248,12 +297,14 @@ def _fill_blocks(generator: Generator, flat: np.ndarray, mean: float, std: float
     if not double:
         mean, std = float(np.float32(mean)), float(np.float32(std))
 
+    scratch = _Scratch(0 if double else 8 * min(flat.size // 16, _BLOCKS))
+
     def fill_block(words: np.ndarray, target: np.ndarray) -> None:
         if dtype == np.float32:
-            _blocks32(words, mean, std, target)
+            _blocks32(words, mean, std, target, scratch)
             return
         single = np.empty(words.size, np.float32)
-        _blocks32(words, mean, std, single)
+        _blocks32(words, mean, std, single, scratch)
         target[...] = single
 
     full = flat.size // 16 * 16
