@@ -21,7 +21,7 @@ class Case:
     expects_error: bool = False
     # which run's draws and gauge are comparable: torch leaves some results undefined
     undefined_values: bool = False
-    # function, method, inplace, out, error, module, optimizer, rule, found: decides the layers it is scored in
+    # function, method, inplace, out, error, module, optimizer, rule, found, docstring: decides the layers it is scored in
     kind: str = "function"
 
     @property

@@ -10,6 +10,8 @@ from conformance.cases import Case, Unit
 from conformance.engine import Library
 from conformance.layouts import DRAWN, MIXED, drawn, relayout
 from conformance.sources import found, handwritten
+from conformance.sources.docstrings import DTYPE as DOCSTRING
+from conformance.sources.docstrings import examples
 from conformance.sources.modules import ModuleCatalogue
 from conformance.sources.opinfo import SEED, Catalogue, Unreachable
 
@@ -22,6 +24,7 @@ SOURCES = (
     "optimizer-errors",
     "directed",
     "found",
+    "docstrings",
 )
 DTYPES = ("float32", "float64", "bfloat16", "float16", "complex64", "int64", "bool")
 FORMS = ("function", "method", "inplace", "out")
@@ -58,8 +61,10 @@ class Corpus:
 
     def load(self) -> None:
         """Import what the sources are made from, and let PyTorch import what it imports late."""
-        if not {"directed", "found"}.issuperset(self.selection.sources):
+        if not {"directed", "found", "docstrings"}.issuperset(self.selection.sources):
             assert self.operators.entries and self.modules.modules
+        if "docstrings" in self.selection.sources:
+            assert examples(self.reference).found
         self.reference.warm_up()
 
     def units(self) -> list[Unit]:
@@ -71,6 +76,9 @@ class Corpus:
                 units += [Unit(source, name, "directed") for name in handwritten.select(asked.operators)]
             elif source == "found":
                 units += [Unit(source, name, "found") for name in found.select(asked.operators)]
+            elif source == "docstrings":
+                names = examples(self.reference).select(asked.operators)
+                units += [Unit(source, name, DOCSTRING) for name in names]
             elif source == "opinfo":
                 units += [
                     Unit(source, label, dtype, form, layout)
@@ -97,6 +105,8 @@ class Corpus:
             yield handwritten.case(unit.label)
         elif unit.source == "found":
             yield found.case(unit.label)
+        elif unit.source == "docstrings":
+            yield examples(self.reference).case(unit.label)
         elif unit.source == "opinfo":
             for case in self.operators.cases(unit.label, unit.dtype, samples, unit.form, only):
                 yield in_layout(case, unit.layout)
@@ -110,8 +120,9 @@ class Corpus:
     def unit_of(self, name: str) -> tuple[Unit, int]:
         """The unit that makes the case of a printed name, and the sample's number in it."""
         operator, dtype, index = name.rsplit(":", 2)
-        if dtype in ("directed", "found"):
-            return Unit(dtype, operator, dtype), int(index)
+        if dtype in ("directed", "found", DOCSTRING):
+            source = "docstrings" if dtype == DOCSTRING else dtype
+            return Unit(source, operator, dtype), int(index)
         label, _, form = operator.partition("[")
         form, _, layout = form.rstrip("]").partition(", ")
         form = form.split(" ")[0] or "function"

@@ -50,6 +50,7 @@ LAYERS = {
     "optimizers": "steps, groups and state of torch.optim",
     "rules": "handwritten programs, each for one rule",
     "found": "counterexamples kept for ever",
+    "docstrings": "the examples in PyTorch's docstrings: what each statement shows or raises, and what is left",
     "warnings": "category and text",
     "text": "repr of results",
     "error type": "the exception's class",
@@ -78,6 +79,7 @@ OF_KIND = {
     "optimizer": "optimizers",
     "rule": "rules",
     "found": "found",
+    "docstring": "docstrings",
 }
 OWN = frozenset(
     ("outcome", "structure", "dtype", "shape", "values", "state", "mutation", "aliasing", "requires_grad")

@@ -112,24 +112,23 @@ def alarm(seconds: float) -> Iterator[None]:
 
 
 def see_error(library: Library, error: BaseException, stage: str) -> ErrorSeen:
+    return ErrorSeen(type(error).__name__, str(error), error_kind(library.module.Tensor, error), stage)
+
+
+def error_kind(tensor: Any, error: BaseException) -> str:
     """Classify an exception: an absent name and an unsupported operation are not wrong answers."""
-    kind = "error"
     if isinstance(error, Timeout):
-        kind = "timeout"
-    elif isinstance(error, NotImplementedError):
-        kind = "unsupported"
-    elif isinstance(error, ImportError):
-        kind = "missing"
-    elif isinstance(error, AttributeError):
+        return "timeout"
+    if isinstance(error, NotImplementedError):
+        return "unsupported"
+    if isinstance(error, ImportError):
+        return "missing"
+    if isinstance(error, AttributeError):
         owner = getattr(error, "obj", None)
-        tensor = library.module.Tensor
-        if (
-            isinstance(owner, (types.ModuleType, tensor))
-            or owner is tensor
-            or "has no attribute" not in str(error)
-        ):
-            kind = "missing"
-    return ErrorSeen(type(error).__name__, str(error), kind, stage)
+        known = isinstance(owner, (types.ModuleType, tensor)) or owner is tensor
+        if known or "has no attribute" not in str(error):
+            return "missing"
+    return "error"
 
 
 def see_tensor(library: Library, tensor: Any, graph: bool = False) -> TensorSeen:
@@ -187,6 +186,15 @@ def values_of(library: Library, tensor: Any) -> Array | None:
     if getattr(plain, "_is_zerotensor", bool)():
         return np.zeros(tuple(plain.shape), readable(store(np.zeros(1), name), name).dtype)
     return np.array(readable(carrier_array(library, plain), name), copy=True)
+
+
+class Session(dict[str, Any]):
+    """The result of statements typed one after the other: values by statement, and the text that came with them."""
+
+    transcript = ""
+
+    def __repr__(self) -> str:
+        return self.transcript
 
 
 @dataclass
@@ -275,7 +283,8 @@ def run(library: Library, program: Program, name: str, plan: Plan) -> Observatio
                 seen.warnings = [(item.category.__name__, str(item.message)) for item in caught[before_call:]]
                 seen.state = state_of(library)
             return seen
-        if plan.text and sum(math.prod(tensor.shape) for tensor in seen.outputs) <= TEXT_LIMIT:
+        short = sum(math.prod(tensor.shape) for tensor in seen.outputs) <= TEXT_LIMIT
+        if plan.text and (short or isinstance(result, Session)):
             seen.text = text_of(result)
         chosen: list[Any] = tensors
         process = None

@@ -31,6 +31,15 @@ GRACE = 10.0
 # making a unit's samples
 DRAWING_LIMIT = 300.0
 
+# the kind of the cases of a source; those of operators are of their form's
+KINDS = {
+    "modules": "module",
+    "optimizers": "optimizer",
+    "directed": "rule",
+    "found": "found",
+    "docstrings": "docstring",
+}
+
 # loaded once before the processes fork, so that a process costs milliseconds
 loaded: dict[Setup, Runner] = {}
 
@@ -235,6 +244,5 @@ class Pool:
 def blamed(name: str, unit: Unit, verdicts: dict[str, Verdict]) -> Result:
     """The result of a case that ended its process."""
     operator, dtype, index = name.rsplit(":", 2)
-    kinds = {"modules": "module", "optimizers": "optimizer", "directed": "rule", "found": "found"}
-    kind = kinds.get(unit.source, "error" if unit.source.endswith("errors") else unit.form)
+    kind = KINDS.get(unit.source, "error" if unit.source.endswith("errors") else unit.form)
     return Result(name, operator, dtype, int(index), verdicts, kind)

@@ -10,10 +10,12 @@ import numpy as np
 
 from conformance.cotangents import store
 from conformance.engine import Library
-from conformance.observe import Flat, Observation, TensorSeen, text_of, values_of
+from conformance.observe import Flat, Observation, Session, TensorSeen, text_of, values_of
 from conformance.program import CARRIERS, Program, decoder, from_array
-from conformance.textual import compare_text
+from conformance.textual import TextDifference, compare_text
 
+# as much of a text as is shown
+SHORT = 200
 GRAD_FN = re.compile(r",\s+grad_fn=<[^>]*>")
 
 
@@ -37,8 +39,8 @@ def compare_printed(x: Observation, t: Observation, library: Library | None, pro
             difference = compare_text(theirs, ours, 0.0, max(1e-6, distance(x, t)))
             if difference is None:
                 return ""
-            return f"{difference.reason}: {shorten(ours)} for {shorten(theirs)}"
-    return f"{shorten(ours)} for {shorten(theirs)}"
+            return told(difference, theirs, ours)
+    return told(compare_text(theirs, ours, 0.0, 0.0), theirs, ours)
 
 
 def reprint(library: Library, program: Program, x: Observation) -> str | None:
@@ -49,6 +51,8 @@ def reprint(library: Library, program: Program, x: Observation) -> str | None:
             decode = decoder(library, program)
             args, kwargs = decode(program.args), decode(program.kwargs)
             result = program.target.bind(library)(*args, **kwargs)
+            if isinstance(result, Session):  # it was printed on the way
+                return None
             flat = Flat()
             flat.take(library, result)
             pairs = list(zip(flat.tensors, x.outputs, strict=True))
@@ -109,5 +113,12 @@ def plain(text: str | None) -> str:
     return GRAD_FN.sub("", text or "")
 
 
+def told(difference: TextDifference | None, theirs: str, ours: str) -> str:
+    """Short texts whole, of long ones the lines where they part."""
+    if difference is None or max(len(theirs), len(ours)) <= SHORT:
+        return (f"{difference.reason}: " if difference else "") + f"{shorten(ours)} for {shorten(theirs)}"
+    return f"{difference.reason}: {shorten(difference.actual)} for {shorten(difference.expected)} in line {difference.line}"
+
+
 def shorten(text: str) -> str:
-    return text if len(text) <= 200 else text[:200] + "..."
+    return text if len(text) <= SHORT else text[:SHORT] + "..."

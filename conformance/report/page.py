@@ -172,5 +172,6 @@ def dtype_order(name: str) -> tuple[int, str]:
         "errors",
         "directed",
         "found",
+        "docstring",
     )
     return (known.index(name) if name in known else len(known), name)

@@ -25,6 +25,7 @@ from conformance.program import (
     contiguous_strides,
     readable,
 )
+from conformance.sources.sessions import session
 
 INLINE = 300
 LAMBDA_LINES = 12
@@ -38,8 +39,10 @@ COTANGENTS = {
 
 
 def as_script(case: Case) -> str:
-    """The source text: imports, inputs, the call, its gradients."""
+    """The source text: imports, inputs, the call, its gradients; of a session, its lines."""
     target = case.program.target
+    if target.function is session:
+        return session_text(case)
     tensors = case.program.tensors()
     names = {id(data): f"x{index}" for index, data in enumerate(tensors)}
     lines = [f"# {case.name}", "import torch", ""]
@@ -65,6 +68,17 @@ def as_script(case: Case) -> str:
             f"cotangents = [{COTANGENTS[cotangent_of(case.name, MIXED)]} for t in results]",
             f"print(torch.autograd.grad(results, [{', '.join(leaves)}], cotangents, allow_unused=True))",
         ]
+    return "\n".join(lines)
+
+
+def session_text(case: Case) -> str:
+    """The lines of a session as a script that prints what a prompt would. It ends where a statement fails."""
+    _, prologue, source = case.program.args
+    lines = [f"# {case.name}", prologue, "torch.manual_seed(0)", "", ""]
+    lines += ["def shown(value):", "    if value is not None:", "        print(repr(value))", "", ""]
+    for node in ast.parse(source).body:
+        text = ast.unparse(node)
+        lines.append(f"shown({text})" if isinstance(node, ast.Expr) else text)
     return "\n".join(lines)
 
 

@@ -7,13 +7,13 @@ served by the library under test, and the values it prints are compared as value
 from __future__ import annotations
 
 import builtins
-import importlib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from conformance.cases import Case
 from conformance.program import Program, Target
+from conformance.sources.sessions import importer
 
 FOLDER = Path(__file__).parents[1] / "found"
 
@@ -23,19 +23,11 @@ torch: Any = None  # the library a script runs under
 def execute(source: str) -> list[Any]:
     """Everything the script prints, in order, as values."""
     printed: list[Any] = []
-    home = torch.__name__
-
-    def serve(name: str, scope: Any = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        head, _, rest = name.partition(".")
-        if head != "torch" or level:
-            return builtins.__import__(name, scope, local, fromlist, level)
-        module = importlib.import_module(f"{home}.{rest}") if rest else torch
-        return module if fromlist else torch
 
     def show(*values: Any, **kwargs: Any) -> None:
         printed.append(list(values))
 
-    names = dict(vars(builtins), __import__=serve, print=show)
+    names = dict(vars(builtins), __import__=importer(torch), print=show)
     exec(compile(source, "found", "exec"), {"__builtins__": names, "__name__": "__main__"})
     return printed
 
