@@ -320,6 +320,49 @@ def nodes(T, log):
     log.tries(lambda: str(x.tanh().grad_fn._saved_result))
 
 
+def products_of_any_order(T, log):
+    """Matrix products, transposes, softmax and ReLU, whose cotangents travel as arrays: column by column, met by others, hooked, kept."""
+    numbers = [[0.5, -1.0, 2.0, 1.5], [1.0, 0.25, -0.5, 3.0], [-2.0, 1.0, 0.75, -0.25]]
+
+    def note(*tensors):
+        for tensor in tensors:
+            log.note([tensor.grad, tensor.grad.stride()])
+
+    for turned in (False, True):
+        weight, bias = T.tensor(numbers).requires_grad_(), T.tensor([1.0, 0.0, -1.0]).requires_grad_()
+        x = T.tensor(numbers)[:2].requires_grad_()
+        seen = (weight * 1.0).t() if turned else weight.t()  # (4, 3), column by column
+        out = T.addmm(bias, x, seen, beta=0.5, alpha=2) + x.mm(weight.t().contiguous())
+        loss = out.relu().log_softmax(-1).mul(out.t().softmax(0).t()).sum()
+        loss.backward(retain_graph=True)
+        note(weight, bias, x)
+        again = T.autograd.grad(loss, [weight, bias, x], create_graph=True)
+        log.note([[g, g.stride()] for g in again])
+        sum(g.pow(2).sum() for g in again).backward()
+        note(weight, bias, x)
+    weight = T.tensor(numbers).requires_grad_()
+    turned = weight.t()
+    turned.retain_grad()
+    turned.register_hook(lambda g: log.note([g, g.stride()]))
+    square = turned.mm(weight)  # (4, 4)
+    (square * square.t()).sum().backward()
+    note(weight, turned)
+    vector = T.tensor([1.0, 2.0, 3.0]).requires_grad_()
+    (vector.t() * T.ones(2, 1, 3)).sum().backward()
+    column = T.tensor([[1.0], [2.0]]).requires_grad_()
+    ((T.tensor(numbers)[:2] + column) * T.tensor(numbers)[1:]).sum().backward()
+    note(vector, column)
+    product = T.tensor(numbers).requires_grad_() @ (weight * 2).t()
+    weight.data.mul_(1.0)
+    weight.detach().mul_(2.0)
+    log.tries(lambda: product.sum().backward())
+    changed = T.tensor(numbers).requires_grad_()
+    result = changed.mm(weight.t())
+    with T.no_grad():
+        weight.mul_(2.0)
+    log.tries(lambda: result.sum().backward())
+
+
 PROGRAMS = [
     order_of_hooks,
     when_leaves_receive,
@@ -331,6 +374,7 @@ PROGRAMS = [
     layout_of_gradients,
     errors,
     several_outputs,
+    products_of_any_order,
     nested_passes,
     without_cotangent,
     nodes,
@@ -444,6 +488,20 @@ def test_backward_frees_what_was_saved() -> None:
     assert saved() is not None
     z.backward()
     assert saved() is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_cotangents_go_through_without_a_word() -> None:
+    large = [3e38, float("inf"), float("nan")]
+    for function in ("tanh", "sigmoid", "exp", "relu", "neg"):
+        x = tinytorch.tensor([1e20, 1e20, 0.5], requires_grad=True)
+        getattr(x * 1.0, function)().backward(tinytorch.tensor(large))
+    for function in (tinytorch.add, tinytorch.sub):
+        x, y = (tinytorch.ones(3, requires_grad=True) for _ in range(2))
+        function(x * 1.0, y * 1.0, alpha=100).backward(tinytorch.tensor(large))
+        assert y.grad[:2].isinf().all() and y.grad[2].isnan()
+    x = tinytorch.full((3, 3), 3e38, requires_grad=True)
+    (x * 1.0 @ (x * 1.0).t()).backward(tinytorch.tensor([large] * 3))
 
 
 def test_an_unshared_cotangent_becomes_the_gradient_itself() -> None:

@@ -13,6 +13,7 @@ from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.embedding import add_rows
 from tinytorch._kernels.interpolation import upsample_backward
 from tinytorch._kernels.reducing import precise_sum
+from tinytorch._kernels.softmax import _greatest
 
 DTYPES = [
     np.float32,
@@ -99,6 +100,13 @@ def test_precise_sum(axes: tuple[int, ...]) -> None:
             exact = array.astype(np.float64).sum(axis=axes, keepdims=keepdim)
             assert total.shape == exact.shape and total.dtype == np.float32
             assert np.allclose(total, exact, rtol=2e-6, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (40, 24), (40, 25), (3, 700), (2, 3, 4)])
+def test_greatest(shape: tuple[int, ...]) -> None:
+    array = values(shape, np.float32, 6) if np.prod(shape) >= 5 else np.ones(shape, np.float32)
+    for laid_out in (array, np.asfortranarray(array), array[::-1]):
+        assert np.array_equal(_greatest(laid_out), laid_out.max(axis=1, keepdims=True), equal_nan=True)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])

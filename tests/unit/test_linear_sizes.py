@@ -50,7 +50,7 @@ def test_update_with_factor(name: str, size: tuple[int, ...]) -> None:
             getattr(a, name)(b, alpha=0.25)
             getattr(a, name)(a, alpha=2)
             outcomes.append((a.numpy(), view.numpy(), a._version))
-        np.testing.assert_allclose(outcomes[1][0], outcomes[0][0], rtol=1e-6, atol=1e-6)
+        np.testing.assert_array_equal(outcomes[1][0], outcomes[0][0])
         np.testing.assert_array_equal(outcomes[1][0][1:], outcomes[1][1])
         assert outcomes[0][2] == outcomes[1][2]
     messages = []
@@ -61,6 +61,60 @@ def test_update_with_factor(name: str, size: tuple[int, ...]) -> None:
         messages.append(str(caught.value))
         assert a._version == 0 and bool((a == 1).all())
     assert messages[0] == messages[1]
+
+
+LAYOUTS = {
+    "plain": lambda a, b: (a, b),
+    "turned": lambda a, b: (a.t(), b.t()),
+    "mixed": lambda a, b: (a, b.t().contiguous().t()),
+    "spread": lambda a, b: (a, b[:1]),
+    "spread first": lambda a, b: (a[:1], b),
+    "gaps": lambda a, b: (a[::2, 1:], b[::2, 1:]),
+    "none": lambda a, b: (a[:0], b[:0]),
+    "one": lambda a, b: (a, a),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sum_with_factor_is_rounded_once(dtype: str, layout: str) -> None:
+    """`a + alpha * b` to the last bit, nan, infinities and signed zeros included, and lying in memory as torch's."""
+    generator = np.random.default_rng(2)
+    for size in ((3, 5), (97, 101), (130, 640)):
+        values = generator.standard_normal((2, *size))
+        values[:, 0, :3] = [[np.nan, np.inf, -0.0], [1.0, -np.inf, -0.0]]
+        for name, alpha in (
+            ("add", 0.3),
+            ("sub", -1.7),
+            ("rsub", 1e-3),
+            ("add", 0.0),
+            ("sub", 1e-42),
+            ("add", 3),
+        ):
+            results = []
+            for library in (torch, tinytorch):
+                pair = [library.from_numpy(v.copy()).to(getattr(library, dtype)) for v in values]
+                result = getattr(library, name)(*LAYOUTS[layout](*pair), alpha=alpha)
+                results.append((result.stride(), result.numpy().tolist()))
+            assert str(results[1]) == str(results[0])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("count", [32, 6400])
+def test_factor_of_short_types_is_rounded_to_them(dtype: str, count: int) -> None:
+    """In torch's vectors of 32, that is; its remainders are rounded in between as well."""
+    values = np.random.default_rng(3).standard_normal((2, count)).astype(np.float32)
+    results = []
+    for library in (torch, tinytorch):
+        a, b = (library.from_numpy(v).to(getattr(library, dtype)) for v in values)
+        found = [
+            a.add(b, alpha=0.3),
+            a.sub(b, alpha=1.7),
+            library.rsub(a, b, alpha=0.3),
+            a.sub_(b, alpha=0.3),
+        ]
+        results.append([x.float().tolist() for x in found])
+    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("target", [[0, 2, -100], [1, 1, 0], [0, 3, 1], [-1, 0, 0], [-100, -100, -100]])

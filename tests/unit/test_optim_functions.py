@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 
+import numpy as np
 import pytest
 import torch as real
 
@@ -240,3 +241,33 @@ def test_fused_steps_do_not_depend_on_the_layout_of_gradients(name, options, dty
                 optimizer.step()
             results.append(parameter.tolist())
         assert results[0] == results[1]
+
+
+SGD_OPTIONS = [
+    {},
+    {"maximize": True},
+    {"weight_decay": 0.1},
+    {"momentum": 0.9},
+    {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "maximize": True},
+    {"momentum": 0.8, "dampening": 0.1, "weight_decay": 0.1},
+]
+
+
+def _descended(torch, options, dtype):
+    random = np.random.default_rng(0)
+    kind = getattr(torch, dtype)
+    shapes = [(300, 200), (7,), (4097,), (3, 3), ()]
+    parameters = [torch.tensor(random.standard_normal(s), dtype=kind).requires_grad_() for s in shapes]
+    optimizer = torch.optim.SGD(parameters, lr=0.03, **options)
+    for _ in range(3):
+        for parameter in parameters:
+            parameter.grad = torch.tensor(random.standard_normal(parameter.shape), dtype=kind)
+        optimizer.step()
+    buffers = [state.get("momentum_buffer") for state in optimizer.state.values()]
+    return [t.tolist() for t in (*parameters, *buffers) if t is not None]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", SGD_OPTIONS, ids=lambda options: "-".join(options) or "plain")
+def test_gradient_descent_is_torchs_to_the_bit(options, dtype):
+    assert _descended(tinytorch, options, dtype) == _descended(real, options, dtype)

@@ -21,7 +21,7 @@ import numpy as np
 
 from . import dtypes
 from .backward_hooks import check_nan, run_hooks, run_node, run_posthooks, run_prehooks, run_tensor_hooks
-from .gradients import conform, receive
+from .gradients import conform, receive, sum_array
 from .graph import between, edge_of, facts_of, port_of, queue_order
 from .modes import modes
 from .node import Node
@@ -239,8 +239,10 @@ class Task:
     ) -> Any:
         """`cotangent` in the target's shape and element type."""
         if cotangent.__class__ is ndarray:
-            if cotangent.shape == shape and cotangent.dtype == element_type._numpy:
-                return cotangent
+            if cotangent.dtype == element_type._numpy:
+                fitting = cotangent if cotangent.shape == shape else sum_array(cotangent, shape)
+                if fitting is not None:
+                    return fitting
             cotangent = as_tensor(cotangent)
         if not cotangent._is_strided:  # only formulas made for them give sparse cotangents, and those fit
             return cotangent

@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,14 @@ class Compiled:
         self.inplace_infix: Callable[..., Any] | None = None
 
 
+def _silent(function: Any) -> Any:
+    """`function`, whose own ufuncs warn as little as those in generated code do; see GLOBALS."""
+    names = {**function.__globals__, "__name__": None}
+    return FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
 def compile_operator(operator: Operator) -> Compiled:
     """Generate, execute and collect the code of `operator`."""
     if operator.family in ("composite", "factory"):
@@ -174,7 +183,10 @@ def compile_operator(operator: Operator) -> Compiled:
     for name, formula in operator.formulas.items():
         namespace[f"vjp_{name}"] = formula
     for name, rule in operator.native_rules.items():
-        namespace[f"native_{name}"] = rule[0] if isinstance(rule, tuple) else rule
+        if isinstance(rule, tuple):
+            namespace[f"native_{name}"] = rule[0]
+        else:
+            namespace[f"native_{name}"] = rule if operator.native_any_order else _silent(rule)
     if operator.joint is not None:
         namespace["vjp_joint"] = operator.joint
     if operator.family != "pointwise":

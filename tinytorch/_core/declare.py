@@ -32,6 +32,7 @@ class Operator:
         self.call_names: dict[str, str] = {}
         self.formulas: dict[str, Callable[..., Any]] = {}
         self.native_rules: dict[str, Callable[..., Any] | tuple[Any, ...]] = {}
+        self.native_any_order = False
         self.joint: Callable[..., Any] | None = None
         self.forward_rule: Callable[..., Any] | None = None
         self.batch_rule: Callable[..., Any] | None = None
@@ -53,13 +54,18 @@ class Operator:
         self.formulas.update(dict.fromkeys(names or self.tensor_names, formula))
         return self
 
-    def native(self, /, **rules: Callable[..., Any] | tuple[Any, ...]) -> Operator:
+    def native(
+        self, /, *, any_order: bool = False, **rules: Callable[..., Any] | tuple[Any, ...]
+    ) -> Operator:
         """Vector-Jacobian products on arrays, for speed: what `vjp` says, where no graph of the gradient is wanted.
 
         A rule gets the cotangent and what it names as contiguous float32 or float64 arrays, and returns a contiguous array of the
         cotangent's or the input's shape, which may be the cotangent itself. (ufunc, *names) stands for the ufunc of what is named.
+        any_order: the rules take arrays of any strides, and what they return has the strides that `vjp` gives it. They are hushed as
+        kernels are; other rules are not, and call what may overflow themselves (see decision 3).
         """
         self.native_rules.update(rules)
+        self.native_any_order = any_order
         return self
 
     def jvp(self, rule: Callable[..., Any]) -> Operator:

@@ -110,6 +110,8 @@ def relaxed(operator: Operator, args: tuple[Any, ...]) -> Any:
         return slow(operator, args)
     if element_type not in operator.compiled.fast_keys or modes.layers:
         return slow(operator, args)
+    order = operator.options.get("shape_order")
+    ordered = arrays if order is None else [arrays[i] for i in order]
     token = hush()
     try:
         if uses_ufunc(operator):
@@ -129,7 +131,7 @@ def relaxed(operator: Operator, args: tuple[Any, ...]) -> Any:
         return slow(operator, args)
     finally:
         unhush(token)
-    result = wrap(out if _in_order(out, arrays) else _reorder(out, arrays))
+    result = wrap(out if _in_order(out, ordered) else _reorder(out, ordered))
     _record(operator, (result,), args)
     return result
 

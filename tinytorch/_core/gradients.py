@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from . import layout
+from .quiet import quietly
 from .tensor import Tensor, counter_of, make, wrap
 
 #: Tensor operations the engine itself needs, filled in when the operators are declared: cast(tensor, dtype), sum_to(tensor, shape),
-#: real(tensor), add(a, b).
+#: real(tensor), add(a, b); and sum_axes(array, axes), which keeps them as size 1.
 primitives: dict[str, Any] = {}
 
 
@@ -35,6 +36,21 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
         if cotangent._key._dtype is not element_type:
             cotangent = primitives["cast"](cotangent, element_type)
     return cotangent
+
+
+def sum_array(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """`conform` for a contiguous array of the right type: `array` summed to `shape`, or None if that needs to be looked at more closely."""
+    own_shape = array.shape
+    lead = len(own_shape) - len(shape)
+    if lead < 0 or not array.flags.c_contiguous or 0 in own_shape:
+        return None
+    axes = list(range(lead))
+    for position, size in enumerate(shape, lead):
+        if own_shape[position] != size:
+            if size != 1:
+                return None
+            axes.append(position)
+    return quietly(primitives["sum_axes"], array, tuple(axes)).reshape(shape)
 
 
 def contiguous_copy(cotangent: Any) -> Any:

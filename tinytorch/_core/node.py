@@ -96,6 +96,8 @@ class Node(metaclass=NodeMeta):
     _arity = 1
     #: Whether `_backward` is to be called even if no output received a cotangent.
     _accepts_nothing = False
+    #: Whether a cotangent that travels as an array may have any strides; rules on arrays may want it contiguous.
+    _any_order = True
     #: Whether going back through the node runs code that is not the engine's.
     _runs_user_code = False
     #: The names under which saved values show as `_saved_<name>`; filled by the compiler.

@@ -225,6 +225,11 @@ def array_lines(name: str) -> list[str]:
     return [f"if {name}.__class__ is not ndarray:", f"    {name} = asarray({name})"]
 
 
+def _plain(key: str, any_order: bool) -> str:
+    """Whether what is under `key` is of the node's type, and lies as the operator's rules on arrays want it."""
+    return f"{key} is node._dtype" + (f" or {key} is node._dtype._strided" if any_order else "")
+
+
 def _operands(rule: Any) -> tuple[str, ...]:
     """What a rule on arrays names: its parameters, or for (ufunc, *names) the names."""
     return rule[1:] if isinstance(rule, tuple) else parameters_of(rule)
@@ -235,6 +240,7 @@ def _flow_source(plan: Plan) -> list[str]:
     rules = plan.operator.native_rules
     if not rules or set(rules) != set(plan.operator.formulas):
         return []
+    any_order = plan.operator.native_any_order
     named = {name for rule in rules.values() for name in _operands(rule)}
     tensors = [argument.name for argument in plan.saved_tensors()]
     outputs = [name for _, name in plan.saved_outputs()]
@@ -250,9 +256,10 @@ def _flow_source(plan: Plan) -> list[str]:
             f"        stale(node, {n}, node.version_{n})",
         ]
         if n in named:
-            body += [f"    if {n}._key is not node._dtype:", "        return NotImplemented"]
+            plain = _plain(f"{n}._key", any_order)
+            body += [f"    if not ({plain}):", "        return NotImplemented"]
     for n in outputs:
-        fits = f"node.key_{n} is node._dtype and node.counter_{n}[0] == node.version_{n}"
+        fits = f"({_plain(f'node.key_{n}', any_order)}) and node.counter_{n}[0] == node.version_{n}"
         body += [
             f"{n} = node.saved_{n}",
             f"if {n} is not None and not ({fits}):",
@@ -266,6 +273,14 @@ def _flow_source(plan: Plan) -> list[str]:
     for argument in plan.active:
         n = argument.name
         arguments = ", ".join(values.get(name, name) for name in _operands(rules[n]))
+        if any_order:
+            body += [
+                f"if e_{n} is not None:",
+                f"    c_{n} = quietly(native_{n}, {arguments})",
+                f"    if not (c_{n}.flags.c_contiguous or e_{n}.__class__ is tuple or e_{n}._any_order):",
+                f"        c_{n} = wrap(c_{n})",
+            ]
+            continue
         body += [f"if e_{n} is not None:", f"    c_{n} = native_{n}({arguments})"]
         if isinstance(rules[n], tuple):
             body += ["    " + line for line in array_lines(f"c_{n}")]
@@ -273,7 +288,8 @@ def _flow_source(plan: Plan) -> list[str]:
     for argument in plan.active:
         body += _delivery_lines(f"e_{argument.name}", f"c_{argument.name}")
     body.append("return following")
-    return ["    def _flow(node, task, edges, grad, counted):", indent(body, 2)]
+    head = "" if any_order else "    _any_order = False\n"
+    return [head + "    def _flow(node, task, edges, grad, counted):", indent(body, 2)]
 
 
 def _delivery_lines(edge: str, cotangent: str) -> list[str]:

@@ -91,9 +91,13 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         values[position] = array
         arrays.append(value._array)
     order = operator.options.get("shape_order")  # torch calls an operator of other operands in that order
-    shape = layout.broadcast_shapes(
-        *[array.shape for array in (arrays if order is None else [arrays[i] for i in order])]
-    )
+    if order is not None:
+        arrays = [arrays[i] for i in order]
+    shape = layout.broadcast_shapes(*[array.shape for array in arrays])
+    if working is not common:
+        for name in operator.options.get("rounds_numbers", ()):
+            position = operator.schema.names.index(name)
+            values[position] = float(np.asarray(values[position], common._numpy))
     ufunc: Any = operator.options.get("ufunc")
     tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
     if uses_ufunc(operator) and all(

@@ -17,6 +17,9 @@ class AutogradMembers:
 
     __slots__ = ()
 
+    #: A leaf takes cotangents of any strides (see Node).
+    _any_order = True
+
     _array: Any
     _base: Any
     _counter: Any

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._kernels.multiply_add import axpy
+
 
 def add(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
     """a + alpha * b."""
@@ -23,21 +25,49 @@ def rsub(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
     return _fused(b, a, -alpha)
 
 
-#: Up to this many elements `a + alpha * b` is rounded as torch rounds it. It takes four times as long as two roundings.
+#: Where there is no fused multiply-add, up to this many float32 elements take the way through float64, which is four times as long.
 ROUNDED_ONCE = 8192
 
 
 def _fused(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
-    """a + alpha * b; float32 is rounded once, as a fused multiply-add rounds it, unless there is much of it."""
-    if a.dtype == np.float32 and b.size <= ROUNDED_ONCE:
-        return (np.multiply(b, np.float64(np.float32(alpha)), dtype=np.float64) + a).astype(np.float32)
+    """a + alpha * b; float32 and float64 are rounded once, as torch's fused multiply-add rounds them."""
+    if a.dtype.kind == "f":
+        out = _spread(a, b)
+        if axpy(_like_result(b, out), out, alpha):
+            return out
+    if a.dtype.char == "f" and b.size <= ROUNDED_ONCE:
+        return np.add(_wide_product(b, alpha), a).astype(np.float32)
     product = np.multiply(b, like(alpha, b), out=...)
     return np.add(a, product, product) if product.shape == a.shape else np.add(a, product, out=...)
 
 
+def _spread(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A copy of `a` in the shape in which a and b meet."""
+    if a.shape == b.shape:
+        return a.copy()
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape), a.dtype)
+    out[...] = a
+    return out
+
+
+def _like_result(b: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """`b`, contiguous and in the shape of `out`."""
+    if b.shape == out.shape:
+        return b if b.flags.c_contiguous else np.ascontiguousarray(b)
+    return np.ascontiguousarray(np.broadcast_to(b, out.shape))
+
+
+def _wide_product(b: np.ndarray, alpha: Any) -> np.ndarray:
+    """alpha * b for b in float32, exact in float64."""
+    product = b.astype(np.float64)
+    return np.multiply(product, float(np.float32(alpha)), out=product)
+
+
 def add_into(a: np.ndarray, b: np.ndarray, alpha: Any) -> None:
     """a += alpha * b. Raises ValueError if the sum has another shape than a."""
-    if a.dtype == np.float32 and b.size <= ROUNDED_ONCE:
+    if axpy(b, a, alpha):
+        return
+    if a.dtype.kind == "f":
         total = _fused(a, b, alpha)
         if total.shape != a.shape:
             raise ValueError(f"a sum of shape {total.shape} for {a.shape}")

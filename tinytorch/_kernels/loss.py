@@ -195,6 +195,13 @@ def nll_loss_forward(
     self: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, C) or (C,) log probabilities at target: the loss and the sum of the weights."""
+    if weight is None and reduction != NONE and self.ndim == 2 and self.dtype.char in "fd":
+        places = _plain_places(target, self.shape, ignore_index)
+        if places is not None:
+            losses = np.negative(self.reshape(-1)[places])
+            total = precise_sum(losses, (0,))
+            count = np.asarray(losses.size, losses.dtype)
+            return np.divide(total, count, out=...) if reduction == MEAN else total, count
     if not 0 < self.ndim <= 2:
         raise RuntimeError("input tensor should be 1D or 2D")
     if target.ndim > 1:
@@ -213,6 +220,20 @@ def nll_loss_forward(
     if reduction == NONE:
         loss = loss.reshape(() if self.ndim == 1 else (self.shape[0],))
     return loss, total
+
+
+def _plain_places(target: np.ndarray, shape: tuple[int, ...], ignore_index: int) -> np.ndarray | None:
+    """`_places` for the usual targets: one class (int64) per row of shape (N, C), none of them ignored. None for any others."""
+    rows, classes = shape
+    if (
+        target.dtype.char != "l"
+        or target.shape != (rows,)
+        or not rows
+        or 0 <= ignore_index < classes
+        or np.maximum.reduce(target.view(np.uint64)) >= classes
+    ):
+        return None
+    return target + np.arange(0, rows * classes, classes)
 
 
 def _nll_backward(
@@ -251,6 +272,13 @@ def nll_loss_backward(
     total_weight: np.ndarray,
 ) -> np.ndarray:
     """The gradient of nll_loss_forward with respect to self."""
+    if weight is None and reduction != NONE and self.ndim == 2 and grad_output.dtype.char in "fd":
+        places = _plain_places(target, self.shape, ignore_index)
+        if places is not None:
+            result = np.zeros(self.shape, grad_output.dtype)
+            scale = np.negative(grad_output)
+            result.reshape(-1)[places] = scale / total_weight if reduction == MEAN else scale
+            return result
     shape = (self.size // self.shape[-1] if self.shape[-1] else 0, self.shape[-1], 1)
     grad = grad_output.reshape(-1, 1) if reduction == NONE else grad_output
     result = _nll_backward(grad, shape, target.reshape(-1, 1), weight, reduction, ignore_index, total_weight)

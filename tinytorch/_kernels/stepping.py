@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._kernels.multiply_add import add_scaled
+
 #: Elements of a block: seven blocks of float32 fit a second-level cache.
 BLOCK = 32768
 #: Arrays up to this size are packed; copying larger ones costs more than calling the ufuncs of a step once more.
@@ -23,8 +25,8 @@ PACKED = 4096
 ROWS = 7
 
 Arrays = Sequence[np.ndarray]
-#: step(*blocks, scratch, change): overwrites its blocks, and leaves in `change` what is to be added to the parameters.
-Step = Callable[..., None]
+#: step(*blocks, scratch, change): overwrites its blocks, and returns what is to be added to the parameters, often in `change`.
+Step = Callable[..., np.ndarray]
 
 
 class _Working(threading.local):
@@ -96,13 +98,18 @@ _working = _Working()
 
 
 def in_blocks(
-    step: Step, params: Arrays, lists: Sequence[Arrays], written: Sequence[int], reads: bool
+    step: Step,
+    params: Arrays,
+    lists: Sequence[Arrays],
+    written: Sequence[int],
+    reads: bool,
+    rate: float = 1,
 ) -> None:
     """Run a step on blocks that cover all arrays.
 
     params: what the steps change. lists: gradients, running means ..., parallel to `params`, of the same type and place by place of
     the same shape. written: which of the lists the step overwrites. reads: the step's first block is the parameters themselves; if
-    not, it is called without. What is written is contiguous, and of one list no two arrays share memory unless they are views.
+    not, it is called without. rate: what the step gives is added to the parameters times this. What is written is contiguous, and of one list no two arrays share memory unless they are views.
     """
     everything = (params, *lists) if reads else lists
     # views may share memory with one another: they take their turns, as they would one by one
@@ -113,46 +120,45 @@ def in_blocks(
             alone.update([place for place, view in enumerate(views) if view])
     plan = _working.plan(params[0].dtype, [param.shape for param in params], alone)
     for places, rows, views in plan.packs:
-        _packed(step, params, everything, places, rows, views, written, reads)
+        _packed(step, params, everything, places, rows, views, written, reads, rate)
     for place in plan.single:
         param = params[place]
         arrays = [items[place] for items in everything]
         size = param.size
         if size <= BLOCK:
             scratch, change = _working.pair(param.dtype, param.shape)
-            step(*arrays, scratch, change)
-            np.add(param, change, param)
+            add_scaled(param, step(*arrays, scratch, change), rate)
             continue
         flat, target = [array.reshape(-1) for array in arrays], param.reshape(-1)
         for start in range(0, size, BLOCK):
             stop = min(start + BLOCK, size)
             scratch, change = _working.pair(param.dtype, (stop - start,))
-            step(*[array[start:stop] for array in flat], scratch, change)
-            part = target[start:stop]
-            np.add(part, change, part)
+            change = step(*[array[start:stop] for array in flat], scratch, change)
+            add_scaled(target[start:stop], change, rate)
 
 
 def _packed(
     step: Step, params: Arrays, lists: Sequence[Arrays], places: list[int], rows: np.ndarray, views: list[list[np.ndarray]],
-    written: Sequence[int], reads: bool,
+    written: Sequence[int], reads: bool, rate: float,
 ) -> None:  # fmt: skip
     if len(places) != len(params):
         params, lists = [params[p] for p in places], [[arrays[p] for p in places] for arrays in lists]
     for arrays, row in zip(lists, rows, strict=False):
         np.concatenate(arrays, axis=None, out=row)
-    step(*rows[: len(lists)], rows[-2], rows[-1])
+    change = step(*rows[: len(lists)], rows[-2], rows[-1])
     for which in written:
         place = which + reads
         for array, view in zip(lists[place], views[place], strict=True):
             array[...] = view
     if reads:
-        np.add(rows[0], rows[-1], rows[0])
+        add_scaled(rows[0], change, rate)
         for array, view in zip(params, views[0], strict=True):
             array[...] = view
     else:
-        add = np.add
+        if change is not rows[-1]:
+            np.copyto(rows[-1], change)
         for array, view in zip(params, views[-1], strict=True):
-            add(array, view, array)
+            add_scaled(array, view, rate)
 
 
 def _placed(blocks: tuple[Any, ...], reads: bool, last: bool) -> tuple[Any, ...]:
@@ -196,7 +202,7 @@ def adam(
 
     reads = weight_decay != 0
 
-    def update(*blocks: Any) -> None:
+    def update(*blocks: Any) -> np.ndarray:
         p, g, m, v, top, s, t = _placed(blocks, reads, bool(largest))
         if maximize:
             g = np.negative(g, t)
@@ -221,7 +227,7 @@ def adam(
         np.sqrt(v if top is None else top, s)
         np.add(s, tiny, s)
         np.multiply(m, size, t)
-        np.divide(t, s, t)
+        return np.divide(t, s, t)
 
     lists = (grads, means, squares, largest) if largest else (grads, means, squares)
     in_blocks(update, params, lists, (1, 2, 3) if largest else (1, 2), reads)
@@ -244,27 +250,37 @@ def sgd(
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
     """
-    rate, decay, carried, share = _numbers(params[0], -lr, weight_decay, momentum, 1 - dampening)
+    if not (weight_decay or buffers):
+        rate = lr if maximize else -lr
+        for param, grad in zip(params, grads, strict=True):
+            add_scaled(param, grad, rate)
+        return
+    (carried,) = _numbers(params[0], momentum)
 
     reads = weight_decay != 0
 
-    def update(*blocks: Any) -> None:
-        p, g, buffer, s, t = _placed(blocks, reads, bool(buffers))
+    def update(*blocks: Any) -> np.ndarray:
+        p, g, buffer, _, t = _placed(blocks, reads, bool(buffers))
         if maximize:
             g = np.negative(g, t)
         if weight_decay:
-            np.multiply(p, decay, s)
-            g = np.add(g, s, t)
+            if g is not t:
+                np.copyto(t, g)
+            g = add_scaled(t, p, weight_decay)
         if buffer is not None:
             if first:
                 buffer[...] = g
             else:
                 np.multiply(buffer, carried, buffer)
-                np.add(buffer, g if not dampening else np.multiply(g, share, s), buffer)
-            g = np.add(g, np.multiply(buffer, carried, s), t) if nesterov else buffer
-        np.multiply(g, rate, t)
+                add_scaled(buffer, g, 1 - dampening)
+            if not nesterov:
+                return buffer
+            if g is not t:
+                np.copyto(t, g)
+            g = add_scaled(t, buffer, momentum)
+        return g
 
-    in_blocks(update, params, (grads, buffers) if buffers else (grads,), (1,) if buffers else (), reads)
+    in_blocks(update, params, (grads, buffers) if buffers else (grads,), (1,) if buffers else (), reads, -lr)
 
 
 def adagrad(
@@ -284,7 +300,7 @@ def adagrad(
 
     reads = weight_decay != 0
 
-    def update(*blocks: Any) -> None:
+    def update(*blocks: Any) -> np.ndarray:
         p, g, total, s, t = _placed(blocks, reads, True)
         if maximize:
             g = np.negative(g, t)
@@ -296,6 +312,6 @@ def adagrad(
         np.sqrt(total, s)
         np.add(s, tiny, s)
         np.multiply(g, rate, t)
-        np.divide(t, s, t)
+        return np.divide(t, s, t)
 
     in_blocks(update, params, (grads, sums), (1,), reads)

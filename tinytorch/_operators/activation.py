@@ -40,6 +40,7 @@ relu = pointwise(
     "relu(Tensor self) -> Tensor", kernels.relu, ufunc=kernels.relu_into, out=False, check=_checks.check_relu
 )
 relu.vjp(self=lambda grad, result: threshold_backward(grad, result, 0))
+relu.native(self=lambda grad, result: kernels.threshold_backward(grad, result, 0))
 
 threshold = pointwise(
     "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor",

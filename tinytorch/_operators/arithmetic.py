@@ -15,6 +15,7 @@ add = pointwise(
     kernels.add,
     ufunc=np.add,
     into=kernels.add_into,
+    rounds_numbers=("alpha",),
     infix="__add__",
     check=_checks.check_alpha,
 )
@@ -29,6 +30,7 @@ sub = pointwise(
     kernels.sub,
     ufunc=np.subtract,
     into=kernels.sub_into,
+    rounds_numbers=("alpha",),
     infix="__sub__",
     check=_checks.check_sub,
     fast_keys=_checks.no_bool_keys,
@@ -46,6 +48,7 @@ rsub = pointwise(
     kernels.rsub,
     inplace=False,
     shape_order=(1, 0),
+    rounds_numbers=("alpha",),
     check=_checks.check_rsub,
     out=False,
 )

@@ -28,6 +28,21 @@ def _left(grad: Any, mat2: Any, shape: Shape, stride: Shape) -> Any:
     return mm(grad, adjoint(mat2))
 
 
+def _left_array(grad: np.ndarray, mat2: np.ndarray, shape: Shape, stride: Shape) -> np.ndarray:
+    """`_left` on arrays of real numbers."""
+    return kernels.mm(mat2, grad.T).T if _column_major(shape, stride) else kernels.mm(grad, mat2.T)
+
+
+def _right_array(grad: np.ndarray, mat1: np.ndarray, shape: Shape, stride: Shape) -> np.ndarray:
+    """`_right` on arrays of real numbers."""
+    return kernels.mm(grad.T, mat1).T if _column_major(shape, stride) else kernels.mm(mat1.T, grad)
+
+
+def _scaled_array(array: np.ndarray, factor: float) -> np.ndarray:
+    """`scaled` on arrays of real numbers."""
+    return array if factor == 1 else np.multiply(array, array.dtype.type(factor))
+
+
 def _right(grad: Any, mat1: Any, shape: Shape, stride: Shape) -> Any:
     """The cotangent of a product's right factor."""
     if _column_major(shape, stride):
@@ -43,6 +58,11 @@ mm = op(
 mm.vjp(
     self=lambda grad, mat2, self_shape, self_stride: _left(grad, mat2, self_shape, self_stride),
     mat2=lambda grad, self, mat2_shape, mat2_stride: _right(grad, self, mat2_shape, mat2_stride),
+)
+mm.native(
+    any_order=True,
+    self=lambda grad, mat2, self_shape, self_stride: _left_array(grad, mat2, self_shape, self_stride),
+    mat2=lambda grad, self, mat2_shape, mat2_stride: _right_array(grad, self, mat2_shape, mat2_stride),
 )
 
 
@@ -71,6 +91,16 @@ addmm.vjp(
     ),
     mat2=lambda grad, mat1, mat2_shape, mat2_stride, alpha: scaled(
         _right(grad, mat1, mat2_shape, mat2_stride), alpha
+    ),
+)
+addmm.native(
+    any_order=True,
+    self=lambda grad, beta: _scaled_array(grad, beta),
+    mat1=lambda grad, mat2, mat1_shape, mat1_stride, alpha: _scaled_array(
+        _left_array(grad, mat2, mat1_shape, mat1_stride), alpha
+    ),
+    mat2=lambda grad, mat1, mat2_shape, mat2_stride, alpha: _scaled_array(
+        _right_array(grad, mat1, mat2_shape, mat2_stride), alpha
     ),
 )
 

@@ -41,6 +41,12 @@ softmax = op(
     node="SoftmaxBackward0",
 )
 softmax.vjp(self=lambda grad, result, dim, self_dtype: softmax_backward_data(grad, result, dim, self_dtype))
+softmax.native(
+    any_order=True,
+    self=lambda grad, result, dim: kernels.softmax_backward(
+        grad, result, dim % max(result.ndim, 1), grad.dtype
+    ),
+)
 
 log_softmax_backward_data = op(
     "_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
@@ -65,6 +71,12 @@ log_softmax = op(
 )
 log_softmax.vjp(
     self=lambda grad, result, dim, self_dtype: log_softmax_backward_data(grad, result, dim, self_dtype)
+)
+log_softmax.native(
+    any_order=True,
+    self=lambda grad, result, dim: kernels.log_softmax_backward(
+        grad, result, dim % max(result.ndim, 1), grad.dtype
+    ),
 )
 
 safe_softmax = op(

@@ -169,6 +169,7 @@ def t(self):
 
 
 t.vjp(self=lambda grad: grad.t())
+t.native(any_order=True, self=lambda grad: grad.T)
 
 
 @view("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)")
