@@ -64,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
     add_script(
         commands.add_parser("script", help="run files under both libraries and compare what they print")
     )
+    add_suite(
+        commands.add_parser(
+            "suite", help="run a package's own tests under both libraries and compare the outcomes"
+        )
+    )
     add_coverage(
         commands.add_parser("coverage", help="which public names exist, weighted by how much they are used")
     )
@@ -208,6 +213,27 @@ def add_script(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a script that ends with an error fails, even if it does so with both",
     )
+
+
+def add_suite(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "arguments", nargs="*", help="passed to pytest; those that begin with a dash after --"
+    )
+    command.add_argument("--impl", default="tinytorch")
+    command.add_argument("--folder", type=Path, default=Path(), help="where pytest is started")
+    command.add_argument("--timeout", type=float, default=60.0, help="seconds per test (default: 60)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="random state before each test; negative: as it is (default: 0)"
+    )
+    command.add_argument(
+        "--kept",
+        type=Path,
+        metavar="FILE",
+        help="PyTorch's outcomes: read where the file exists, else written",
+    )
+    command.add_argument("--max", type=int, default=20, help="print at most so many causes")
+    command.add_argument("--names", action="store_true", help="print the name of every test that differs")
+    command.add_argument("--json", type=Path, help="every test's outcome under both")
 
 
 def add_coverage(command: argparse.ArgumentParser) -> None:

@@ -260,6 +260,21 @@ def command_script(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
+def command_suite(options: argparse.Namespace) -> int:
+    """Exit status 0 only when every test that passes with PyTorch passes with the library, and there is one."""
+    from conformance.report.suites import print_suite, write_suite
+    from conformance.sources.suites import compare_suite
+
+    seed = options.seed if options.seed >= 0 else None
+    verdict = compare_suite(
+        options.impl, options.arguments, options.folder, options.timeout, seed, options.kept
+    )
+    print_suite(verdict, options.impl, options.max, options.names)
+    if options.json:
+        write_suite(verdict, options.json)
+    return 0 if verdict.reference.passed() and not verdict.differing() else 1
+
+
 def command_coverage(options: argparse.Namespace) -> int:
     from conformance.coverage import measure, print_coverage, write_coverage
 

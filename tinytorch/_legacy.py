@@ -60,7 +60,11 @@ class TensorType(type):
         return legacy_tensor(args, kwargs, cls.dtype)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and not instance.is_meta
+        return (
+            isinstance(instance, Tensor)
+            and instance.dtype is cls.dtype
+            and not (instance.is_meta or instance.is_sparse)
+        )
 
     def __repr__(cls) -> str:
         return f"<class 'torch.{cls.__name__}'>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ._core import returns
 from ._core.declare import Operator, registry
@@ -139,8 +139,15 @@ class _Namespace:
 class _Ops:
     """torch.ops: a namespace per library of operators."""
 
+    __file__ = "_ops.py"
+
     def __init__(self) -> None:
         self.aten = _Namespace("aten")
+        self.loaded_libraries: set[str] = set()
+
+    def load_library(self, path: Any) -> NoReturn:
+        """Raises OSError: a library of compiled operators needs torch's own libraries. Packages with such a library run without."""
+        raise OSError(f"Could not load this library: {path}")
 
     def __getattr__(self, name: str) -> _Namespace:
         if name.startswith("__"):

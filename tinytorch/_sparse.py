@@ -113,6 +113,5 @@ def sparse_coo_tensor(
         indices, values = as_tensor([0]).new_zeros((len(size), 0)), as_tensor([], **options)
     if requires_grad:
         values = values.detach().requires_grad_()
-    elif values.requires_grad:
-        values = _sparse_coo._recorded_values(values)
-    return _sparse_coo.from_parts(indices, values, size, is_coalesced, bool(check_invariants))
+        return _sparse_coo.from_parts(indices, values, size, is_coalesced, bool(check_invariants))
+    return _sparse_coo.recorded(indices, values, size, is_coalesced, bool(check_invariants))

@@ -104,7 +104,7 @@ class _Finder:
     ) -> importlib.machinery.ModuleSpec | None:
         follow = _swap_child_processes if fullname == _PROCESS_STARTER else None
         if fullname.startswith(_SERVER + "."):
-            follow = _swap_names.rename
+            follow = _serve_loaded
         if follow is not None:
             found = importlib.machinery.PathFinder.find_spec(fullname, path)
             if found is not None and found.loader is not None:
@@ -159,6 +159,14 @@ def _serve_children(server_name: str) -> None:
             _rename(module, name)
 
 
+def _serve_loaded(module: ModuleType) -> None:
+    """A public module that has just been loaded, by whatever name: its text says torch's name at once."""
+    _swap_names.rename(module)
+    name = module.__spec__.name if module.__spec__ is not None else module.__name__
+    if _swap_names.home(name) is not None:
+        _rename(module, name)
+
+
 def _swap_child_processes(module: Any) -> None:
     """Let `multiprocessing`'s spawn and forkserver start ``python -m tinytorch -c ...`` where they say ``python -c ...``.
 
@@ -197,7 +205,10 @@ def install() -> None:
     sys.meta_path.insert(0, _finder)
     sys.modules[_SERVED] = server
     _rename(server, _SERVER)
-    _swap_names.rename_all()
+    for name, module in [*sys.modules.items()]:
+        if name.startswith(_SERVER + "."):
+            _serve_loaded(module)
+    _swap_names.rename(server)
     starter = sys.modules.get(_PROCESS_STARTER)
     if starter is not None and starter._args_from_interpreter_flags.__module__ != __name__:
         _swap_child_processes(starter)

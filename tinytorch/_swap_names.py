@@ -6,7 +6,6 @@ run, and gets its name back when the swap ends.
 
 from __future__ import annotations
 
-import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -18,7 +17,7 @@ _ALSO = f"{_SERVER}.utils.data._utils."
 _changed: list[tuple[Any, str]] = []  # with the name each had
 
 
-def _home(name: Any) -> str | None:
+def home(name: Any) -> str | None:
     """torch's name of the module `name`, None where it is none that torch has."""
     if name == _SERVER:
         return _SERVED
@@ -34,17 +33,10 @@ def rename(module: ModuleType) -> None:
     for item in list(vars(module).values()):
         if isinstance(item, (type, FunctionType)):
             before = item.__module__
-            home = _home(before)
-            if home is not None:
+            place = home(before)
+            if place is not None:
                 _changed.append((item, before))
-                _set(item, home)
-
-
-def rename_all() -> None:
-    """The same for every module that has been imported."""
-    for name, module in [*sys.modules.items()]:
-        if name == _SERVER or name.startswith(_SERVER + "."):
-            rename(module)
+                _set(item, place)
 
 
 def restore() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Any, NoReturn
+from urllib.parse import urlparse  # noqa: F401  (torch has it here, and programs import it from here)
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
@@ -15,8 +16,12 @@ def get_dir() -> str:
     """The folder of the cache: what `set_dir` said, else $TORCH_HOME/hub, else ~/.cache/torch/hub."""
     if _directory is not None:
         return _directory
+    return os.path.join(_get_torch_home(), "hub")
+
+
+def _get_torch_home() -> str:
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return os.path.join(os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))), "hub")
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def set_dir(d: Any) -> None:

@@ -43,6 +43,11 @@ if {leave!r}:
     from conformance.sources.leftovers import save
     save(left, sys.modules["torch"], {leave!r})
 """
+AS_MODULE = """
+import runpy, sys
+sys.path.insert(0, "")
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
 
 
 def has_runner(package: str) -> bool:
@@ -64,6 +69,23 @@ def command_line(
     if not runner and implementation != "torch":
         code = ALIAS.format(name=implementation) + code
     return [*start, "-c", code, str(file), *arguments]
+
+
+def module_command(implementation: str, module: str, arguments: list[str]) -> list[str]:
+    """How `python -m module` is started with `import torch` served by the implementation."""
+    if implementation == "torch":
+        return [sys.executable, "-m", module, *arguments]
+    if has_runner(implementation):
+        return [sys.executable, "-m", implementation, "-m", module, *arguments]
+    code = ALIAS.format(name=implementation) + AS_MODULE.format(module=module)
+    return [sys.executable, "-c", code, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """One thread, a fixed order of sets, a fixed width of text."""
+    variables = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    variables.update(PYTHONHASHSEED="0", COLUMNS="80", PYTHONPATH=search_path())
+    return variables
 
 
 @dataclass(frozen=True)
@@ -99,13 +121,11 @@ def run_script(
 def run_process(
     file: Path, implementation: str, arguments: list[str], seed: int | None, timeout: float, leave: str
 ) -> ScriptRun:
-    environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    environment.update(PYTHONHASHSEED="0", COLUMNS="80", PYTHONPATH=search_path())
     command = command_line(file, implementation, arguments, seed, leave)
     started = time.monotonic()
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=timeout, check=False
+            command, capture_output=True, text=True, env=environment(), timeout=timeout, check=False
         )
         seconds = time.monotonic() - started
         return ScriptRun(done.stdout, done.stderr, done.returncode, seconds, load(leave) if leave else {})

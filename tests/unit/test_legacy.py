@@ -121,6 +121,11 @@ VALUES = {
     "type unknown": lambda t: f(t).type("foo"),
     "type number": lambda t: f(t).type(3),
     "type int": lambda t: f(t).type(int),
+    "type Tensor": lambda t: [
+        str(x.type(kind).dtype) for x in (i(t), f(t).double()) for kind in (t.Tensor, "torch.Tensor")
+    ],
+    "type Parameter": lambda t: f(t).type(t.nn.Parameter),
+    "type sparse": lambda t: f(t).type("torch.sparse.DoubleTensor"),
     "isinstance": lambda t: [
         isinstance(f(t), t.FloatTensor),
         isinstance(i(t), t.FloatTensor),

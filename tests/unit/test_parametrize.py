@@ -97,3 +97,18 @@ def test_parametrization(action: Callable[[Any, Any, Any], Any]) -> None:
         return action(torch, m, Symmetric())
 
     agree(program)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tie_weights": True}, {"strict": True}], ids=["plain", "tied", "strict"]
+)
+def test_other_tensors_for_the_time_of_a_context(options: dict[str, bool]) -> None:
+    def program(torch: Any) -> Any:
+        m = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+        m[1].weight = m[0].weight
+        before = m[0].weight
+        with torch.nn.utils.stateless._reparametrize_module(m, {"0.weight": torch.eye(2)}, **options):
+            inside = m[0].weight, m[1].weight is m[0].weight
+        return [inside, m[0].weight is before]
+
+    agree(program)

@@ -6,13 +6,18 @@ import pickle
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
 import tinytorch
+
+
+class Pair(NamedTuple):
+    first: int
+    second: int
 
 
 def outcome(t: Any, function: Callable[[Any], Any]) -> Any:
@@ -32,6 +37,13 @@ def outcome(t: Any, function: Callable[[Any], Any]) -> Any:
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {
+    # what libraries import or ask before they do without
+    "hub's folder": lambda t: (t.hub._get_torch_home(), t.hub.get_dir(), t.hub.urlparse("http://a/b").path),
+    "compiled operators": lambda t: t.ops.load_library("/nowhere.so"),
+    "loaded operators": lambda t: t.ops.loaded_libraries,
+    "named tuples as nodes": lambda t: repr(
+        t.utils._pytree._namedtuple_unflatten(*t.utils._pytree._namedtuple_flatten(Pair(1, 2)))
+    ),
     # windows
     "hann of -1": lambda t: t.hann_window(-1),
     "hann of ints": lambda t: t.hann_window(4, dtype=t.int32),

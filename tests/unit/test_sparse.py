@@ -48,7 +48,48 @@ def outcome(t: Any, function: Callable[[Any], Any]) -> Any:
         return type(error).__name__, str(error).split(" This could be because")[0]
 
 
+def pairs(t: Any) -> Any:
+    """Two places of a matrix, and their values."""
+    return t.tensor([[0, 1], [1, 0]]), t.tensor([1.0, 2.0])
+
+
+def told(t: Any, function: Callable[[Any], Any]) -> Any:
+    """What is warned of, without the place in C++."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(t)
+    return [(str(w.message).partition(" (Triggered")[0], w.category.__name__) for w in caught]
+
+
 CALLS: dict[str, Callable[[Any], Any]] = {
+    "legacy parts": lambda t: t.sparse.FloatTensor(*pairs(t)),
+    "legacy size": lambda t: t.sparse.FloatTensor(*pairs(t), t.Size([3, 3])),
+    "legacy keywords": lambda t: t.sparse.FloatTensor(*pairs(t), size=[2, 2]),
+    "legacy names": lambda t: t.sparse.FloatTensor(indices=pairs(t)[0], values=pairs(t)[1]),
+    "legacy empty": lambda t: [t.sparse.FloatTensor(), t.sparse.LongTensor(2, 3), t.sparse.HalfTensor(t.Size([2]))],
+    "legacy other values": lambda t: t.sparse.FloatTensor(pairs(t)[0], pairs(t)[1].double()),
+    "legacy indices": lambda t: t.sparse.FloatTensor(pairs(t)[1][None], pairs(t)[1]),
+    "legacy tensor": lambda t: t.sparse.FloatTensor(pairs(t)[1]),
+    "legacy lists": lambda t: t.sparse.FloatTensor([[0, 1], [1, 0]], [1.0, 2.0]),
+    "legacy number": lambda t: t.sparse.FloatTensor(3.0),
+    "legacy too many": lambda t: t.sparse.FloatTensor(*pairs(t), t.Size([3, 3]), 4),
+    "legacy gradient": lambda t: t.sparse.FloatTensor(pairs(t)[0], pairs(t)[1].requires_grad_()).grad_fn.name(),
+    "legacy warnings": lambda t: [
+        told(t, lambda t: t.sparse.ShortTensor(*pairs(t))),
+        told(t, lambda t: t.sparse.ShortTensor(*pairs(t), t.Size([2, 2]))),
+        told(t, lambda t: t.sparse.ShortTensor(2, 2)),
+        told(t, lambda t: t.sparse.ShortTensor()),
+    ],
+    "legacy class": lambda t: [
+        repr(t.sparse.FloatTensor), repr(type(t.sparse.FloatTensor)), str(t.sparse.FloatTensor.layout), t.sparse.FloatTensor.is_sparse,
+        isinstance(matrix(t), t.sparse.FloatTensor), isinstance(matrix(t), t.FloatTensor), isinstance(dense(t), t.sparse.FloatTensor),
+    ],
+    "type": lambda t: [matrix(t).type(), matrix(t).type(t.float64), matrix(t).type(t.sparse.LongTensor), matrix(t).type("torch.HalfTensor")],
+    "new": lambda t: [matrix(t).new(), matrix(t).new(2, 2), matrix(t).new(*pairs(t))],
+    "members": lambda t: [
+        matrix(t).ndimension(), matrix(t).nelement(), matrix(t).get_device(), matrix(t).is_signed(), matrix(t).element_size(),
+        matrix(t).storage_offset(), t.is_signed(matrix(t)), t.numel(matrix(t)),
+    ],
     "print": matrix,
     "print rows": rows,
     "print grad": lambda t: matrix(t, requires_grad=True),

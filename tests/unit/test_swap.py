@@ -203,6 +203,20 @@ def test_probes_for_an_installed_torch(tmp_path: Path) -> None:
     assert out == "True None\ntorch.version\n2.13.0+cpu torch\nTrue\n"
 
 
+def test_modules_that_were_never_imported_by_name_say_that_they_live_in_torch(tmp_path: Path) -> None:
+    out = served(
+        "import torch\n"
+        "for module in torch.masked, torch.sparse, torch.nn.functional:\n"
+        "    try:\n"
+        "        module.missing\n"
+        "    except AttributeError as error:\n"
+        "        print(error, module.__name__)\n",
+        folder=tmp_path,
+    )
+    names = ("torch.masked", "torch.sparse", "torch.nn.functional")
+    assert out == "".join(f"module '{name}' has no attribute 'missing' {name}\n" for name in names)
+
+
 def test_multiprocessing_children_are_served_too(tmp_path: Path) -> None:
     methods = multiprocessing.get_all_start_methods()
     source = (

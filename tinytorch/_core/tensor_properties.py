@@ -455,11 +455,14 @@ def legacy_dtype(kind: Any) -> Any:
             kind
         ]
     from .promotion import SCALAR_TYPE_NAMES
+    from .tensor import Tensor
 
+    if kind is Tensor or kind == "torch.Tensor":
+        return dtypes.defaults.dtype
     for element_type, name in SCALAR_TYPE_NAMES.items():
-        if kind in (f"torch.{name}Tensor", f"torch.{element_type._name}"):
+        if kind in (f"torch.{name}Tensor", f"torch.sparse.{name}Tensor", f"torch.{element_type._name}"):
             return element_type
-    raise ValueError(f"invalid type: '{kind}'")
+    raise ValueError(f"invalid type: '{kind.__name__ if isinstance(kind, type) else kind}'")
 
 
 def _wrap(dim: int, rank: int) -> int:

@@ -6,6 +6,7 @@ once add up; `coalesce` adds them.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,13 +16,14 @@ import numpy as np
 from .._core import layouts
 from .._core.declare import op
 from .._core.device import device_of
-from .._core.dispatch import meta_tensor
+from .._core.dispatch import legacy_name, meta_tensor
 from .._core.dtypes import WIDE_UNSIGNED
 from .._core.dtypes import dtype as dtype_class
 from .._core.element_types import refuse
 from .._core.overrides import interpose_members
 from .._core.size import Size
 from .._core.tensor import Tensor, wrap
+from .._core.tensor_properties import legacy_dtype
 
 _recorded_values = op(
     "_sparse_coo_values(Tensor values) -> Tensor",
@@ -98,6 +100,17 @@ def from_parts(
     return make(indices, values, size, bool(coalesced))
 
 
+def empty(size: Sequence[int], kind: dtype_class) -> Any:
+    """Zeros: no place has a value."""
+    indices = np.empty((len(size), 0), np.int64)
+    return make(wrap(indices), wrap(np.empty(0, kind._numpy)), size, True)
+
+
+def recorded(indices: Tensor, values: Tensor, size: Sequence[int] | None, *options: Any) -> Any:
+    """`from_parts` with a node where gradients flow to the values."""
+    return from_parts(indices, _recorded_values(values) if values.requires_grad else values, size, *options)
+
+
 def _rebuild_sparse_tensor(layout: Any, data: tuple[Any, ...]) -> Any:
     """What files say of a sparse tensor: indices, values, size and whether it is coalesced."""
     if layout is not layouts.sparse_coo:
@@ -147,6 +160,8 @@ class SparseTensor(Tensor):
             handler = FUNCTIONS.get(name.strip("_"))
         else:
             handler = (INPLACE if name.endswith("_") else FUNCTIONS).get(name)
+        if handler is None:  # functions and methods that are written below
+            handler = _OWN.get(name)
         if handler is None:
             raise _missing(name)
         return handler(*args, **(kwargs or {}))
@@ -223,11 +238,38 @@ class SparseTensor(Tensor):
     def size(self, dim: Any = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
 
+    def type(self, dtype: Any = None, non_blocking: bool = False, **options: Any) -> Any:
+        if dtype is None:
+            return f"torch.sparse.{legacy_name(self.dtype)}Tensor"
+        return self.to(legacy_dtype(dtype))
+
+    def new(self, *arguments: Any, **options: Any) -> Any:
+        """The constructor of torch's first years with this tensor's dtype."""
+        from .._legacy_sparse import legacy_sparse
+
+        return legacy_sparse(arguments, options, self.dtype)
+
     def dim(self) -> int:
         return self.ndim
 
+    ndimension = dim
+
+    def get_device(self) -> int:
+        return -1
+
+    def is_signed(self) -> bool:
+        return self._coo_values.is_signed()
+
+    def element_size(self) -> int:
+        return self._coo_values.element_size()
+
+    def storage_offset(self) -> int:
+        return 0
+
     def numel(self) -> int:
         return math.prod(self.shape)
+
+    nelement = numel
 
     def sparse_dim(self) -> int:
         """How many dimensions the indices count."""
@@ -419,6 +461,7 @@ class SparseTensor(Tensor):
 # As in torch, where a sparse tensor is of the class of all tensors.
 SparseTensor.__name__ = SparseTensor.__qualname__ = "Tensor"
 SparseTensor.__module__ = "torch"
+_OWN = {name: member for name, member in vars(SparseTensor).items() if inspect.isfunction(member)}
 interpose_members()  # methods of Tensor written in Python ask sparse tensors, too
 
 from . import _sparse_coo_functions  # noqa: E402, F401  (it fills the tables)

@@ -483,10 +483,6 @@ FUNCTIONS |= {
     "cat": cat, "concat": cat, "concatenate": cat, "stack": stack, "unsqueeze": unsqueeze, "select": select, "getitem": getitem,
     "index_select": index_select, "zeros_like": zeros_like, "sparse_mask": sparse_mask, "is_same_size": is_same_size,
     "reshape": reshape, "storage": storage, "untyped_storage": storage,
-    "t": lambda input: input.t(), "transpose": lambda input, dim0, dim1: input.transpose(dim0, dim1),
-    "clone": lambda input, **options: input.clone(), "detach": lambda input: input.detach(),
-    "is_floating_point": lambda input: input.is_floating_point(), "is_complex": lambda input: input.is_complex(),
-    "is_coalesced": lambda input: input.is_coalesced(), "numel": lambda input: input.numel(),
     "iadd": _added_in_place, "isub": _subtracted_in_place, "imul": _inplace(mul), "itruediv": _inplace(div),
 }  # fmt: skip
 
@@ -510,5 +506,4 @@ INPLACE |= {
     "add_": _added_in_place,
     "sub_": _subtracted_in_place,
     "zero_": zero_,
-    "detach_": lambda self: self.detach_(),
 }

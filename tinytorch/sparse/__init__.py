@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.tensor import Tensor  # noqa: F401  (torch has it here)
+from .._legacy_sparse import TYPES as _TYPES
 from .._operators import _sparse_coo_functions as _functions
 from .._sparse import check_sparse_tensor_invariants
 
@@ -36,3 +38,6 @@ def softmax(input: Any, dim: int, *, dtype: Any = None) -> Any:
 def log_softmax(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """The logarithm of `softmax`."""
     return _functions.log_softmax(input, dim, dtype)
+
+
+globals().update(_TYPES)

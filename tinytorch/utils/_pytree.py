@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 
 from .._core import pytree as _pytree
 from .._core import pytree_nodes as _nodes
@@ -22,8 +22,9 @@ for _name, _cls in (
     ("odict", OrderedDict),
     ("defaultdict", defaultdict),
     ("deque", deque),
+    ("namedtuple", namedtuple),
 ):
-    _definition = _nodes.SUPPORTED_NODES[_cls]
+    _definition = _nodes.SUPPORTED_NODES[_cls]  # type: ignore[index]
     globals()[f"_{_name}_flatten"] = _definition.flatten_fn
     globals()[f"_{_name}_flatten_with_keys"] = _definition.flatten_with_keys_fn
     globals()[f"_{_name}_unflatten"] = _definition.unflatten_fn

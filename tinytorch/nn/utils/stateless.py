@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ...func import functional_call as _functional_call
+from ...func._functional_call import _swapped
 
 __all__ = ["functional_call"]
 
@@ -29,3 +31,16 @@ def functional_call(
     return _functional_call(
         module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict
     )
+
+
+def _reparametrize_module(
+    module: Any,
+    parameters_and_buffers: dict[str, Any],
+    tie_weights: bool = False,
+    strict: bool = False,
+    stack_weights: bool = False,
+) -> AbstractContextManager[None]:
+    """A context in which the module has the given tensors in place of its parameters and buffers; libraries use it."""
+    if stack_weights:
+        raise NotImplementedError("_reparametrize_module with stack_weights")
+    return _swapped(module, parameters_and_buffers, tie_weights, strict)
