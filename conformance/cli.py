@@ -21,6 +21,7 @@ examples:
   conformance run --impl yourlibrary --source all --jobs 4 --json report.json --html report.html
   conformance show add:float32:3 --impl yourlibrary
   conformance replay report.json
+  conformance fuzz --programs 10000 --jobs 2
   conformance export --output goldens.zip; elsewhere, without PyTorch: conformance run --goldens goldens.zip
 """
 
@@ -71,6 +72,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add_coverage(
         commands.add_parser("coverage", help="which public names exist, weighted by how much they are used")
+    )
+    add_fuzz(
+        commands.add_parser(
+            "fuzz", help="write random programs and run them under both libraries in lockstep"
+        )
     )
     difference = commands.add_parser("diff", help="what got better or worse between two --json reports")
     difference.add_argument("before", type=Path)
@@ -261,3 +267,20 @@ def add_export(command: argparse.ArgumentParser) -> None:
     command.set_defaults(samples=12)
     command.add_argument("--output", type=Path, required=True)
     command.add_argument("--jobs", type=int, default=1)
+
+
+def add_fuzz(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--impl", default="tinytorch")
+    command.add_argument("--programs", type=int, default=2000, help="how many (default: 2000)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="of the first program; the others follow (default: 0)"
+    )
+    command.add_argument(
+        "--length", type=int, default=10, help="statements of the longest program (default: 10)"
+    )
+    command.add_argument("--jobs", type=int, default=1)
+    command.add_argument("--no-reduce", action="store_true", help="print the programs as they were found")
+    command.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="write each kind of difference as a script into FOLDER"
+    )
+    command.add_argument("--json", type=Path)

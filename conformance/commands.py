@@ -302,3 +302,27 @@ def command_export(options: argparse.Namespace) -> int:
     from conformance.goldens import export
 
     return export(selection_of(options), options.output, options.jobs)
+
+
+def command_fuzz(options: argparse.Namespace) -> int:
+    """Status 1 when anything differs."""
+    from conformance.fuzz.sweep import Setup as FuzzSetup
+    from conformance.fuzz.sweep import sweep
+    from conformance.report.fuzzed import FuzzReport
+
+    seeds = range(options.seed, options.seed + options.programs)
+    setup = FuzzSetup(options.impl, options.length, not options.no_reduce)
+    report = FuzzReport(options.impl, options.keep)
+    started = time.monotonic()
+    with Progress("fuzzing", len(seeds)) as progress:
+
+        def tell(finding: Any, first: bool) -> None:
+            progress.advance(f"{report.kinds} kinds")
+            if first:
+                report.show(finding, progress.print)
+
+        total = sweep(setup, seeds, options.jobs, tell)
+    report.finish(total, time.monotonic() - started)
+    if options.json:
+        report.write(options.json, total, options.seed)
+    return 1 if total.found else 0

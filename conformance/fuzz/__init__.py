@@ -1,0 +1,1 @@
+"""Differential fuzzing: random programs of several statements, run under both libraries in lockstep."""
