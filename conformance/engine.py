@@ -259,3 +259,38 @@ def rounding_noise(library: Library, seed: int, factor: float, epsilon: float | 
             return result
 
     return Noise()
+
+
+def widened(library: Library) -> Any:
+    """A mode of PyTorch in which operators compute in double precision and round once: what is true, step by step.
+
+    It leaves random draws as they are, and what is written in place, which a program of another dtype would not.
+    """
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_iter, tree_map
+
+    torch = library.module
+    wider = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+
+    def widen(value: Any) -> Any:
+        if isinstance(value, torch.Tensor) and value.layout is torch.strided:
+            return value.to(wider.get(value.dtype, value.dtype))
+        return wider.get(value, value) if isinstance(value, torch.dtype) else value
+
+    class Wide(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(self, operator: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = operator(*args, **(kwargs or {}))
+            given = [item for item in tree_iter((args, kwargs)) if isinstance(item, torch.Tensor)]
+            if operator._schema.is_mutable or torch.Tag.nondeterministic_seeded in operator.tags:
+                return result
+            if not any(item.dtype in wider for item in given):
+                return result
+            known = {item.untyped_storage().data_ptr() for item in given if item.layout is torch.strided}
+            true = operator(*tree_map(widen, args), **tree_map(widen, kwargs or {}))
+            for item, exact in zip(tree_iter(result), tree_iter(true), strict=True):
+                if isinstance(item, torch.Tensor) and item.dtype in wider and item.layout is torch.strided:
+                    if item.untyped_storage().data_ptr() not in known and item.shape == exact.shape:
+                        item.copy_(exact)
+            return result
+
+    return Wide()

@@ -161,7 +161,7 @@ class Judge:
 
     def oracle(self, case: Case, t: Observation) -> Oracle:
         """What is true, for a case whose run under torch was t."""
-        usable = not t.random_used and case.dtype in EPSILON
+        usable = case.kind == "docstring" or (not t.random_used and case.dtype in EPSILON)
         known = self.last_oracle
         if known is None or known.case is not case or known.usable != usable:
             self.last_oracle = known = Oracle(self.reference, case, self.plan, usable)

@@ -8,8 +8,8 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.compare import EPSILON
-from conformance.engine import Library, rounding_noise
-from conformance.observe import Observation, Plan, run
+from conformance.engine import Library, rounding_noise, widened
+from conformance.observe import Observation, Plan, TensorSeen, run
 from conformance.program import Array, upcast
 
 PERTURBATIONS = 2
@@ -41,6 +41,14 @@ def pick(seen: Observation | None, group: str, index: int, wide: bool = True) ->
     return values
 
 
+def doubled(tensor: TensorSeen) -> TensorSeen:
+    """Numbers of single precision as the double ones that they are."""
+    wide = {"float32": "float64", "complex64": "complex128"}.get(tensor.dtype)
+    if wide is None or tensor.values is None:
+        return tensor
+    return replace(tensor, dtype=wide, values=tensor.values.astype(wide))
+
+
 class Oracle:
     """Runs a case in float64, only once a result is not bit for bit torch's; then, if need be, under noise."""
 
@@ -50,6 +58,8 @@ class Oracle:
         self.native_plan = replace(plan, alias=False, graph=False, versions=False, text=False)
         self.plan = replace(self.native_plan, default_dtype="float64")
         self.usable = usable
+        # its lines say themselves in which dtypes they compute
+        self.session = case.kind == "docstring"
         self.cached: Observation | None = None
         self.moved: dict[tuple[bool, float, tuple[str, ...], int], list[Observation]] = {}
 
@@ -57,6 +67,11 @@ class Oracle:
         """The float64 run; None where the random stream or the dtype leaves no wider oracle."""
         if not self.usable:
             return None
+        if self.cached is None and self.session:
+            with widened(self.reference):
+                seen = run(self.reference, self.case.program, self.case.name, self.native_plan)
+            seen.outputs = [doubled(tensor) for tensor in seen.outputs]
+            self.cached = seen
         if self.cached is None:
             self.cached = run(self.reference, upcast(self.case.program), self.case.name, self.plan)
         return self.cached if self.cached.error is None else None
@@ -107,7 +122,7 @@ class Oracle:
 
     def excuses(self, x: Array, t: Array, o: Array | None, group: str, index: int) -> bool:
         """Whether rounding errors alone move the result as far as ours is off: it is ill-conditioned, not wrong."""
-        wide = o is not None
+        wide = o is not None and not self.session
         centre = o if o is not None else t.astype(np.complex128 if t.dtype.kind == "c" else np.float64)
         # most wrong numbers are wrong by far, and a single run shows it
         if not self.covers(x, t, centre, self.shift(centre, group, index, wide, 1.0, 1), HOPELESS):

@@ -187,8 +187,13 @@ def set_default_device(device: Any) -> None:
 
 
 def get_default_device() -> Any:
-    """Where factories put tensors."""
-    return device_in_force() or device_of("cpu")
+    """Where factories put tensors. Raises what making one raises if the device has no number and is not there."""
+    place = device_in_force() or device_of("cpu")
+    if place.index is None and place.type not in ("cpu", "meta"):
+        from ._creation import tensor
+
+        return tensor([]).device
+    return place
 
 
 def typename(obj: Any) -> str:

@@ -116,63 +116,39 @@ _NAMESPACES = (
     ("torch.special", "special"),
 )
 
-_IGNORED_NAMES = [
-    "tensor",
-    "as_tensor",
-    "asarray",
-    "from_numpy",
-    "frombuffer",
-    "from_dlpack",
-    "zeros",
-    "ones",
-    "empty",
-    "full",
-    "arange",
-    "linspace",
-    "logspace",
-    "eye",
-    "rand",
-    "randn",
-    "randint",
-    "randperm",
-    "range",
-    "scalar_tensor",
-    "empty_strided",
-    "is_tensor",
-    "is_storage",
-    "get_default_dtype",
-    "set_default_dtype",
-    "set_default_device",
-    "get_default_device",
-    "manual_seed",
-    "seed",
-    "initial_seed",
-    "get_rng_state",
-    "set_rng_state",
-    "set_printoptions",
-    "no_grad",
-    "enable_grad",
-    "set_grad_enabled",
-    "is_grad_enabled",
-    "is_inference_mode_enabled",
-    "promote_types",
-    "can_cast",
-    "save",
-    "load",
-    "compile",
-    "typename",
-    "get_num_threads",
-    "set_num_threads",
-    "broadcast_shapes",
-    "vmap",
-    "tril_indices",
-    "triu_indices",
-    "bartlett_window",
-    "blackman_window",
-    "hamming_window",
-    "hann_window",
-    "kaiser_window",
-]
+#: Functions that torch takes care of before or without looking at their arguments' classes, by where they are published.
+_IGNORED = {
+    "": """
+    arange are_deterministic_algorithms_enabled as_strided as_tensor asarray autocast_decrement_nesting
+    autocast_increment_nesting bartlett_window blackman_window broadcast_shapes can_cast clear_autocast_cache compile
+    cudnn_is_acceptable empty empty_permuted empty_strided enable_grad eye fill from_numpy frombuffer full
+    get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype get_default_device get_default_dtype
+    get_deterministic_debug_mode get_device_module get_float32_matmul_precision get_num_interop_threads get_num_threads
+    get_rng_state hamming_window hann_window inference_mode initial_seed is_anomaly_check_nan_enabled is_anomaly_enabled
+    is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled is_deterministic_algorithms_warn_only_enabled
+    is_grad_enabled is_inference_mode_enabled is_storage is_tensor is_vulkan_available is_warn_always_enabled kaiser_window
+    linspace load logspace manual_seed mkldnn_rnn_layer no_grad normal ones promote_types rand rand_like randint randint_like
+    randn randn_like randperm range result_type save scalar_tensor seed set_autocast_cache_enabled set_autocast_dtype
+    set_autocast_enabled set_default_device set_default_tensor_type set_deterministic_debug_mode
+    set_float32_matmul_precision set_flush_denormal set_grad_enabled set_num_interop_threads set_num_threads
+    set_printoptions set_rng_state set_warn_always sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor
+    sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor tensor thread_safe_generator tril_indices triu_indices typename
+    use_deterministic_algorithms vander vmap zeros
+    """,
+    "Tensor": """
+    _conj _make_subclass _make_wrapper_subclass _neg_view _typed_storage as_subclass eig lstsq new new_empty new_empty_strided
+    new_full new_ones new_tensor new_zeros solve stride symeig to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc
+    to_sparse_csr unflatten
+    """,
+    "nn.functional": """
+    grouped_mm hardsigmoid hardswish scaled_grouped_mm scaled_mm sigmoid tanh upsample upsample_bilinear upsample_nearest
+    """,
+    "nn.init": """
+    calculate_gain constant dirac eye kaiming_normal kaiming_uniform normal orthogonal sparse uniform xavier_normal
+    xavier_uniform
+    """,
+    "fft": "fftfreq rfftfreq",
+}
 
 
 def _root() -> Any:
@@ -182,8 +158,11 @@ def _root() -> Any:
 @functools.cache
 def get_ignored_functions() -> set[Callable[..., Any]]:
     """Public functions that no argument can override."""
-    root = _root()
-    return {getattr(root, name) for name in _IGNORED_NAMES if hasattr(root, name)}
+    found = set()
+    for place, words in _IGNORED.items():
+        owner = functools.reduce(getattr, place.split("."), _root()) if place else _root()
+        found |= {getattr(owner, name) for name in words.split() if hasattr(owner, name)}
+    return found
 
 
 @functools.cache

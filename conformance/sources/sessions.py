@@ -21,6 +21,7 @@ from conformance.textual import ADDRESS
 torch: Any = None  # the library a session runs under
 
 DEPTH = 4
+FUNCTION = re.compile(r"<(?:built-in )?(?:function|method) ([\w.]+)[^<>]*>")
 # a file that two runs name alike
 FILE = "<session>"
 # what puts a switch of the library where it is at the start
@@ -135,9 +136,9 @@ def display(value: Any, shown: list[Any]) -> None:
 
 
 def plain_text(text: str) -> str:
-    """Without addresses, and with the name of the library that it pretends to have."""
+    """Without addresses and the language that functions are written in, and with the name of the library that it pretends to have."""
     home = torch.__name__
-    text = ADDRESS.sub("0x...", text)
+    text = FUNCTION.sub(r"<function \1>", ADDRESS.sub("0x...", text))
     return text if home == "torch" else re.sub(rf"\b{home}\b", "torch", text)
 
 

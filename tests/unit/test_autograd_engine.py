@@ -128,6 +128,7 @@ def what_hooks_return(T, log):
     ):
         log.tries(lambda: run(lambda x, y: y.grad_fn.register_prehook(value)))
     log.tries(lambda: run(lambda x, y: x.register_post_accumulate_grad_hook(lambda p: 1)))
+    log.tries(lambda: run(lambda x, y: x.register_post_accumulate_grad_hook(lambda p: p)))
     log.tries(lambda: T.ones(2).register_hook(print))
     log.tries(lambda: (leaf(T, 1.0) * 2).register_post_accumulate_grad_hook(print))
     log.tries(lambda: T.ones(1).register_post_accumulate_grad_hook(print))

@@ -136,6 +136,35 @@ VALUES: dict[str, Program] = {
         for x, y in [_leaves(torch, (3,), (3,), dtype=torch.complex128)]
         for g in torch.autograd.grad(torch.ldexp(x + 1j, y - 1j).imag.sum(), (x, y))
     ],
+    "ranks of least squares where only the right-hand sides are a batch": lambda torch: [
+        tuple(part.shape)
+        for driver in ("gels", "gelsy", "gelsd", "gelss")
+        for part in torch.linalg.lstsq(torch.eye(3)[None], torch.ones(2, 3, 3), driver=driver)
+    ],
+    "warnings of ldexp": lambda torch: [
+        _warned(lambda x=x, n=n: torch.ldexp(x, n))
+        for x in (torch.ones(1), torch.ones(2, 4), torch.ones(0), torch.ones(1, dtype=torch.int32))
+        for n in (torch.ones(4, dtype=torch.int32), torch.ones(4), torch.ones(1, dtype=torch.int64))
+        if x.numel() or n.numel() == 1
+    ],
+    "biases of a linear layer that are matrices": lambda torch: [
+        _names(torch.nn.functional.linear(x, *_leaves(torch, (4, 2), (1, 4), dtype=torch.float32)).grad_fn)
+        for x in (torch.ones(3, 5, 2), torch.ones(5, 3, 2).transpose(0, 1))
+    ],
+    "graph of the gradient of a square": lambda torch: [
+        _names(torch.autograd.grad((x**2).sum(), x, create_graph=True)[0].grad_fn)
+        for x in _leaves(torch, (3,))
+    ],
+    "graph of batched dot products": lambda torch: [
+        (_names(result.grad_fn), tuple(result.shape), result.tolist())
+        for x, y in [_leaves(torch, (2, 3), (3,))]
+        for result in (
+            torch.vmap(torch.dot, (0, None))(x, y),
+            torch.vmap(torch.dot, (None, 0))(y, x),
+            torch.vmap(torch.dot)(x, x.detach()),
+            torch.vmap(torch.dot, (1, 1))(x.t(), x.t().detach()),
+        )
+    ],
     "coordinates": lambda torch: [
         (t.tolist(), tuple(t.stride())) for t in torch.unravel_index(torch.arange(6).reshape(2, 3), (4, 5))
     ],
@@ -146,6 +175,18 @@ VALUES: dict[str, Program] = {
         .name()
     ),
 }
+
+
+def _warned(call: Callable[[], Any]) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [str(warning.message).partition(" (Trig")[0] for warning in caught]
+
+
+def _names(node: Any) -> list[Any]:
+    """A node and those behind it."""
+    return [type(node).__name__, *(_names(following) for following, _ in node.next_functions if following)]
 
 
 DRAWS: dict[str, Callable[[Any, Any], Any]] = {

@@ -143,3 +143,65 @@ def test_other_ways_to_them():
     assert tinytorch.equal(tinytorch._VF.gru(*arguments)[0], expected)
     with pytest.raises(AttributeError, match="no_such_function"):
         tinytorch._VF.no_such_function  # noqa: B018
+
+
+def _graph(node):
+    return [type(node).__name__, *(_graph(following) for following, _ in node.next_functions if following)]
+
+
+def _packing(torch, batch_first, side):
+    """What sequences become on the way through padding and packing: shapes, strides, numbers, graphs, gradients."""
+    rnn = torch.nn.utils.rnn
+    sequences = [torch.arange(2.0 * n).view(n, 2).requires_grad_() for n in (3, 3, 1)]
+    padded = rnn.pad_sequence(sequences, batch_first, 5.0, side)
+    packed = rnn.pack_padded_sequence(padded, torch.tensor([3, 3, 1]), batch_first)
+    found = [padded, packed.data, *rnn.pad_packed_sequence(packed, batch_first, -1.0, 4)[:1]]
+    told = [(t.tolist(), t.stride(), t.is_contiguous(), _graph(t.grad_fn)) for t in found]
+    found[2].square().sum().backward()
+    told += [sequence.grad.tolist() for sequence in sequences]
+    whole = found[2].detach()
+    parts = rnn.unpad_sequence(whole, torch.tensor([3, 3, 1]), batch_first)
+    return told, [(part.tolist(), part.stride()) for part in parts], tuple(whole.shape), whole.stride()
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_and_packing(batch_first, side):
+    assert _packing(tinytorch, batch_first, side) == _packing(real, batch_first, side)
+
+
+WRONG = {
+    "lengths of no sequence": lambda torch: torch._pack_padded_sequence(torch.ones(3, 2), torch.tensor([3]), False),
+    "rising lengths": lambda torch: torch._pack_padded_sequence(torch.ones(3, 2), torch.tensor([2, 3]), False),
+    "a length of zero": lambda torch: torch._pack_padded_sequence(torch.ones(3, 2), torch.tensor([2, 0]), False),
+    "a length beyond the end": lambda torch: [
+        t.tolist() for t in torch._pack_padded_sequence(torch.ones(3, 2), torch.tensor([5, 2]), False)
+    ],
+    "floating lengths": lambda torch: torch._pack_padded_sequence(torch.ones(3, 2), torch.ones(2), False),
+    "lengths in a matrix": lambda torch: torch._pack_padded_sequence(
+        torch.ones(3, 2), torch.ones(1, 2, dtype=torch.int64), False
+    ),
+    "nothing to pack": lambda torch: torch._pack_padded_sequence(torch.ones(0, 2), torch.tensor([1, 1]), False),
+    "a vector": lambda torch: torch._pack_padded_sequence(torch.ones(3), torch.tensor([1, 1]), False),
+    "no batch sizes": lambda torch: torch._pad_packed_sequence(
+        torch.ones(3, 2), torch.ones(0, dtype=torch.int64), False, 0.0, 3
+    ),
+    "too few steps": lambda torch: torch._pad_packed_sequence(torch.ones(3, 2), torch.tensor([2, 1]), False, 0.0, 1),
+    "too little data": lambda torch: torch._pad_packed_sequence(torch.ones(2, 2), torch.tensor([2, 1]), False, 0.0, 2),
+    "sequences of other shapes": lambda torch: torch.nn.utils.rnn.pad_sequence([torch.ones(3), torch.ones(2, 3)]),
+    "no sequences": lambda torch: torch.nn.utils.rnn.pad_sequence([]),
+    "a number as a sequence": lambda torch: torch.nn.utils.rnn.pad_sequence([torch.tensor(1.0)]),
+    "a side that is none": lambda torch: torch.nn.utils.rnn.pad_sequence([torch.ones(1)], padding_side="top"),
+    "lengths in a list": lambda torch: torch.nn.utils.rnn.unpad_sequence(torch.ones(3, 2), [3, 2]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", WRONG.values(), ids=WRONG.keys())
+def test_wrong_sequences(program):
+    def outcome(torch):
+        try:
+            return program(torch)
+        except Exception as error:
+            return type(error).__name__, str(error)
+
+    assert outcome(tinytorch) == outcome(real)

@@ -445,7 +445,7 @@ class Task:
             if extra is not None and extra.post_accumulate:
                 for hook in list(extra.post_accumulate.values()):
                     changed = hook(leaf)
-                    if changed is not None:
+                    if changed is not None and not isinstance(changed, Tensor):
                         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
         if node_hooks is not None and node_hooks.post:
             run_posthooks(node_hooks.post, (), (as_tensor(cotangent),))

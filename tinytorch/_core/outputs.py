@@ -183,6 +183,17 @@ def store(result: Tensor, target: Any, quiet: bool = False) -> None:
     fill(result, target)
 
 
+def warn_resized(shape: tuple[int, ...], required: tuple[int, ...]) -> None:
+    """torch's warning that a result which held elements had to be given another shape."""
+    warnings.warn(
+        f"An output with one or more elements was resized since it had shape {list(shape)}, which does not match the required output "
+        f"shape {list(required)}. This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they "
+        "have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+        UserWarning,
+        stacklevel=6,
+    )
+
+
 def fit(result: Tensor, target: Any, quiet: bool = False, row_major: bool = False) -> None:
     """Resize `target` where its shape is not that of `result`, with a warning unless `quiet` or it is empty.
 
@@ -190,14 +201,7 @@ def fit(result: Tensor, target: Any, quiet: bool = False, row_major: bool = Fals
     """
     if target._array.shape != result._array.shape:
         if target._array.size and not quiet:
-            warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(target._array.shape)}, which does not match the "
-                f"required output shape {list(result._array.shape)}. This behavior is deprecated, and in a future PyTorch release outputs "
-                "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to "
-                "zero elements with t.resize_(0).",
-                UserWarning,
-                stacklevel=5,
-            )
+            warn_resized(target._array.shape, result._array.shape)
         strides = (
             layout.element_strides(result._array)
             if not (target._array.size or row_major)

@@ -134,12 +134,21 @@ def _mv(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
 
 
 def _dot(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:
-    a = _full(arguments["self"], in_dims["self"], size)
-    b = _full(arguments["tensor"], in_dims["tensor"], size)
-    if a._array.ndim != 2 or a._array.shape != b._array.shape:
+    a, b = arguments["self"], arguments["tensor"]
+    da, db = in_dims["self"], in_dims["tensor"]
+    if a._array.ndim - (da is not None) != 1 or b._array.ndim - (db is not None) != 1:
         return NotImplemented
-    product = find("bmm").call(find("unsqueeze").call(a, 1), find("unsqueeze").call(b, 2))
-    return product.reshape((size,)), 0
+    if db is None:  # (B, K) @ (K,), which torch transposes, as a view of a vector
+        return find("mv").call(to_front(a, da), find("t").call(b)), 0
+    b = to_front(b, db)  # (B, K)
+    if da is None:
+        return find("matmul").kernel(a, find("t").call(b)), 0
+    a = to_front(a, da)
+    if a._array.shape != b._array.shape:
+        return NotImplemented
+    product = find("matmul").kernel(a.unsqueeze(1), b.unsqueeze(2))  # (B, 1, 1)
+    squeeze = find("squeeze", "dim")
+    return squeeze.call(squeeze.call(product, 2), 1), 0
 
 
 def _addmm(in_dims: dict[str, Any], size: int, /, **arguments: Any) -> Any:

@@ -14,6 +14,7 @@ from tinytorch._core.declare import op, pointwise
 from tinytorch._core.dispatch import wrap_dim
 from tinytorch._core.dtypes import defaults
 from tinytorch._core.element_types import alike, instances, takes
+from tinytorch._core.outputs import warn_resized
 from tinytorch._kernels.scalar_types import (
     broadcast_shape,
     c_type_name,
@@ -93,10 +94,21 @@ def _frexp(self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 frexp = op("frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", _frexp)
 frexp.vjp(self=lambda grad_mantissa, exponent: grad_mantissa / exponent.exp2())
+
+
+def _warn_of_scale(common: Any, self: Any, other: Any) -> None:
+    """For a floating `self` and whole exponents torch makes the result like `self` first."""
+    if self.is_floating_point() and other.dtype._category in ("int", "bool"):
+        required = layout.broadcast_shapes(self.shape, other.shape)
+        if self.numel() and tuple(self.shape) != required:
+            warn_resized(self.shape, required)
+
+
 ldexp = pointwise(
     "ldexp.Tensor(Tensor self, Tensor other) -> Tensor",
     lambda x, n: np.multiply(x, np.exp2(n)).astype(x.dtype),
     result="float",
+    check=_warn_of_scale,
     element_types=instances(
         "ldexp_cpu_exp",
         "int reduced float complex",

@@ -298,10 +298,16 @@ def _lstsq(self: np.ndarray, b: np.ndarray, rcond: float | None, driver: str | N
             f"torch.linalg.lstsq: input.size(-2) should match other.size({-1 if vector else -2})"
         )
     batch = np.broadcast_shapes(self.shape[:-2], right.shape[:-2])
+    A_batch = (1,) * (len(batch) - self.ndim + 2) + self.shape[:-2]
     A = np.broadcast_to(self, (*batch, *self.shape[-2:]))
     B = np.broadcast_to(right, (*batch, *right.shape[-2:]))
     limit = float(np.finfo(self.dtype).eps) * max(self.shape[-2:]) if rcond is None else rcond
     solution, residuals, rank, values = more.lstsq(A, B, limit, driver or "gelsy")
+    # what concerns the matrices alone is not repeated where only the right-hand sides are a batch
+    own = tuple(
+        [slice(None) if size == full else slice(1) for size, full in zip(A_batch, batch, strict=True)]
+    )
+    rank, values = (part[own] if part.size else part for part in (rank, values))
     residuals, rank, values = (np.array(part, order="C") for part in (residuals, rank, values))
     if vector:
         solution, residuals = solution[..., 0], residuals[..., 0] if residuals.ndim > 1 else residuals

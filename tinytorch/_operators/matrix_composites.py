@@ -137,7 +137,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         return matmul.kernel(input, weight.t())
     if rank == 2:
         return addmm(bias, input, weight.t(), 1, 1)
-    if bias.dim() == 1 and input.is_contiguous():
+    if input.is_contiguous():
         flat = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])
         result = addmm(bias, flat, weight.t(), 1, 1)
         return result.view([*input.shape[:-1], result.shape[1]])

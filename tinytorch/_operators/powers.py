@@ -5,10 +5,12 @@ from __future__ import annotations
 from .._core.declare import composite, pointwise
 from .._core.dispatch import legacy_name
 from .._core.element_types import instances
+from .._core.modes import modes
 from .._core.tensor import Tensor
 from .._kernels import arithmetic as kernels
 from . import _checks
 from ._shared import conj, masked
+from .arithmetic import mul_scalar
 
 pow_tensor = pointwise(
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
@@ -38,8 +40,9 @@ pow_reflected.vjp(exponent=lambda grad, self, exponent, result: _power_number(gr
 def _power_scalar(grad, self, exponent):
     if exponent == 0:
         return grad.new_zeros(self.shape)
-    factor = self.pow(exponent - 1) if exponent != 2 else self
-    return grad * conj(factor * exponent)
+    # the first power is the base itself, which a graph of the gradient shows as a power all the same
+    factor = self if exponent == 2 and not modes.grad else self.pow(exponent - 1)
+    return grad * conj(mul_scalar(factor, exponent))
 
 
 def _power_base(grad, self, exponent):

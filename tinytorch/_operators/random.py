@@ -6,7 +6,6 @@ default generator. A call that raises draws nothing.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from .._core.declare import Operator, find, op, update
 from .._core.element_types import instances
 from .._core.generator import Generator, default_generator
 from .._core.layout import broadcast_shapes
+from .._core.outputs import warn_resized
 from .._core.promotion import promote_types
 from .._core.signature import generator_class
 
@@ -220,14 +220,7 @@ def binomial(count: np.ndarray, prob: np.ndarray, generator: Generator | None) -
     """Numbers of successes in `count` trials of probability `prob`, which broadcast; their dtype."""
     shape = broadcast_shapes(count.shape, prob.shape)
     if count.size and count.shape != shape:  # torch makes the result like `count` first
-        warnings.warn(
-            f"An output with one or more elements was resized since it had shape {list(count.shape)}, which does not match the "
-            f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will not be "
-            "resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero "
-            "elements with t.resize_(0).",
-            UserWarning,
-            stacklevel=5,
-        )
+        warn_resized(count.shape, shape)
     return rejection.binomial(source_of(generator), count, prob)
 
 

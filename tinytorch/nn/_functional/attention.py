@@ -263,6 +263,6 @@ def multi_head_attention_forward(
     k = k.view(batch, num_heads, source, width)
     v = v.view(batch, num_heads, source, width)
     output = ops.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)
-    output = output.permute(2, 0, 1, 3).contiguous().view(batch * length, embed_dim)
+    output = output.permute(2, 0, 1, 3).reshape(batch * length, embed_dim)
     output = ops.linear(output, out_proj_weight, out_proj_bias).view(length, batch, -1)
     return (output if batched else output.squeeze(1)), None

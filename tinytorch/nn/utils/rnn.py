@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import namedtuple
 from typing import Any
 
@@ -124,35 +123,8 @@ def pack_padded_sequence(
         sorted_indices = sorted_indices.to(input.device)
         input = input.index_select(0 if batch_first else 1, sorted_indices)
     lengths = lengths.to(torch.int64)
-    data, batch_sizes = _pack(input.transpose(0, 1) if batch_first else input, lengths.tolist())
+    data, batch_sizes = torch._pack_padded_sequence(input, lengths, batch_first)
     return PackedSequence(data, batch_sizes, sorted_indices, None)
-
-
-def _pack(input: Any, lengths: list[int]) -> tuple[Any, Any]:
-    """(T, B, *) to (total, *) and the batch sizes."""
-    steps, batch = input.shape[:2]
-    if input.numel() == 0:
-        raise RuntimeError("Cannot pack empty tensors.")
-    if len(lengths) != batch:
-        raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} (batch_size={batch})"
-        )
-    if lengths[-1] <= 0:
-        raise RuntimeError(
-            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
-        )
-    if any(later > earlier for earlier, later in itertools.pairwise(lengths)):
-        raise RuntimeError(
-            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to "
-            "pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability."
-        )
-    if lengths[0] > steps:
-        raise RuntimeError(f"start (0) + length ({lengths[0]}) exceeds dimension size ({steps}).")
-    sizes = [sum(1 for length in lengths if length > t) for t in range(lengths[0])]
-    rows = [t * batch + b for t, size in enumerate(sizes) for b in range(size)]
-    flat = input.reshape(steps * batch, *input.shape[2:])
-    data = flat.index_select(0, torch.tensor(rows, dtype=torch.int64))
-    return data, torch.tensor(sizes, dtype=torch.int64)
 
 
 def pad_packed_sequence(
@@ -170,16 +142,9 @@ def pad_packed_sequence(
                 f"and max sequence length being {longest}"
             )
         longest = total_length
-    data = sequence.data
-    sizes = sequence.batch_sizes.tolist()
-    batch = sizes[0]
-    rows = [t * batch + b for t, size in enumerate(sizes) for b in range(size)]
-    flat = torch.full((longest * batch, *data.shape[1:]), padding_value, dtype=data.dtype, device=data.device)
-    flat = flat.index_copy(0, torch.tensor(rows, dtype=torch.int64), data)
-    padded = flat.view(longest, batch, *data.shape[1:])
-    lengths = torch.tensor([sum(1 for size in sizes if size > b) for b in range(batch)], dtype=torch.int64)
-    if batch_first:
-        padded = padded.transpose(0, 1)
+    padded, lengths = torch._pad_packed_sequence(
+        sequence.data, sequence.batch_sizes, batch_first, padding_value, longest
+    )
     order = sequence.unsorted_indices
     if order is not None:
         return padded.index_select(0 if batch_first else 1, order), lengths[order.cpu()]
@@ -194,28 +159,15 @@ def pad_sequence(
         raise RuntimeError(
             f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
         )
-    sequences = list(sequences)
-    if not sequences:
-        raise RuntimeError("received an empty list of sequences")
-    if padding_side not in ("left", "right"):
-        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
-    longest = max(s.size(0) for s in sequences)
-    rest = sequences[0].size()[1:]
-    padded = []
-    for s in sequences:
-        missing = longest - s.size(0)
-        if missing:
-            filler = torch.full((missing, *rest), padding_value, dtype=s.dtype, device=s.device)
-            s = torch.cat([filler, s] if padding_side == "left" else [s, filler])
-        padded.append(s)
-    return torch.stack(padded, 0 if batch_first else 1)
+    return torch._C._nn.pad_sequence(tuple(sequences), batch_first, padding_value, padding_side)
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
-    """The sequences without their padding."""
+    """The sequences without their padding. As torch does it, what is not batch first is transposed in place."""
     if not batch_first:
-        padded_sequences = padded_sequences.transpose(0, 1)
-    return [sequence[: int(length)] for sequence, length in zip(padded_sequences, lengths, strict=True)]
+        padded_sequences.transpose_(0, 1)
+    steps = torch.arange(padded_sequences.shape[1], device=lengths.device)
+    return [sequence[steps < length] for sequence, length in zip(padded_sequences, lengths, strict=True)]
 
 
 def pack_sequence(sequences: list[Any], enforce_sorted: bool = True) -> PackedSequence:
