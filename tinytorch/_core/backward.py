@@ -274,8 +274,7 @@ class Task:
             if leaf._extra is None and not self.restricted and leaf._requires_grad is True:
                 receive(leaf, state, HELD, self.create)
             else:
-                cotangent, state[HELD] = state[HELD], None
-                self._leaf(leaf, cotangent)
+                self._leaf(leaf, state)
 
     def _run_from(self, state: list[Any]) -> None:
         """Run a node, and as long as what it leads to is next, that: a chain never goes through the heap.
@@ -420,8 +419,9 @@ class Task:
             if (node, number) in self.captures:
                 self.captured[(node, number)] = cotangent
 
-    def _leaf(self, leaf: Any, cotangent: Any) -> None:
+    def _leaf(self, leaf: Any, state: list[Any]) -> None:
         """All contributions to a leaf's gradient have arrived: its hooks, then the sum, then hooks on the result."""
+        cotangent, state[HELD] = state[HELD], None
         extra = leaf._extra
         node_hooks = None
         if extra is not None:

@@ -17,9 +17,14 @@ Category = Literal["bool", "int", "float", "complex"]
 
 
 class Key:
-    """How a tensor that is not plain is to be treated: its dtype and what is special about it."""
+    """How a tensor that is not plain is to be treated: its dtype and what is special about it.
+
+    shares_graph: the tensor belongs to a transformation, and yet to the ordinary graph.
+    """
 
     __slots__ = ("_dtype", "_special")
+
+    shares_graph = False
 
     def __init__(self, dtype: dtype, special: str) -> None:
         self._dtype = dtype

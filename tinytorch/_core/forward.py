@@ -51,6 +51,10 @@ class DualKey(LevelKey):
         self.primal = primal
         self.tangent = tangent
 
+    @property
+    def shares_graph(self) -> bool:  # type: ignore[override]
+        return self.layer.transparent
+
     def detached(self) -> Tensor:
         result: Tensor = self.primal.detach()
         return result
@@ -124,6 +128,10 @@ def _window(whole: Any, view: Any, base: Any) -> Any:
 
 
 def unsupported(operator: Operator) -> NotImplementedError:
+    if operator.options.get("underivable"):
+        return NotImplementedError(
+            f"Trying to use forward AD with aten::{operator.name} that does not support it."
+        )
     return NotImplementedError(
         f"Trying to use forward AD with {operator.name} that does not support it because it has not been implemented yet.\n"
         "Please file an issue to PyTorch at https://github.com/pytorch/pytorch/issues/new?template=feature-request.yml so that we can "
@@ -285,7 +293,7 @@ def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any]
         isinstance(p, Tensor) and p._key._dtype.is_complex for p in (*primals, *outputs)
     ):
         return [_pointwise(operator, primals, tangents, result)]
-    if not operator.formulas:
+    if not operator.formulas or not operator.options.get("forward", True):
         if dispatch.draws(operator):
             return [None] * len(outputs)
         raise unsupported(operator)

@@ -66,8 +66,11 @@ def contiguous_copy(cotangent: Any) -> Any:
 _accumulating = threading.RLock()
 
 
-def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
-    """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept."""
+def accumulate(leaf: Any, cotangent: Any, create: bool, sole: bool = False) -> None:
+    """Add `cotangent` to `leaf.grad`: in place unless the graph of the gradient is kept.
+
+    sole: nobody else holds the tensor `cotangent`.
+    """
     held = leaf._grad
     if not (cotangent._is_strided and (held is None or held._is_strided)):
         leaf._grad = _assembled(held, cotangent, create)
@@ -79,13 +82,19 @@ def accumulate(leaf: Any, cotangent: Any, create: bool) -> None:
         "strided",
         "meta",
     ):  # under a transformation: no memory of its own to copy or to add to
-        leaf._grad = cotangent if held is None else held + cotangent
+        if not cotangent._key.shares_graph:
+            leaf._grad = cotangent if held is None else held + cotangent
+        elif held is not None:
+            leaf._grad = held + cotangent if create else held.add_(cotangent)
+        elif sole and not create and _laid_out_like(leaf, cotangent):
+            leaf._grad = (
+                cotangent.detach()
+            )  # kept as it is, that is to say detached, and so without its tangent
+        else:
+            leaf._grad = _recorded_copy(leaf, cotangent)
     elif held is None:
         if create and cotangent._requires_grad:
-            strides = (
-                leaf.stride()
-            )  # torch copies into memory laid out like the leaf's, and that copy is recorded
-            leaf._grad = cotangent.new_empty_strided(cotangent.shape, strides).copy_(cotangent)
+            leaf._grad = _recorded_copy(leaf, cotangent)
         else:
             leaf._grad = _like_leaf(leaf, cotangent)
     elif create:
@@ -105,7 +114,7 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
     with _accumulating:
         held = leaf._grad
         if cotangent.__class__ is np.ndarray:
-            array = cotangent
+            array, sole = cotangent, True
             unshared = not create and getrefcount(cotangent) <= _HELD_HERE + 1
         elif not cotangent._is_strided:
             accumulate(leaf, cotangent, create)
@@ -114,12 +123,13 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
             if cotangent._key._special == "lazy":
                 cotangent = cotangent.clone()
             array = cotangent._array
+            sole = getrefcount(cotangent) <= _HELD_HERE
             unshared = (
                 not create
                 and cotangent.__class__ is Tensor
                 and not cotangent._requires_grad
                 and cotangent._base is None
-                and getrefcount(cotangent) <= _HELD_HERE
+                and sole
                 and getrefcount(array) <= _HELD_HERE + 1
             )
         if held is None:
@@ -136,7 +146,7 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
             np.add(held._array, array, held._array)
             counter_of(held)[0] += 1
             return
-        accumulate(leaf, cotangent if array is not cotangent else wrap(array), create)
+        accumulate(leaf, cotangent if array is not cotangent else wrap(array), create, sole)
 
 
 def _assembled(held: Any, cotangent: Any, create: bool) -> Any:
@@ -177,6 +187,19 @@ def _references() -> int:
 
 
 _HELD_HERE = _references()
+
+
+def _laid_out_like(leaf: Any, cotangent: Any) -> bool:
+    """Whether `cotangent` lies in memory as a gradient of `leaf` does: as the leaf where that is dense, row-major otherwise."""
+    if not layout.is_dense(leaf._array.shape, layout.element_strides(leaf._array)):
+        return bool(cotangent.is_contiguous())
+    pairs = zip(leaf._array.shape, leaf.stride(), cotangent.stride(), strict=True)
+    return all(own == other if size != 1 else other != 0 for size, own, other in pairs)
+
+
+def _recorded_copy(leaf: Any, cotangent: Any) -> Any:
+    """A copy by operators, so that it has a history and a tangent, in memory laid out like the leaf's."""
+    return cotangent.new_empty_strided(cotangent.shape, leaf.stride()).copy_(cotangent)
 
 
 def _like_leaf(leaf: Any, cotangent: Any) -> Tensor:

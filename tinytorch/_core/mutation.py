@@ -547,13 +547,14 @@ def renamed(node: Node, name: str) -> None:
 
 
 class NotImplementedNode(Node):
-    """History of an operator without a derivative: going back through it raises NotImplementedError."""
+    """History of an operator without a derivative: going back through it raises, RuntimeError where torch has none either."""
 
     __slots__ = ("_operator",)
-    _operator: str
+    _operator: Operator
 
     def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
-        raise NotImplementedError(f"derivative for aten::{self._operator} is not implemented")
+        kind = RuntimeError if self._operator.options.get("underivable") else NotImplementedError
+        raise kind(f"derivative for aten::{self._operator.name} is not implemented")
 
 
 NotImplementedNode.__name__ = "NotImplemented"
@@ -565,5 +566,5 @@ def unimplemented(operator: Operator, results: tuple[Any, ...], inputs: list[Any
     for result in results:
         if result is not None and result._key._dtype._category in ("float", "complex"):
             node = NotImplementedNode(edges, result._array.shape, result._key._dtype)
-            node._operator = operator.name
+            node._operator = operator
             attach(result, node, None)

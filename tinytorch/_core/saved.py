@@ -90,5 +90,14 @@ def zeros_for(node: Any, position: int) -> Tensor | None:
     return wrap(np.zeros(shape, element_type._numpy))
 
 
+def never(name: str) -> Any:
+    """The formula of a derivative that torch names but does not have."""
+
+    def formula(grad: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
+
+    return formula
+
+
 def missing_formula(operator: Operator, name: str) -> None:
     raise RuntimeError(f"the derivative for '{name}' is not implemented.")

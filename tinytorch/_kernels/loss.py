@@ -172,23 +172,68 @@ def _picked(
     return ignored, values, scale
 
 
+#: How many summands torch gives a partial sum of this loss.
+_GROUP = 16
+
+
+def _in_sequence(values: np.ndarray) -> np.ndarray:
+    """Sums along the last axis, one summand after the other, each rounded."""
+    return np.add.accumulate(values, axis=-1)[..., -1]
+
+
+def _cascade(values: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:
+    """The sum of a vector in torch's order for this loss: partial sums of sixteen, whose partial sums of sixteen are taken, and so on.
+
+    The elements at 0, 16, 32 ... close a partial sum (and that at 0 one of every order, so it is added last of all), unless they are
+    ignored: then the partial sum goes on to the next of them. Ignored values are zeros.
+    """
+    first, rest = values[:1], values[1:]
+    partial = []
+    while rest.size:
+        groups, tail = (
+            rest[: rest.size // _GROUP * _GROUP].reshape(-1, _GROUP),
+            rest[rest.size // _GROUP * _GROUP :],
+        )
+        sums = _in_sequence(groups)
+        if ignored is not None:
+            for index in np.flatnonzero(ignored[_GROUP::_GROUP]).tolist():
+                following = groups[index + 1] if index + 1 < len(groups) else tail
+                longer = _in_sequence(np.concatenate([sums[index : index + 1], following]))
+                if index + 1 < len(groups):
+                    sums[index + 1] = longer
+                else:
+                    tail = longer[None]
+                sums[index] = 0
+            ignored = ignored[::_GROUP]
+        if tail.size:
+            partial.append(_in_sequence(tail))
+        rest = sums
+    return np.asarray(_in_sequence(np.concatenate([np.array(partial, values.dtype), first])))
+
+
 def _nll(
     log_probs: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore_index: int
 ) -> tuple[np.ndarray, np.ndarray]:
     ignored, values, scale = _picked(log_probs, target, weight, ignore_index)
     dtype = log_probs.dtype
-    values = widen(values)
-    losses = np.negative(values if scale is None else values * widen(scale), out=...)
+    losses = np.negative(values if scale is None else values * scale, out=...)
     if ignored is not None:
         losses[ignored] = 0  # and not -0
+        ignored = ignored.reshape(-1)
     if reduction == NONE:
-        return losses.astype(dtype, copy=False), np.zeros((), dtype)
-    axes = tuple(range(losses.ndim))
-    total = precise_sum(losses, axes)
-    weights = np.asarray(losses.size, losses.dtype) if scale is None else precise_sum(widen(scale), axes)
+        return losses, np.zeros((), dtype)
+    if not losses.size:
+        total = weights = np.zeros((), dtype)
+    else:
+        total = _cascade(losses.reshape(-1), ignored)
+        if weight is not None:
+            assert scale is not None
+            weights = _cascade(scale.reshape(-1), ignored)
+        else:
+            weights = np.asarray(losses.size if ignored is None else losses.size - ignored.sum(), dtype)
     if reduction == MEAN:
         total = np.divide(total, weights, out=...)
-    return total.astype(dtype, copy=False), weights.astype(dtype, copy=False)
+    return total, weights
 
 
 def nll_loss_forward(

@@ -37,6 +37,22 @@ for _name, _overload in [
 _linear("embedding", "", "weight")
 
 
+def _linear_loss(name: str) -> None:
+    """Linear in `self`, with the total weight beside it, which has no tangent."""
+    operator = _find(name, "")
+    if operator is None:
+        return
+
+    def rule(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
+        return operator.call(**{**arguments, "self": tangents["self"]})[0], None
+
+    operator.jvp(rule)
+
+
+_linear_loss("nll_loss_forward")
+_linear_loss("nll_loss2d_forward")
+
+
 def _jointly(name: str) -> None:
     """Linear in a list of tensors together: those without a tangent count as zeros."""
     operator = _find(name, "")

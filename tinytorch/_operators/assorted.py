@@ -284,6 +284,7 @@ op(
     "_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor",
     _chunk_cat,
     method=False,
+    underivable=True,
     element_types=alike("tensors", "tensors", "_chunk_cat expects all input tensors with the same dtype"),
 )
 

@@ -10,7 +10,6 @@ import numpy as np
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.element_types import Named
-from tinytorch._core.modes import modes
 from tinytorch._kernels.dtype_names import widen
 from tinytorch._kernels.scalar_types import c_type_name
 from tinytorch._operators.matrix_composites import matmul
@@ -94,6 +93,7 @@ flash_backward = op(
     method=False,
     function=False,
     out=False,
+    underivable=True,
 )
 flash = op(
     "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., "
@@ -103,6 +103,7 @@ flash = op(
     method=False,
     function=False,
     out=False,
+    forward=False,
 )
 
 
@@ -118,10 +119,6 @@ def _flash_vjp(
     attn_mask: Any,
     scale: float | None,
 ) -> dict[str, Any]:
-    if modes.grad:
-        raise RuntimeError(
-            "derivative for aten::_scaled_dot_product_flash_attention_for_cpu_backward is not implemented"
-        )
     results = flash_backward(
         grad, query, key, value, output, logsumexp, dropout_p, is_causal, attn_mask, scale
     )

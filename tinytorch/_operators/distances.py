@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.saved import never
 from tinytorch._core.signature import wrong_type
 from tinytorch._core.tensor import Tensor
 from tinytorch._kernels import matrix as kernels
@@ -19,12 +20,15 @@ cdist_forward = op(
     row_major=True,
     node="CdistBackward0",
     out=False,
+    forward=False,
 )
 cdist_backward = op(
     "_cdist_backward(Tensor grad, Tensor x1, Tensor x2, float p, Tensor cdist) -> Tensor",
     kernels.cdist_backward,
     out=False,
+    forward=False,
 )
+cdist_backward.vjp_all(never("_cdist_backward"), "grad", "x1", "x2", "cdist")
 
 
 def _cdist_vjp(grad: Any, x1: Any, x2: Any, p: float, result: Any) -> Any:

@@ -119,6 +119,7 @@ sample_backward = op(
     method=False,
     function=False,
     out=False,
+    underivable=True,
 )
 embedding_bag_op = op(
     f"_embedding_bag({_BAG}, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
@@ -127,6 +128,7 @@ embedding_bag_op = op(
     method=False,
     function=False,
     out=False,
+    forward=False,
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tinytorch._core.declare import composite, op
 from tinytorch._core.dtypes import int64
 from tinytorch._core.element_types import instances, takes
+from tinytorch._core.saved import never
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels import matrix as matrix_kernels
 from tinytorch._kernels.scalar_types import scalar_type_name, tensor_type_name
@@ -23,6 +24,7 @@ multi_margin_loss_backward = op(
     "Tensor? weight=None, int reduction=1) -> Tensor",
     kernels.multi_margin_loss_backward,
     module="nn",
+    underivable=True,
     upcast=True,
 )
 #: Other types than these are refused by the kernels, after they have looked at sizes.
@@ -38,6 +40,7 @@ multi_margin_loss = op(
         _WHOLE,
     ),
     upcast=True,
+    forward=False,
 )
 multi_margin_loss.vjp(
     self=lambda grad, self, target, p, margin, weight, reduction: multi_margin_loss_backward(
@@ -251,6 +254,7 @@ pdist_forward = op(
     element_types=instances("pdist", "float", when=lambda self, p: self.shape[0] > 1 and self.shape[1] > 0),
     out=False,
     method=False,
+    forward=False,
 )
 
 
@@ -268,7 +272,9 @@ pdist_backward = op(
     _pdist_backward,
     out=False,
     method=False,
+    forward=False,
 )
+pdist_backward.vjp_all(never("_pdist_backward"))
 pdist_forward.vjp(self=lambda grad, self, p, result: pdist_backward(grad, self, p, result))
 
 
@@ -294,6 +300,7 @@ ctc_loss_backward = op(
     kernels.ctc_loss_backward,
     out=False,
     method=False,
+    underivable=True,
 )
 
 
@@ -372,6 +379,7 @@ ctc_forward = op(
     node="CtcLossBackward0",
     element_types=instances("ctc_loss_cpu", "float"),
     out=False,
+    forward=False,
     method=False,
 )
 ctc_forward.vjp(

@@ -86,6 +86,12 @@ def _layer_vjp(
             grad, input, normalized_shape, mean, rate, weight, bias, _mask(needs)
         )
         return dict(zip(_PARAMETERS, results, strict=True))
+    return _layer_elementary(grad, input, normalized_shape, weight, eps, needs)
+
+
+def _layer_elementary(
+    grad: Any, input: Any, normalized_shape: Ints, weight: Any, eps: Any, needs: frozenset[str]
+) -> Results:
     axes = list(range(-len(normalized_shape), 0))
     first, normal = _elementary(grad, input, weight, input, None, axes, eps)
     lead = list(range(input.dim() - len(normalized_shape)))
@@ -94,6 +100,50 @@ def _layer_vjp(
         "weight": _summed(grad * normal, lead) if "weight" in needs else None,
         "bias": _summed(grad, lead) if "bias" in needs else None,
     }
+
+
+@native_layer_norm_backward.jvp
+def _layer_backward_jvp(
+    tangents: dict[str, Any],
+    result: Any,
+    grad_out: Any,
+    input: Any,
+    normalized_shape: Ints,
+    mean: Any,
+    rstd: Any,
+    weight: Any,
+    bias: Any,
+    output_mask: Sequence[bool],
+) -> list[Any]:
+    eps = _added(input, rstd, list(range(-len(normalized_shape), 0)))
+
+    def formula(grad_out: Any, input: Any, weight: Any) -> Results:
+        return _layer_elementary(grad_out, input, normalized_shape, weight, eps, _wanted(output_mask))
+
+    return _pushed(formula, tangents, grad_out=grad_out, input=input, weight=weight)
+
+
+def _added(input: Any, rate: Any, axes: list[int]) -> Any:
+    """What was added to the variances under the root to give the reciprocal deviations `rate`; eps, up to rounding."""
+    return rate.pow(-2) - input.var(axes, correction=0, keepdim=True)
+
+
+def _wanted(output_mask: Sequence[bool]) -> frozenset[str]:
+    return frozenset(name for name, wanted in zip(_PARAMETERS, output_mask, strict=True) if wanted)
+
+
+def _pushed(formula: Any, tangents: dict[str, Any], **arguments: Any) -> list[Any]:
+    """The tangents of what `formula` gives, by forward mode through its elementary operators."""
+    from tinytorch._core.forward import dual, tangent_of
+    from tinytorch._core.levels import layer
+
+    with layer("dual") as above:
+        duals = {
+            name: dual(value, tangents[name], above) if name in tangents else value
+            for name, value in arguments.items()
+        }
+        found = formula(**duals)
+        return [None if found[name] is None else tangent_of(found[name], above) for name in _PARAMETERS]
 
 
 def _summed(values: Any, axes: list[int]) -> Any:
@@ -135,6 +185,7 @@ native_group_norm_backward = op(
     method=False,
     function=False,
     out=False,
+    underivable=True,
 )
 
 
@@ -289,6 +340,19 @@ def _batch_vjp(
             grad, input, weight, running_mean, running_var, mean, rate, training, eps, _mask(needs)
         )
         return dict(zip(_PARAMETERS, results, strict=True))
+    return _batch_elementary(grad, input, weight, running_mean, running_var, training, eps, needs)
+
+
+def _batch_elementary(
+    grad: Any,
+    input: Any,
+    weight: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    eps: Any,
+    needs: frozenset[str],
+) -> Results:
     shaped = [input.shape[1], *[1] * (input.dim() - 2)]
     axes = [0, *range(2, input.dim())]
     scale = None if weight is None else weight.view(shaped)
@@ -311,6 +375,28 @@ native_batch_norm.vjp_all(
     ),
     *_PARAMETERS,
 )
+
+
+@native_batch_norm_backward.jvp
+def _batch_backward_jvp(
+    tangents: dict[str, Any],
+    result: Any,
+    grad_out: Any,
+    input: Any,
+    weight: Any,
+    running_mean: Any,
+    running_var: Any,
+    save_mean: Any,
+    save_invstd: Any,
+    train: bool,
+    eps: float,
+    output_mask: Sequence[bool],
+) -> list[Any]:
+    def formula(grad_out: Any, input: Any, weight: Any) -> Results:
+        needs = _wanted(output_mask)
+        return _batch_elementary(grad_out, input, weight, running_mean, running_var, train, eps, needs)
+
+    return _pushed(formula, tangents, grad_out=grad_out, input=input, weight=weight)
 
 
 @composite(

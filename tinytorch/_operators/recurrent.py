@@ -17,6 +17,7 @@ lstm_layer = op(
     undefined_grads=True,
     method=False,
     out=False,
+    forward=False,
 )
 lstm_layer_backward = op(
     "mkldnn_rnn_layer_backward(Tensor input, Tensor weight1, Tensor weight2, Tensor weight3, Tensor weight4, Tensor hx_, Tensor cx_tmp, "

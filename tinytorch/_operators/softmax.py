@@ -55,12 +55,9 @@ log_softmax_backward_data = op(
     element_types=_backward_types("log_softmax_backward"),
     node="LogSoftmaxBackwardDataBackward0",
 )
-# In float64: what is left of these terms when they meet is small.
 log_softmax_backward_data.vjp(
-    grad_output=lambda grad, output, dim: grad - (grad * output.double().exp()).sum(dim, keepdim=True),
-    output=lambda grad, grad_output, output, dim: (
-        -grad_output.double().sum(dim, keepdim=True) * output.double().exp() * grad
-    ),
+    grad_output=lambda grad, output, dim: grad - (grad * output.exp()).sum(dim, keepdim=True),
+    output=lambda grad, grad_output, output, dim: -grad_output.sum(dim, keepdim=True) * output.exp() * grad,
 )
 
 log_softmax = op(

@@ -94,6 +94,7 @@ heaviside = pointwise(
     kernels.heaviside,
     upcast=False,
     check=_checks.check_heaviside,
+    underivable=True,
 )
 xlogy = pointwise(
     "xlogy.Tensor(Tensor self, Tensor other) -> Tensor",
