@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinytorch
@@ -113,3 +115,138 @@ def test_reading_memory_does_not_lose_a_tangent() -> None:
         dual = forward_ad.make_dual(x, x)
         with pytest.raises(NotImplementedError, match="reads the elements"):
             dual._array.reshape(3, 1)
+
+
+def kept_gradients(library: Any) -> list[Any]:
+    """Which gradients have a tangent: a gradient that nobody else holds is kept detached, any other is copied."""
+    fw = importlib.import_module(f"{library.__name__}.autograd.forward_ad")
+    library.manual_seed(0)
+    found: list[Any] = []
+
+    def leaf(*shape: int) -> Any:
+        made = library.nn.Parameter(library.randn(*shape))
+        with library.no_grad():
+            made.copy_(fw.make_dual(library.randn(*shape), library.randn(*shape)))
+        return made
+
+    def tangent(value: Any) -> Any:
+        held = fw.unpack_dual(value).tangent
+        return None if held is None else held.tolist()
+
+    with fw.dual_level():
+        x = leaf(3, 4)
+        ones = library.ones(3, 4)
+        (x * x).backward(ones)
+        found.append(tangent(x.grad))
+        before = x.grad
+        (x * x).backward(ones)  # added to in place
+        found += [tangent(x.grad), x.grad is before]
+        for program in (
+            lambda v: (v * v).t(),  # lies in memory in another way than the leaf
+            lambda v: v.exp().sum(),
+            lambda v: v.view(12) * v.detach().view(12),
+        ):
+            x.grad = None
+            out = program(x)
+            out.backward(library.ones_like(out))
+            found.append(tangent(x.grad))
+        for held in ([], [None]):  # a hook that keeps the gradient, and one that does not
+            x.grad = None
+            handle = x.register_hook(lambda grad, held=held: held.append(grad) if held else None)
+            (x * x).backward(ones)
+            found.append(tangent(x.grad))
+            handle.remove()
+        x.grad = None
+        (x * x).sum().backward(create_graph=True)
+        found.append(tangent(x.grad))
+    return found
+
+
+def test_only_gradients_that_are_copied_have_tangents() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own, torchs = kept_gradients(tinytorch), kept_gradients(torch)
+    assert [value is None for value in own] == [value is None for value in torchs]
+    for mine, theirs in zip(own, torchs, strict=True):
+        assert mine == theirs if mine is None or isinstance(mine, bool) else np.allclose(mine, theirs)
+
+
+@pytest.mark.parametrize("which", ["input", "weight", "cotangent"])
+@pytest.mark.parametrize("norm", ["batch", "batch in evaluation", "layer", "instance", "group"])
+def test_tangents_through_the_backward_pass_of_normalisations(norm: str, which: str) -> None:
+    def run(library: Any) -> Any:
+        fw = importlib.import_module(f"{library.__name__}.autograd.forward_ad")
+        functional = library.nn.functional
+        library.manual_seed(0)
+        values = {
+            "input": library.randn(3, 4, 5, dtype=library.float64),
+            "weight": library.randn(4, dtype=library.float64),
+            "cotangent": library.randn(3, 4, 5, dtype=library.float64),
+        }
+        mean, variance = (library.rand(4, dtype=library.float64) for _ in range(2))
+        with fw.dual_level():
+            values[which] = fw.make_dual(values[which], values[which].flip(0))
+            x, w = values["input"].requires_grad_(), values["weight"].requires_grad_()
+            try:
+                out = {
+                    "batch": lambda: functional.batch_norm(x, None, None, w, training=True),
+                    "batch in evaluation": lambda: functional.batch_norm(x, mean, variance, w),
+                    "layer": lambda: functional.layer_norm(x.transpose(1, 2), [4], w).transpose(1, 2),
+                    "instance": lambda: functional.instance_norm(x, weight=w),
+                    "group": lambda: functional.group_norm(x, 2, w),
+                }[norm]()
+                grads = library.autograd.grad(out, (x, w), values["cotangent"])
+            except NotImplementedError as error:
+                return str(error)
+            tangents = [fw.unpack_dual(grad).tangent for grad in grads]
+            return [None if tangent is None else tangent.numpy() for tangent in tangents]
+
+    own, torchs = run(tinytorch), run(torch)
+    assert isinstance(own, str) == isinstance(torchs, str)
+    if isinstance(own, str):
+        assert own == torchs
+        return
+    for mine, theirs in zip(own, torchs, strict=True):
+        assert (mine is None) == (theirs is None)
+        assert mine is None or np.allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+#: Programs on operators whose derivatives torch does not have: what forward mode says, and what the second derivative says.
+UNDERIVABLE = {
+    "cdist": (lambda t, x: t.cdist(x, x.detach()), (3, 4)),
+    "pdist": (lambda t, x: t.nn.functional.pdist(x), (3, 4)),
+    "ctc": (lambda t, x: t.nn.functional.ctc_loss(x.log_softmax(-1), t.tensor([[1, 2]]), [5], [2]), (5, 1, 4)),
+    "bags": (lambda t, x: t.nn.functional.embedding_bag(t.tensor([[1, 2]]), x), (5, 4)),
+    "attention": (lambda t, x: t.nn.functional.scaled_dot_product_attention(x, x, x), (1, 2, 3, 4)),
+    "margin": (lambda t, x: t.nn.functional.multi_margin_loss(x, t.tensor([1, 2])), (2, 4)),
+    "heaviside": (lambda t, x: t.heaviside(x, t.ones(3)), (3,)),
+    "chunks": (lambda t, x: t._chunk_cat([x, x], 0, 2), (3, 2)),
+    "lstm": (lambda t, x: t.nn.LSTM(3, 2)(x)[0], (2, 1, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(UNDERIVABLE))
+def test_what_torch_has_no_derivative_of_says_so_in_its_words(name: str) -> None:
+    program, shape = UNDERIVABLE[name]
+
+    def said(library: Any) -> list[Any]:
+        fw = importlib.import_module(f"{library.__name__}.autograd.forward_ad")
+        found: list[Any] = []
+        library.manual_seed(0)
+        x = library.randn(*shape)
+        with fw.dual_level():
+            try:
+                program(library, fw.make_dual(x, library.ones_like(x)))
+                found.append("a tangent")
+            except Exception as error:
+                found.append((type(error).__name__, str(error)))
+        x = x.requires_grad_()
+        try:
+            (first,) = library.autograd.grad(program(library, x).sum(), x, create_graph=True)
+            found.append(first.requires_grad)
+            library.autograd.grad(first.sum(), x)
+        except Exception as error:
+            found.append((type(error).__name__, str(error)))
+        return found
+
+    assert said(tinytorch) == said(torch)

@@ -99,3 +99,37 @@ def test_default_is_the_process_wide_one() -> None:
     finally:
         dtypes.defaults.set(dtypes.float32)
     assert promotion.result_type_of([(dtypes.int64, "dim"), (dtypes.float32, "wrapped")]) is dtypes.float32
+
+
+#: What is computed of x and y in a 16-bit type and the number s, by how torch takes the number.
+BESIDE_NUMBERS = {
+    "sum": lambda t, x, y, s: (x + s, s + x, x - s, s - x, x.clone().add_(s), t.rsub(x, s)),
+    "sum with a factor": lambda t, x, y, s: (t.add(x, y, alpha=s), t.sub(x, y, alpha=s), x.clone().add_(y, alpha=s)),
+    "sum of rows with a factor": lambda t, x, y, s: t.add(x.view(20, 30), y[:30], alpha=s),
+    "product": lambda t, x, y, s: (x * s, x / s, s / x, t.div(x, s, rounding_mode="floor"), x * t.tensor(s)),
+    "remainder": lambda t, x, y, s: (x % s, s % x, t.fmod(x, s), x % t.tensor(s)),
+    "comparison": lambda t, x, y, s: (x < s, x >= s, t.full_like(x, s) == s, t.full_like(x, s) != s),
+    "power": lambda t, x, y, s: (x.abs() ** s, s**x, x.abs() ** t.tensor(s)),
+    "0-dim": lambda t, x, y, s: (x + t.tensor(s), t.tensor(s) - x, t.hypot(x, t.tensor(s)), t.maximum(x, t.tensor(s))),
+    "list": lambda t, x, y, s: (t._foreach_add([x], s)[0], t._foreach_sub([x], s)[0], t._foreach_mul([x], s)[0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+@pytest.mark.parametrize("program", list(BESIDE_NUMBERS))
+def test_numbers_beside_16_bit_tensors_are_rounded_where_torch_rounds_them(program: str, kind: str) -> None:
+    """Bit for bit: products and quotients take the number in float32, everything else takes it rounded to 16 bits."""
+
+    def results(library: Any) -> list[Any]:
+        library.manual_seed(3)
+        x, y = (library.randn(600, dtype=library.float64).to(getattr(library, kind)) for _ in range(2))
+        found = []
+        for s in (2.3, 0.7, 1.1):
+            values = BESIDE_NUMBERS[program](library, x, y, s)
+            for value in values if isinstance(values, tuple) else (values,):
+                found.append((str(value.dtype).rpartition(".")[2], value.flatten().tolist()))
+        return found
+
+    import tinytorch
+
+    assert results(tinytorch) == results(torch)

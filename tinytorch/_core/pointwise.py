@@ -81,13 +81,16 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
     arrays: list[np.ndarray] = []
     for position, argument in enumerate(operator.arguments):
         value = values[position]
+        exact = working is common or argument.name in operator.options.get("exact_numbers", ())
         if value is None or not argument.is_tensor:
             if argument.kind == "ScalarType" and value is not None:
                 values[position] = value._numpy
+            elif not exact and position in positions:
+                values[position] = float(np.asarray(value, common._numpy))
             continue
         array = value._array
-        if position in positions and array.dtype is not working._numpy:
-            array = _cast_operand(value, array, common, working)
+        if position in positions and (working is not common or array.dtype is not working._numpy):
+            array = _cast_operand(value, array, common, working, exact)
         values[position] = array
         arrays.append(value._array)
     order = operator.options.get("shape_order")  # torch calls an operator of other operands in that order
@@ -104,6 +107,8 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor
     ):
         out: np.ndarray = ufunc(*tensors, out=...)
+    elif working is not common and "reduced_kernel" in operator.options:
+        out = operator.options["reduced_kernel"](common._numpy, *values)
     else:
         out = np.asarray(operator.kernel(*values))
     wanted = dtypes.bool_ if rule == "bool" else common
@@ -123,9 +128,14 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
     return out
 
 
-def _cast_operand(value: Any, array: np.ndarray, common: dtypes.dtype, working: dtypes.dtype) -> np.ndarray:
+def _cast_operand(
+    value: Any, array: np.ndarray, common: dtypes.dtype, working: dtypes.dtype, exact: bool
+) -> np.ndarray:
+    """An operand in the type that is computed with; rounded to the common type first, but for numbers that are taken as they are."""
     if value.__class__ is WrappedNumber:
-        return number_array(array[()], working)
+        return number_array(array[()], working if exact else common).astype(working._numpy, copy=False)
+    if exact and not array.ndim:
+        return array.astype(working._numpy)
     if working is not common and array.dtype is not common._numpy:
         array = array.astype(common._numpy)
     if array.dtype.kind == "c" and working._category != "complex":

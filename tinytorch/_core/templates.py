@@ -214,14 +214,14 @@ def _general(plan: Plan) -> str:
     if operator.family == "update":
         first = plan.tensors[0].name
         copied = f"{first}._array.copy()" if operator.options.get("contiguous") else f"fresh({first}._array)"
-        body.append(f"    out = {copied}")
-        body.append(f"    kernel({arguments.replace(f'{first}._array', 'out', 1)})")
+        body.append(f"    made = {copied}")
+        body.append(f"    kernel({arguments.replace(f'{first}._array', 'made', 1)})")
     else:
-        body.append(f"    out = kernel({arguments})")
+        body.append(f"    made = kernel({arguments})")
         if operator.row_major and plan.tensors:
             body += [
                 f"    if {plan.tensors[0].name}._key._special is not None:",
-                "        out = row_major(out)",
+                "        made = row_major(made)",
             ]
     body += [
         "except (TypeError, ValueError) as error:",
@@ -232,20 +232,20 @@ def _general(plan: Plan) -> str:
     ]
     returns = operator.schema.returns
     if plan.many:
-        body.append("results = tuple([wrap(array) for array in out])")
+        body.append("results = tuple([wrap(array) for array in made])")
         value = "results"
     elif len(returns) == 1 and returns[0].kind == "Tensor":
         body += [
-            "if out.__class__ is not ndarray:",
-            "    out = asarray(out)",
-            f"{plan.outputs[0]}_ = wrap(out)",
+            "if made.__class__ is not ndarray:",
+            "    made = asarray(made)",
+            f"{plan.outputs[0]}_ = wrap(made)",
         ]
         value = f"{plan.outputs[0]}_"
     elif len(returns) == 1:
-        return "\n".join(lines) + "\n" + indent([*body, "return out"], 1)
+        return "\n".join(lines) + "\n" + indent([*body, "return made"], 1)
     else:
         for position, name in enumerate(plan.outputs):
-            body.append(f"{name}_ = None if out[{position}] is None else wrap(asarray(out[{position}]))")
+            body.append(f"{name}_ = None if made[{position}] is None else wrap(asarray(made[{position}]))")
         value = ", ".join(f"{n}_" for n in plan.outputs)
     if not operator.nondifferentiable and plan.tensors:
         body += [f"if {_wants_record(plan)}:", f"    record({value}, {names})"]

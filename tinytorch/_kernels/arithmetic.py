@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy._core import _multiarray_umath as _umath
 
 from tinytorch._kernels.multiply_add import axpy
 
@@ -61,6 +62,34 @@ def _wide_product(b: np.ndarray, alpha: Any) -> np.ndarray:
     """alpha * b for b in float32, exact in float64."""
     product = b.astype(np.float64)
     return np.multiply(product, float(np.float32(alpha)), out=product)
+
+
+#: Elements of a 16-bit type that torch's vector code takes at once.
+_VECTOR = 32 if _umath.__cpu_features__.get("AVX512_SKX") else 16
+
+
+def add_reduced(element_type: np.dtype, a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """a + alpha * b for operands of a 16-bit `element_type`, given in float32.
+
+    torch's vector code rounds the sum only; what is left over at the end of a row it computes one by one, and there it rounds the
+    product, too. Operands of one shape, or with a single number, are one row.
+    """
+    product = np.multiply(b, np.float32(alpha), out=...)
+    rows = product.reshape(-1) if a.shape == b.shape or not a.ndim else product
+    size = rows.shape[-1] if rows.ndim else max(a.shape, default=1)
+    end = rows[..., size // _VECTOR * _VECTOR :] if rows.ndim and rows.shape[-1] == size else rows
+    end[...] = end.astype(element_type)
+    return np.add(a, product, out=...)
+
+
+def sub_reduced(element_type: np.dtype, a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """a - alpha * b, as add_reduced."""
+    return add_reduced(element_type, a, b, -alpha)
+
+
+def rsub_reduced(element_type: np.dtype, a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
+    """b - alpha * a, as add_reduced."""
+    return add_reduced(element_type, b, a, -alpha)
 
 
 def add_into(a: np.ndarray, b: np.ndarray, alpha: Any) -> None:

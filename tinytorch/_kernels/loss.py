@@ -188,6 +188,8 @@ def _cascade(values: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:
     ignored: then the partial sum goes on to the next of them. Ignored values are zeros.
     """
     first, rest = values[:1], values[1:]
+    if ignored is None and rest.size <= _GROUP:
+        return np.asarray(_in_sequence(np.concatenate([rest, first])))
     partial = []
     while rest.size:
         groups, tail = (
@@ -244,7 +246,7 @@ def nll_loss_forward(
         places = _plain_places(target, self.shape, ignore_index)
         if places is not None:
             losses = np.negative(self.reshape(-1)[places])
-            total = precise_sum(losses, (0,))
+            total = _cascade(losses, None)
             count = np.asarray(losses.size, losses.dtype)
             return np.divide(total, count, out=...) if reduction == MEAN else total, count
     if not 0 < self.ndim <= 2:

@@ -15,6 +15,7 @@ add = pointwise(
     kernels.add,
     ufunc=np.add,
     into=kernels.add_into,
+    reduced_kernel=kernels.add_reduced,
     rounds_numbers=("alpha",),
     infix="__add__",
     check=_checks.check_alpha,
@@ -30,6 +31,7 @@ sub = pointwise(
     kernels.sub,
     ufunc=np.subtract,
     into=kernels.sub_into,
+    reduced_kernel=kernels.sub_reduced,
     rounds_numbers=("alpha",),
     infix="__sub__",
     check=_checks.check_sub,
@@ -46,6 +48,7 @@ sub.native(
 rsub = pointwise(
     "rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     kernels.rsub,
+    reduced_kernel=kernels.rsub_reduced,
     inplace=False,
     shape_order=(1, 0),
     rounds_numbers=("alpha",),
@@ -58,12 +61,18 @@ rsub_scalar = pointwise(
     kernels.rsub_number,
     inplace=False,
     node="RsubBackward1",
+    rounds_numbers=("alpha",),
     check=_checks.check_rsub,
     out=False,
 )
 rsub_scalar.vjp(self=lambda grad, alpha: -grad if alpha == 1 else grad * conj(-alpha))
 
-mul = pointwise("mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, infix="__mul__")
+mul = pointwise(
+    "mul.Tensor(Tensor self, Tensor other) -> Tensor",
+    np.multiply,
+    infix="__mul__",
+    exact_numbers=("self", "other"),
+)
 mul.vjp(self=lambda grad, other: grad * conj(other), other=lambda grad, self: grad * conj(self))
 mul.native(
     self=(np.multiply, "grad", "other"),
@@ -71,7 +80,11 @@ mul.native(
 )
 
 div = pointwise(
-    "div.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, result="float", infix="__truediv__"
+    "div.Tensor(Tensor self, Tensor other) -> Tensor",
+    np.true_divide,
+    result="float",
+    infix="__truediv__",
+    exact_numbers=("other",),
 )
 div.vjp(
     self=lambda grad, other: grad / conj(other),
@@ -82,6 +95,7 @@ div_mode = pointwise(
     "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
     kernels.div_mode,
     node="DivBackward2",
+    exact_numbers=("other",),
     result=_checks.mode_result,
     check=_checks.check_mode,
     also=("div(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",),
@@ -97,7 +111,7 @@ div_mode.vjp(
 
 floor_divide = pointwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", node="NotImplemented",
-    element_types=instances("div_floor_cpu", "int unsigned reduced float"),
+    element_types=instances("div_floor_cpu", "int unsigned reduced float"), exact_numbers=("other",),
 also=("floor_divide(Tensor self, Scalar other) -> Tensor",))  # fmt: skip
 floor_divide.vjp(
     self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide")
@@ -252,6 +266,7 @@ mul_scalar = pointwise(
     "mul.Scalar(Tensor self, Scalar other) -> Tensor",
     kernels.multiply,
     node="MulBackward1",
+    exact_numbers=("other",),
     function=False,
     method=False,
 )
@@ -261,6 +276,7 @@ div_scalar = pointwise(
     kernels.divide,
     node="DivBackward1",
     result="float",
+    exact_numbers=("other",),
     function=False,
     method=False,
 )
