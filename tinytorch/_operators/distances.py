@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, op
+from tinytorch._core.element_types import instances
 from tinytorch._core.saved import never
 from tinytorch._core.signature import wrong_type
 from tinytorch._core.tensor import Tensor
@@ -131,3 +132,50 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_eucl
 
 
 FUNCTIONS = {"cdist": cdist}
+
+
+pdist_forward = op(
+    "_pdist_forward(Tensor self, float p=2.) -> Tensor",
+    lambda self, p: (
+        np.ascontiguousarray(kernels.cdist_forward(self, self, p)[np.triu_indices(self.shape[0], 1)])
+        if self.shape[0] > 1
+        else np.zeros(0, self.dtype)
+    ),
+    node="PdistBackward0",
+    element_types=instances("pdist", "float", when=lambda self, p: self.shape[0] > 1 and self.shape[1] > 0),
+    out=False,
+    method=False,
+    forward=False,
+)
+
+
+def _pdist_backward(grad: np.ndarray, self: np.ndarray, p: float, pdist: np.ndarray) -> np.ndarray:
+    """The gradient of pdist: spread over both halves of the square matrix."""
+    count = self.shape[0]
+    upper = np.triu_indices(count, 1)
+    square, distance = np.zeros((count, count), self.dtype), np.zeros((count, count), self.dtype)
+    square[upper], distance[upper] = grad, pdist
+    return kernels.cdist_backward(square + square.T, self, self, p, distance + distance.T)
+
+
+pdist_backward = op(
+    "_pdist_backward(Tensor grad, Tensor self, float p, Tensor pdist) -> Tensor",
+    _pdist_backward,
+    out=False,
+    method=False,
+    forward=False,
+)
+pdist_backward.vjp_all(never("_pdist_backward"))
+pdist_forward.vjp(self=lambda grad, self, p, result: pdist_backward(grad, self, p, result))
+
+
+@composite("pdist(Tensor self, float p=2.) -> Tensor", method=False, out=False)
+def pdist(self: Any, p: float = 2.0) -> Any:
+    """The distances of every pair of rows."""
+    if self.dim() != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {self.dim()}D")
+    if not self.dtype.is_floating_point:
+        raise RuntimeError("pdist only supports floating-point dtypes")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    return pdist_forward(self.contiguous(), p)
