@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import threading
 import warnings
@@ -39,6 +40,14 @@ def outcome(t: Any, function: Callable[[Any], Any]) -> Any:
 CALLS: dict[str, Callable[[Any], Any]] = {
     # what libraries import or ask before they do without
     "hub's folder": lambda t: (t.hub._get_torch_home(), t.hub.get_dir(), t.hub.urlparse("http://a/b").path),
+    "the former place of spread tensors": lambda t: [
+        importlib.import_module(f"{t.__name__}.distributed._tensor{name}").__name__.partition(".")[2] != ""
+        for name in ("", ".experimental")
+    ],
+    "annotations of loaders": lambda t: [
+        repr(t.utils.data.dataloader._worker_init_fn_t),
+        repr(t.utils.data.dataloader._collate_fn_t),
+    ],
     "compiled operators": lambda t: t.ops.load_library("/nowhere.so"),
     "loaded operators": lambda t: t.ops.loaded_libraries,
     "named tuples as nodes": lambda t: repr(
