@@ -6,6 +6,7 @@ import copy
 import pickle
 import threading
 import warnings
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import tinytorch
 from tinytorch._core import integers, multinomial, normals, precise, rejection, sampling
 from tinytorch._core.generator import Generator, default_generator
 
@@ -550,3 +552,15 @@ def test_permutations_both_ways(n: int) -> None:
         generator = Generator().manual_seed(n)
         with generator._lock:
             assert np.array_equal(rows(generator, n), expected)
+
+
+def test_generators_that_come_and_go_leave_nothing_behind() -> None:
+    def drawn(t: Any) -> list[Any]:
+        alive = t.Generator().manual_seed(5)
+        found = [t.rand(700, generator=alive).tolist()]
+        for seed in (1, 2, 1):
+            found.append(t.randn(3, generator=t.Generator().manual_seed(seed)).tolist())
+            found.append(t.rand(700, generator=alive).tolist())
+        return found
+
+    assert drawn(tinytorch) == drawn(torch)

@@ -39,6 +39,21 @@ _HIGH_UNIT = np.array(2.0**-21)
 _FEW = 64
 
 
+#: Engines of generators that are gone. Making one takes half a millisecond, seeding it anew a microsecond.
+_spare: list[tuple[Any, Any]] = []
+_MOST_SPARE = 16
+
+
+def _new_engine() -> tuple[Any, Any]:
+    """What seeds an engine, and what draws from it in bulk."""
+    # Imported at the first draw: numpy.random costs more to load than the rest of this module by far.
+    from numpy.random import MT19937 as Engine
+    from numpy.random import Generator, RandomState
+
+    source = RandomState(Engine(0))
+    return source, Generator(source._bit_generator)
+
+
 class Mark(NamedTuple):
     """A position in the stream to which a generator can return."""
 
@@ -107,15 +122,16 @@ class Generator:
     def _start(self) -> Any:
         """Seed the engine: the classic 32-bit initialisation, so only the seed's low half counts."""
         if self._source is None:
-            # Imported at the first draw: numpy.random costs more to load than the rest of this module by far.
-            from numpy.random import MT19937, RandomState
-            from numpy.random import Generator as Bulk
-
-            self._source = RandomState(MT19937(0))
-            self._bulk = Bulk(self._source._bit_generator)
+            self._source, self._bulk = _spare.pop() if _spare else _new_engine()
         self._source.seed(self.initial_seed() & _WORD_MASK)
         self._engine = self._source._bit_generator
         return self._engine
+
+    def __del__(self) -> None:
+        # Programs that make a generator per draw, such as those of Brownian paths, would pay for an engine each time.
+        source = getattr(self, "_source", None)
+        if source is not None and len(_spare) < _MOST_SPARE:
+            _spare.append((source, self._bulk))
 
     # ---- drawing; the caller holds the lock
 
