@@ -44,7 +44,8 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         if operator.name == "copy":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         raise RuntimeError("Tensor on device meta is not on the expected device cpu!")
-    mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
+    if not operator.options.get("below_autograd"):
+        mutation.check_writable(self, modes.grad and any(t.requires_grad for t in tensors_of(operator, args)))
     if "inplace_check" in operator.options:
         operator.options["inplace_check"](*args)
     if self._key._special == "strided" and not operator.options.get("overlaps"):
@@ -58,7 +59,7 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         _check_promotion(operator, self, args)
     if self._key._special == "meta":
         shape = _run_meta(operator, args)._array.shape if operator.family != "update" else self._array.shape
-        _check_target_shape(self, shape)
+        check_target_shape(self, shape)
         out = None
     elif operator.family == "update" and (not modes.grad or operator.options.get("direct")):
         out = None
@@ -72,11 +73,11 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
             unhush(token)
     else:
         out = compute(operator, args)
-        _check_target_shape(self, out.shape)
+        check_target_shape(self, out.shape)
     before = None
     if (
         modes.grad
-        and operator.compiled.node is not None
+        and (operator.compiled.node is not None or operator.options.get("underivable"))
         and any(t._requires_grad for t in tensors_of(operator, args))
     ):
         names = {name for formula in operator.formulas.values() for name in formula.__code__.co_varnames}
@@ -113,14 +114,13 @@ def check_separate(written: np.ndarray, read: np.ndarray, wholly: bool = False) 
     """Raises RuntimeError with torch's text if an operand lies partly (or, if `wholly`, at all) in the memory to be overwritten."""
     if not written.size or not read.size:
         return
-    if not all(layout.is_dense(a.shape, layout.element_strides(a)) for a in (written, read)):
-        return
     first, second = (a.__array_interface__["data"][0] for a in (written, read))
-    if (
-        first < second + read.nbytes
-        and second < first + written.nbytes
-        and (wholly or not (first == second and written.strides == read.strides))
-    ):
+    if first >= second + read.nbytes or second >= first + written.nbytes:
+        return
+    steps, others = layout.element_strides(written), layout.element_strides(read)
+    if not layout.is_dense(written.shape, steps) or not layout.is_dense(read.shape, others):
+        return  # which torch finds too hard to tell
+    if wholly or not (first == second and written.nbytes == read.nbytes and steps == others):
         raise RuntimeError(
             "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
             "the tensor before performing the operation."
@@ -194,13 +194,13 @@ def _check_promotion(operator: Operator, self: Any, args: tuple[Any, ...]) -> No
     if not can_cast(common, self._key._dtype):  # torch looks at the shape first
         shapes = [tensor._array.shape for tensor in tensors_of(operator, args)]
         try:
-            _check_target_shape(self, np.broadcast_shapes(*shapes))
+            check_target_shape(self, np.broadcast_shapes(*shapes))
         except ValueError:
             pass  # they do not fit each other, either
     check_result_cast(common, self._key._dtype)
 
 
-def _check_target_shape(self: Any, shape: tuple[int, ...]) -> None:
+def check_target_shape(self: Any, shape: tuple[int, ...]) -> None:
     if self._array.shape != shape:
         raise RuntimeError(
             f"output with shape {list(self._array.shape)} doesn't match the broadcast shape {list(shape)}"

@@ -321,7 +321,9 @@ def _counts(tensor: Any, current: Layer) -> bool:
 
 def wants_history(operator: Operator, args: tuple[Any, ...], current: Layer) -> bool:
     """Whether a call has to be recorded in the graph of `current`."""
-    if not modes.grad or operator.nondifferentiable or operator.compiled.record is None:
+    if not modes.grad or operator.compiled.record is None:
+        return False
+    if operator.nondifferentiable and not operator.formulas:
         return False
     return any(_counts(tensor, current) for tensor in dispatch.tensors_of(operator, args))
 

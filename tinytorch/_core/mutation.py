@@ -379,13 +379,6 @@ def check_writable(tensor: Any, recording: bool | None = None) -> None:
                 raise RuntimeError(
                     "a leaf Variable that requires grad is being used in an in-place operation."
                 )
-    extra = tensor._extra
-    if extra is not None and extra.inference and not modes.inference:
-        raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed."
-            "You can make a clone to get a normal tensor before doing inplace update."
-            "See https://github.com/pytorch/rfcs/pull/17 for more details."
-        )
 
 
 _MODES = {"no_grad": "no_grad", "inference": "inference_mode"}
@@ -472,8 +465,16 @@ def _date_back(node: Any, counter: Any, first: str) -> None:
 
 
 def bump(tensor: Any) -> None:
-    """Note that `tensor`'s elements changed."""
-    counter_of(tensor)[0] += 1
+    """Note that `tensor`'s elements changed. Raises RuntimeError for a tensor of inference mode outside of it: as in torch, too late."""
+    counter = counter_of(tensor)
+    if counter.__class__ is not InferenceCounter:
+        counter[0] += 1
+    elif not modes.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed."
+            "You can make a clone to get a normal tensor before doing inplace update."
+            "See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
 
 
 def rebase(tensor: Any, node: Node, position: int | None = None) -> None:
@@ -524,6 +525,8 @@ def write_history(operator: Operator, self: Any, before: Tensor | None, args: tu
     probe._counter = self._counter
     record(probe, before, *args[1:])
     if probe._edge is not None:
+        if probe._edge.__class__ is NotImplementedNode:
+            probe._edge._written += "_"
         _date_back(probe._edge, self._counter, operator.arguments[0].name)
         name = operator.options.get("inplace_node")
         if name is not None:
@@ -549,12 +552,13 @@ def renamed(node: Node, name: str) -> None:
 class NotImplementedNode(Node):
     """History of an operator without a derivative: going back through it raises, RuntimeError where torch has none either."""
 
-    __slots__ = ("_operator",)
+    __slots__ = ("_operator", "_written")
     _operator: Operator
+    _written: str
 
     def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
         kind = RuntimeError if self._operator.options.get("underivable") else NotImplementedError
-        raise kind(f"derivative for aten::{self._operator.name} is not implemented")
+        raise kind(f"derivative for aten::{self._written} is not implemented")
 
 
 NotImplementedNode.__name__ = "NotImplemented"
@@ -562,9 +566,9 @@ NotImplementedNode.__name__ = "NotImplemented"
 
 def unimplemented(operator: Operator, results: tuple[Any, ...], inputs: list[Any]) -> None:
     """Give `results` a history that cannot be followed."""
-    edges = tuple((t._edge or t) if t is not None and t.requires_grad else None for t in inputs)
+    edges = tuple([t._edge or t for t in inputs if t is not None and t.requires_grad])
     for result in results:
         if result is not None and result._key._dtype._category in ("float", "complex"):
             node = NotImplementedNode(edges, result._array.shape, result._key._dtype)
-            node._operator = operator
+            node._operator, node._written = operator, operator.name
             attach(result, node, None)

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import dispatch, layout
 from .declare import Operator, find
+from .inplace import check_target_shape
 from .lazy import map_tensors, read, resolved
 from .modes import modes
 from .mutation import bump, unimplemented
@@ -24,6 +25,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
 
     Raises RuntimeError if a gradient is wanted, or if the result's type does not fit; warns when a non-empty `out` is resized.
     """
+    operator = operator.options.get("out_as", operator)
     several = operator.several
     targets = list(out) if several else [out]
     check = operator.options.get("out_check")
@@ -49,6 +51,10 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
     drawn = operator.options.get("out_kernel")
     if drawn is not None and not modes.layers and out._key._special in (None, "strided"):
         return _draw_into(operator, drawn, tuple(args), out)
+    if operator.family == "pointwise":
+        for target in targets:
+            _check_memory(operator, target, args)
+            _check_operand(operator, target, args)
     before = modes.grad
     modes.grad = before and history == "copied"
     try:
@@ -68,7 +74,8 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         converted = operator.family == "op" and result._key._dtype is not target._key._dtype
         in_rows = converted or operator.options.get("out_row_major")
         fit(result, target, bool(operator.options.get("quiet_out")), bool(in_rows))
-        _check_memory(operator, target, args)
+        if operator.family != "pointwise":
+            _check_memory(operator, target, args)
         fill(result, target)
         if history and before:
             _record(operator, history, result, target, args)
@@ -167,7 +174,16 @@ def _check_memory(operator: Operator, target: Any, args: list[Any]) -> None:
         dispatch.check_overlap(target._array)
     if operator.family == "pointwise" or separate:
         for tensor in dispatch.tensors_of(operator, tuple(args)):
-            dispatch.check_separate(target._array, tensor._array, separate)
+            if tensor is not target or separate:
+                dispatch.check_separate(target._array, tensor._array, separate)
+
+
+def _check_operand(operator: Operator, target: Any, args: list[Any]) -> None:
+    """Refuse a target that is an operand as well and too small for the result: it cannot be resized."""
+    operands = list(dispatch.tensors_of(operator, tuple(args)))
+    if any(operand is target for operand in operands):
+        shape = layout.broadcast_shapes(*[operand._array.shape for operand in operands])
+        check_target_shape(target, shape)
 
 
 def deliver(operator: Operator, result: Tensor, out: Any) -> Any:

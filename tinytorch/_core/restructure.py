@@ -55,14 +55,14 @@ def resize(self: Any, size: tuple[int, ...], strides: tuple[int, ...] | None = N
             f"Trying to create tensor with negative dimension {next(n for n in size if n < 0)}: {list(size)}"
         )
     array = self._array
-    if array.shape == size:
-        return self
-    strides = layout.contiguous_strides(size) if strides is None else strides
-    itemsize = array.itemsize
-    if self._key._special == "meta":
-        self._array = layout.phantom(self._key._dtype._zero, size, tuple([s * itemsize for s in strides]))
-        return self
-    set_array(self, window(array, size, strides))
+    if array.shape != size:
+        strides = layout.contiguous_strides(size) if strides is None else strides
+        if self._key._special == "meta":
+            scaled = tuple([step * array.itemsize for step in strides])
+            self._array = layout.phantom(self._key._dtype._zero, size, scaled)
+        else:
+            set_array(self, window(array, size, strides))
+        mutation.bump(self)
     return self
 
 

@@ -24,7 +24,7 @@ def record_source(plan: Plan) -> str:
     """`record(outputs..., arguments...)`: make the node if some input wants a gradient."""
     operator = plan.operator
     lines = [f"def record({_outputs(plan)}, {_names(plan)}):"]
-    if operator.nondifferentiable or not plan.tensors:
+    if (operator.nondifferentiable and not plan.active) or not plan.tensors:
         return "\n".join([*lines, "    pass"])
     flags = flag_lines(plan)
     body = [*flags, f"if not ({' or '.join(f'r_{a.name}' for a in plan.tensors)}):", "    return"]

@@ -30,5 +30,6 @@ def renamed(name, target, schema, **options):
         forward,
         inplace=target.has_inplace,
         inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs),
+        out_as=target,
         **options,
     )

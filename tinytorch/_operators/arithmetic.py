@@ -110,19 +110,9 @@ div_mode.vjp(
 )
 
 floor_divide = pointwise(
-    "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", node="NotImplemented",
+    "floor_divide(Tensor self, Tensor other) -> Tensor", kernels.floor_divide, infix="__floordiv__", underivable=True,
     element_types=instances("div_floor_cpu", "int unsigned reduced float"), exact_numbers=("other",),
 also=("floor_divide(Tensor self, Scalar other) -> Tensor",))  # fmt: skip
-floor_divide.vjp(
-    self=lambda grad: _no_derivative("floor_divide"), other=lambda grad: _no_derivative("floor_divide")
-)
-
-
-def _no_derivative(name):
-    """torch lets such an operator run on what requires grad, and refuses in the backward pass."""
-    raise RuntimeError(f"derivative for aten::{name} is not implemented")
-
-
 remainder = pointwise(
     "remainder.Tensor(Tensor self, Tensor other) -> Tensor",
     kernels.remainder,
@@ -147,9 +137,7 @@ remainder_reflected = pointwise(
     inplace=False,
     method=False,
     out=False,
-)
-remainder_reflected.vjp(
-    other=lambda grad, self, other: -grad * div_mode(wrap_like(self, other), other, "floor")
+    underivable=True,
 )
 
 fmod_scalar = pointwise(
@@ -167,11 +155,6 @@ fmod = pointwise(
 fmod.vjp(
     self=lambda grad: grad, other=lambda grad, self, other: -grad * self.div(other, rounding_mode="trunc")
 )
-
-
-def wrap_like(value, other):
-    """A number as a 0-dim tensor of `other`'s dtype."""
-    return other.new_full((), value)
 
 
 lerp_scalar = pointwise(
@@ -219,35 +202,30 @@ renamed(
     sub,
     "(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     also=("subtract(Tensor self, Scalar other, Scalar alpha=1) -> Tensor",),
-    out_writer="sub",
 )
 renamed(
     "multiply.Tensor",
     mul,
     "(Tensor self, Tensor other) -> Tensor",
     also=("multiply(Tensor self, Scalar other) -> Tensor",),
-    out_writer="mul",
 )
 renamed(
     "divide.Tensor",
     div,
     "(Tensor self, Tensor other) -> Tensor",
     also=("divide(Tensor self, Scalar other) -> Tensor",),
-    out_writer="div",
 )
 renamed(
     "true_divide.Tensor",
     div,
     "(Tensor self, Tensor other) -> Tensor",
     also=("true_divide(Tensor self, Scalar other) -> Tensor",),
-    out_writer="div",
 )
 renamed(
     "divide.Tensor_mode",
     div_mode,
     "(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
     also=("divide(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",),
-    out_writer="div",
 )
 
 # With a number in place of the second tensor: how torch's own composites reach these operators, seen in the names of nodes.

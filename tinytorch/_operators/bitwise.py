@@ -34,6 +34,7 @@ for _name, _function in (("and", np.bitwise_and), ("or", np.bitwise_or), ("xor",
         kernels.logical(_name),
         result="bool",
         nondifferentiable=True,
+        below_autograd=True,
     )
 
 for _name, _kernel in (("left", kernels.left_shift), ("right", kernels.right_shift)):

@@ -46,6 +46,14 @@ fmin.vjp(
     ),
     other=lambda grad, self, other: grad.masked_fill((self <= other).logical_or(other.isnan()), 0),
 )
+
+
+def _zeros(grad):
+    return grad.new_zeros(grad.shape)
+
+
+#: Truth values have no history; what they overwrite has one, along which zeros go back.
+_IN_PLACE = {"Scalar": {"self": _zeros}, "Tensor": {"self": _zeros, "other": _zeros}}
 for _name, _function in (
     ("eq", np.equal),
     ("ne", np.not_equal),
@@ -55,15 +63,17 @@ for _name, _function in (
     ("ge", np.greater_equal),
 ):
     _check = _checks.no_complex(_name) if _name not in ("eq", "ne") else None
-    for _overload, _type in (("Scalar", "Scalar"), ("Tensor", "Tensor")):
+    for _number, (_overload, _formulas) in enumerate(_IN_PLACE.items()):
+        _type = _overload
         pointwise(
             f"{_name}.{_overload}(Tensor self, {_type} other) -> Tensor",
             _function,
             result="bool",
             nondifferentiable=True,
+            node=f"{_name.title()}Backward{_number}",
             check=_check,
             **({"infix": f"__{_name}__"} if _overload == "Tensor" else {}),
-        )
+        ).vjp(**_formulas)
 for _long, _short in (
     ("greater", "gt"),
     ("greater_equal", "ge"),

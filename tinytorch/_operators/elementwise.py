@@ -211,7 +211,11 @@ signbit = pointwise(
     ),
 )
 logical_not = pointwise(
-    "logical_not(Tensor self) -> Tensor", np.logical_not, result="bool", nondifferentiable=True
+    "logical_not(Tensor self) -> Tensor",
+    np.logical_not,
+    result="bool",
+    nondifferentiable=True,
+    below_autograd=True,
 )
 bitwise_not = pointwise(
     "bitwise_not(Tensor self) -> Tensor",

@@ -47,7 +47,7 @@ def segment_reduce(
 @op(
     "_segment_reduce_backward(Tensor grad, Tensor output, Tensor data, str reduce, *, Tensor? lengths=None, Tensor? offsets=None, "
     "int axis=0, Scalar? initial=None) -> Tensor",
-    node="NotImplemented",
+    underivable=True,
     method=False,
 )
 def _segment_reduce_backward(
@@ -66,11 +66,6 @@ def _segment_reduce_backward(
     return kernels.reduce_backward(grad, output, data, reduce, found, axis, initial)
 
 
-def _no_derivative(grad: Any) -> Any:
-    raise RuntimeError("derivative for aten::_segment_reduce_backward is not implemented")
-
-
-_segment_reduce_backward.vjp(grad=_no_derivative, output=_no_derivative, data=_no_derivative)
 segment_reduce.vjp(
     data=lambda grad, result, data, reduce, lengths, offsets, axis, initial: _segment_reduce_backward(
         grad, result, data, reduce, lengths, offsets, axis, initial
