@@ -153,3 +153,24 @@ def test_exponentials_in_softmax_are_rounded_once() -> None:
     given = -np.random.default_rng(0).exponential(3, 20_000).astype(np.float32)
     own = exponential(given, np.empty_like(given))
     assert (own == torch.from_numpy(given).exp().numpy()).mean() > 0.98
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_bounds_keep_the_zero_that_is_there(dtype: str) -> None:
+    """clamp, hardtanh, relu and relu6 at zeros of either sign, nan and infinities, with bounds that are such."""
+    numbers = [float("nan"), -0.0, 0.0, 1.0, -1.0, float("inf"), -float("inf"), 0.5]
+    bounds = [None, -0.0, 0.0, 1.0, -1.0, float("nan"), float("inf"), -float("inf")]
+    found = []
+    for library in (torch, tinytorch):
+        x = library.tensor(numbers * 5, dtype=getattr(library, dtype))
+        functional = library.nn.functional
+        results = [x.clamp(a, b) for a in bounds for b in bounds if (a, b) != (None, None)]
+        results += [x.clamp_min(a) for a in bounds[1:]] + [x.clamp_max(a) for a in bounds[1:]]
+        results += [
+            functional.hardtanh(x, -0.0, 1.0),
+            functional.relu(x),
+            functional.relu6(x),
+            x.clone().relu_(),
+        ]
+        found.append([str(result.tolist()) for result in results])
+    assert found[0] == found[1]

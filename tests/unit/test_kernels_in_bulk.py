@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from ml_dtypes import bfloat16
 
+from tinytorch._kernels import normalization
 from tinytorch._kernels.blocks import BLOCK, blockwise
 from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.embedding import add_rows
 from tinytorch._kernels.interpolation import upsample_backward
-from tinytorch._kernels.reducing import precise_sum
+from tinytorch._kernels.reducing import SHORT_ROW, precise_sum, row_sums
+from tinytorch._kernels.scatter import accumulate_rows, scatter
 from tinytorch._kernels.softmax import _greatest
 
 DTYPES = [
@@ -79,6 +81,66 @@ def test_blockwise() -> None:
     assert calls[5:] == [a.size] * 2
 
 
+ROWS = [(7, 5), (300, 256), (3, 40000), (20000, 8), (1, 1)]
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", ROWS)
+def test_normalised_rows(shape: tuple[int, int], affine: bool) -> None:
+    """Layer normalisation in blocks, with its gradients: float32 as near to float64 as rounding allows, nan in its own row only."""
+    width = shape[1]
+    random = np.random.default_rng(width)
+    x, grad = random.normal(size=shape) + 0.5, random.normal(size=shape)
+    weight, bias = (random.normal(size=width), random.normal(size=width)) if affine else (None, None)
+    x[0, 0] = np.nan
+    results = []
+    for dtype in (np.float32, np.float64):
+        given = [None if a is None else a.astype(dtype) for a in (x, weight, bias, grad)]
+        out, mean, rate = normalization.layer_norm(given[0], (width,), given[1], given[2], 1e-5)
+        grads = normalization.layer_norm_backward(
+            given[3], given[0], (width,), mean, rate, given[1], given[2], (True, affine, affine)
+        )
+        results.append([out, mean, rate, *grads])
+        assert np.isnan(out[0]).all() and not np.isnan(out[1:]).any()
+    for one, other in zip(*results, strict=True):
+        if one is not None:
+            size = (
+                np.nanmax(np.abs(other[1:]), initial=1.0)
+                if other.ndim == 2
+                else np.nanmax(np.abs(other), initial=1)
+            )
+            assert np.allclose(one, other, rtol=1e-4, atol=2e-5 * size, equal_nan=True)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("sizes", [(2, 6, 5, 3), (3, 64, 900, 8), (1, 2, 70000, 1), (4, 8, 1, 2)])
+def test_normalised_groups(sizes: tuple[int, int, int, int], affine: bool) -> None:
+    """Group normalisation likewise, against the gradient written out."""
+    batch, channels, area, groups = sizes
+    random = np.random.default_rng(area)
+    x, grad = (random.normal(size=(batch, channels, area)) + 0.5 for _ in range(2))
+    weight, bias = (random.normal(size=channels) for _ in range(2)) if affine else (None, None)
+    rows = x.reshape(batch * groups, -1)
+    centred = rows - rows.mean(1, keepdims=True)
+    rate = 1 / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5)
+    normal = centred * rate
+    scaled = (grad if weight is None else grad * weight[:, None]).reshape(rows.shape)
+    through = scaled - scaled.mean(1, keepdims=True) - normal * (scaled * normal).mean(1, keepdims=True)
+    expected = [
+        (through * rate).reshape(x.shape),
+        (grad * normal.reshape(x.shape)).sum((0, 2)),
+        grad.sum((0, 2)),
+    ]
+    given = [None if a is None else a.astype(np.float32) for a in (x, weight, bias, grad)]
+    out, mean, rates = normalization.group_norm(*given[:3], *sizes, 1e-5)
+    plain = normal.reshape(x.shape)
+    assert np.allclose(out, plain if weight is None else plain * weight[:, None] + bias[:, None], atol=1e-4)
+    found = normalization.group_norm_backward(given[3], given[0], mean, rates, given[1], *sizes, (True,) * 3)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == np.float32
+        assert np.allclose(one, other, rtol=1e-4, atol=2e-5 * np.abs(other).max())
+
+
 @pytest.mark.parametrize("often", [0, 1, 300])
 def test_add_rows(often: int) -> None:
     generator = np.random.default_rng(often)
@@ -89,6 +151,47 @@ def test_add_rows(often: int) -> None:
     np.add.at(expected, index, rows)
     assert np.allclose(add_rows(500, index, rows), expected, rtol=1e-13, atol=1e-13)
     assert add_rows(500, index[:0], rows[:0]).shape == (500, 3)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float32, np.float64, np.complex64, np.int64], ids=lambda d: np.dtype(d).name
+)
+@pytest.mark.parametrize("shape", [(300, 40), (5000, 3), (2, 3), (40, 1)])
+def test_rows_are_added_in_order(shape: tuple[int, int], dtype: Any) -> None:
+    """As one after the other: in one pass of a sparse product, and through a column that scatter repeats."""
+    rows = values(shape, dtype, 7) if shape != (2, 3) else np.ones(shape, dtype)
+    rows = np.nan_to_num(rows)
+    index = np.random.default_rng(8).integers(0, 37, shape[0])
+    start = np.nan_to_num(values((37, shape[1]), dtype, 9))
+    expected = start.copy()
+    for place, row in zip(index, rows, strict=True):
+        expected[place] += row
+    for number in (np.int64, np.int32):
+        target = start.copy()
+        accumulate_rows(target, index.astype(number), rows)
+        assert np.array_equal(target, expected, equal_nan=True)
+        target = start.copy()
+        repeated = np.broadcast_to(index.astype(number)[:, None], shape)
+        scatter(target, 0, repeated, np.concatenate([rows, rows]), "sum")
+        assert np.array_equal(target, expected, equal_nan=True)
+    bad = np.broadcast_to(np.array([0, 37])[:, None], (2, shape[1]))
+    with pytest.raises(RuntimeError, match="index 37 is out of bounds for dimension 0 with size 37"):
+        scatter(start, 0, bad, rows[:2], "sum")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64], ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize("width", [0, 1, 3, SHORT_ROW, SHORT_ROW + 1])
+def test_row_sums(width: int, dtype: Any) -> None:
+    rows = (np.random.default_rng(width).normal(size=(2, 5, width)) * 9).astype(dtype)
+    for laid_out in (rows, rows[:, ::2], np.asfortranarray(rows)):
+        sums = row_sums(laid_out)
+        assert sums.dtype == dtype and sums.shape == laid_out.shape[:-1]
+        exact = laid_out.astype(np.float64)
+        assert (np.abs(sums - exact.sum(-1)) <= 1e-6 * np.abs(exact).sum(-1)).all()
+    if width > 2 and dtype is np.float32:
+        special = np.array([[np.inf, -np.inf, *[0] * (width - 2)], [np.inf, 1, *[1] * (width - 2)]])
+        with np.errstate(invalid="ignore"):
+            assert str(row_sums(special.astype(dtype))) == "[nan inf]"
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1), (0, 1, 2)])

@@ -13,7 +13,7 @@ from .quiet import quietly
 from .tensor import Tensor, counter_of, make, wrap
 
 #: Tensor operations the engine itself needs, filled in when the operators are declared: cast(tensor, dtype), sum_to(tensor, shape),
-#: real(tensor), add(a, b); and sum_axes(array, axes), which keeps them as size 1.
+#: real(tensor), add(a, b); and sum_axes(array, axes) on arrays of floats.
 primitives: dict[str, Any] = {}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import dtypes, layout, layouts
 from .device import device, device_of, refuse_transfer
+from .dimensions import wrap_dim
 from .dtypes import dtype
 from .modes import modes
 from .size import Size, size_of
@@ -466,8 +467,6 @@ def legacy_dtype(kind: Any) -> Any:
 
 
 def _wrap(dim: int, rank: int) -> int:
-    from .dispatch import wrap_dim
-
     if not rank:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return wrap_dim(dim, rank)

@@ -10,10 +10,12 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
+from numpy._core.umath import clip as _clip
 
 from tinytorch._kernels.blocks import blockwise
 from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.dtype_names import is_float, not_implemented, scalar_name
+from tinytorch._kernels.elementwise import clipped, sigmoid
 from tinytorch._kernels.scalar_types import checked_scalar
 
 KEEP: EllipsisType = ...
@@ -21,6 +23,7 @@ SQRT_HALF = math.sqrt(0.5)
 SQRT_TWO_OVER_PI = math.sqrt(2.0 / math.pi)
 GELU_CUBIC = 0.044715
 ONE = np.float32(1)
+SIGN, MAGNITUDE = np.int32(-(2**31)), np.int32(2**31 - 1)
 ERF_P = np.float32(0.3275911)
 ERF_COEFFICIENTS = tuple(
     np.float32(c) for c in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
@@ -36,26 +39,18 @@ def _where(condition: np.ndarray, yes: np.ndarray | float, no: np.ndarray | floa
     return choose(np.asarray(condition), np.asarray(yes), np.asarray(no))
 
 
-@blockwise
-def sigmoid(self: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x))."""
-    out = np.negative(self, out=KEEP)
-    np.exp(out, out=out)
-    np.add(out, 1, out=out)
-    return np.reciprocal(out, out=out)
-
-
-#: 0 as a 0-d array per element type: NumPy converts a Python number anew at every call.
-_ZEROS: dict[str, np.ndarray] = {}
+#: The least and the greatest result of relu as 0-d arrays, per element type: NumPy converts a Python number anew at every call.
+_LIMITS: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
 
 def relu_into(self: np.ndarray, out: Any = None) -> np.ndarray:
-    """max(x, 0), called as a ufunc is; nan stays nan."""
-    zero = _ZEROS.get(self.dtype.char)
-    if zero is None:
-        zero = _ZEROS[self.dtype.char] = np.zeros((), self.dtype)
-    # The order of the arguments decides which zero is kept: -0.0 stays, as in torch.
-    result: np.ndarray = np.maximum(zero, self, out=out)
+    """max(x, 0), called as a ufunc is; nan stays nan, and -0.0 stays, as in torch. `clip` is four times as fast as `maximum`."""
+    limits = _LIMITS.get(self.dtype.char)
+    if limits is None:
+        kind = self.dtype
+        greatest = np.inf if kind.kind == "f" else np.iinfo(kind).max
+        limits = _LIMITS[kind.char] = np.zeros((), kind), np.asarray(greatest, kind)
+    result: np.ndarray = _clip(self, *limits, out=out)
     return result
 
 
@@ -65,8 +60,7 @@ def relu(self: np.ndarray) -> np.ndarray:
         raise NotImplementedError("clamp is not supported for complex types")
     if self.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    # The order of the arguments decides which zero is kept: -0.0 stays, as in torch.
-    return np.maximum(0, self, out=KEEP)
+    return relu_into(self, KEEP)
 
 
 def threshold(self: np.ndarray, threshold: float, value: float) -> np.ndarray:
@@ -77,10 +71,12 @@ def threshold(self: np.ndarray, threshold: float, value: float) -> np.ndarray:
 
 
 @blockwise
-def threshold_backward(grad_output: np.ndarray, self: np.ndarray, threshold: float) -> np.ndarray:
+def threshold_backward(
+    grad_output: np.ndarray, self: np.ndarray, threshold: float, out: np.ndarray | None = None
+) -> np.ndarray:
     """The gradient where x > threshold, else zero."""
     dropped = np.less_equal(self, threshold, out=KEEP)
-    return keep(np.logical_not(dropped, out=dropped), grad_output)  # a nan lets the gradient through
+    return keep(np.logical_not(dropped, out=dropped), grad_output, out)  # a nan lets the gradient through
 
 
 @blockwise
@@ -147,15 +143,16 @@ def elu_backward(
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    """The error function; float32 by Abramowitz and Stegun's formula 7.1.26, as torch does (infinities give nan there)."""
+    """The error function, written over x; float32 by Abramowitz and Stegun's formula 7.1.26, as torch does (infinities give nan there)."""
     if x.dtype != np.float32:
         from scipy.special import erf
 
-        return np.asarray(erf(x))
+        return np.asarray(erf(x, out=x))
     t = np.abs(x, out=KEEP)
     np.multiply(t, ERF_P, out=t)
     np.add(t, ONE, out=t)
     np.reciprocal(t, out=t)
+    infinite = np.isinf(x) if not np.minimum.reduce(t, axis=None, initial=ONE) > 0 else None
     polynomial = np.multiply(t, ERF_COEFFICIENTS[0], out=KEEP)
     for coefficient in ERF_COEFFICIENTS[1:]:
         np.add(polynomial, coefficient, out=polynomial)
@@ -165,22 +162,25 @@ def _erf(x: np.ndarray) -> np.ndarray:
     np.exp(out, out=out)
     np.multiply(out, polynomial, out=out)
     np.subtract(ONE, out, out=out)
-    np.copysign(out, x, out=out)
-    infinite = np.isinf(x)
-    if infinite.any():
-        out[infinite] = np.nan
-    return out
+    # The sign of x, moved as a bit: np.copysign takes twice as long.
+    bits, target = x.view(np.int32), out.view(np.int32)
+    np.bitwise_and(bits, SIGN, out=bits)
+    np.bitwise_and(target, MAGNITUDE, out=target)
+    np.bitwise_or(target, bits, out=bits)
+    if infinite is not None:
+        x[infinite] = np.nan
+    return x
 
 
 @blockwise
-def gelu(self: np.ndarray, approximate: str = "none") -> np.ndarray:
+def gelu(self: np.ndarray, approximate: str = "none", out: Any = KEEP) -> np.ndarray:
     """x times the normal distribution function at x, exactly or through tanh."""
     _floating("GeluKernelImpl", self)
     kind = self.dtype.type
     if approximate == "none":
-        out = _erf(self * kind(SQRT_HALF))
+        out = _erf(np.multiply(self, kind(SQRT_HALF), out=out))
     elif approximate == "tanh":
-        out = np.multiply(self, self, out=KEEP)
+        out = np.multiply(self, self, out=out)
         np.multiply(out, kind(GELU_CUBIC), out=out)
         np.add(out, 1, out=out)
         np.multiply(out, self, out=out)
@@ -198,9 +198,16 @@ def gelu_backward(grad_output: np.ndarray, self: np.ndarray, approximate: str = 
     """The derivative of gelu times the gradient."""
     kind = self.dtype.type
     if approximate == "none":
-        cumulative = (_erf(self * kind(SQRT_HALF)) + 1) * kind(0.5)
-        density = np.exp(self * self * kind(-0.5)) * kind(1 / math.sqrt(2 * math.pi))
-        return np.multiply(grad_output, cumulative + self * density, out=KEEP)
+        cumulative = _erf(np.multiply(self, kind(SQRT_HALF), out=KEEP))
+        np.add(cumulative, 1, out=cumulative)
+        np.multiply(cumulative, kind(0.5), out=cumulative)
+        density = np.multiply(self, self, out=KEEP)
+        np.multiply(density, kind(-0.5), out=density)
+        np.exp(density, out=density)
+        np.multiply(density, kind(1 / math.sqrt(2 * math.pi)), out=density)
+        np.multiply(self, density, out=density)
+        np.add(cumulative, density, out=density)
+        return np.multiply(grad_output, density, out=KEEP)
     if approximate != "tanh":
         raise RuntimeError("approximate argument must be either none or tanh.")
     square = self * self
@@ -213,11 +220,11 @@ def gelu_backward(grad_output: np.ndarray, self: np.ndarray, approximate: str = 
 
 
 @blockwise
-def silu(self: np.ndarray) -> np.ndarray:
+def silu(self: np.ndarray, out: Any = KEEP) -> np.ndarray:
     """x times sigmoid(x)."""
     if self.dtype.kind != "c":
         _floating("silu_cpu", self)
-    out = np.negative(self, out=KEEP)
+    out = np.negative(self, out=out)
     np.exp(out, out=out)
     np.add(out, 1, out=out)
     return np.divide(self, out, out=out)
@@ -227,7 +234,11 @@ def silu(self: np.ndarray) -> np.ndarray:
 def silu_backward(grad_output: np.ndarray, self: np.ndarray) -> np.ndarray:
     """The derivative of silu times the gradient."""
     gate = sigmoid(self)
-    return np.multiply(grad_output, gate * (1 + self * (1 - gate)), out=KEEP)
+    slope = np.subtract(1, gate, out=KEEP)
+    np.multiply(self, slope, out=slope)
+    np.add(1, slope, out=slope)
+    np.multiply(gate, slope, out=slope)
+    return np.multiply(grad_output, slope, out=KEEP)
 
 
 def _softplus_one(x: np.ndarray) -> np.ndarray:
@@ -257,6 +268,8 @@ def hardtanh(self: np.ndarray, min_val: float = -1, max_val: float = 1) -> np.nd
         raise NotImplementedError("clamp is not supported for complex types")
     if self.dtype.kind == "u" and (int(min_val) < 0 or int(max_val) < 0):
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
+    if self.dtype.char in "fd":
+        return clipped(self, min_val, max_val)
     kind = self.dtype.type
     return np.minimum(np.maximum(self, kind(min_val)), kind(max_val), out=KEEP)
 

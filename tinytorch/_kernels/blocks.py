@@ -19,8 +19,10 @@ BLOCK = 1 << 14
 def blockwise(kernel: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """`kernel`, an elementwise function of its array arguments, piece by piece where these are large, contiguous and of one shape.
 
-    Numbers and 0-d arrays among the arguments go to every piece.
+    Numbers and 0-d arrays among the arguments go to every piece. A kernel with a parameter `out` is given where to write its piece, in an
+    array of its first argument's type; without it makes an array, like a ufunc's `out=...`.
     """
+    writes = "out" in kernel.__code__.co_varnames[: kernel.__code__.co_argcount]
 
     @wraps(kernel)
     def run(*arguments: Any) -> np.ndarray:
@@ -34,6 +36,12 @@ def blockwise(kernel: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         large = [
             position for position, value in enumerate(values) if value.__class__ is np.ndarray and value.ndim
         ]
+        if writes:
+            result = np.empty(arrays[0].size, arrays[0].dtype)
+            for start in range(0, result.size, BLOCK):
+                part = slice(start, start + BLOCK)
+                kernel(*[v[part] if i in large else v for i, v in enumerate(values)], out=result[part])
+            return result.reshape(shape)
         out = None
         for start in range(0, arrays[0].size, BLOCK):
             piece = list(values)

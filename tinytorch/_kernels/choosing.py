@@ -19,7 +19,8 @@ def choose(condition: np.ndarray, yes: np.ndarray, no: np.ndarray) -> np.ndarray
     integer = _INTEGERS.get(no.dtype.itemsize)
     if condition.size < _FEW or integer is None or yes.dtype != no.dtype:
         return np.asarray(np.where(condition, yes, no))
-    mask = np.negative(condition.view(np.int8), dtype=integer)  # all bits set, or none
+    mask = condition.astype(integer)
+    mask = np.negative(mask, out=mask)  # all bits set, or none
     first, second = yes.view(integer), no.view(integer)
     mixed = np.bitwise_xor(first, second, out=...)
     out = mixed if mixed.shape == mask.shape else ...
@@ -27,9 +28,18 @@ def choose(condition: np.ndarray, yes: np.ndarray, no: np.ndarray) -> np.ndarray
     return np.bitwise_xor(mixed, second, out=mixed).view(no.dtype)
 
 
-def keep(condition: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """values where condition (bool) holds, else 0: no sign, no nan is left of what is dropped."""
+def keep(condition: np.ndarray, values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """values where condition (bool) holds, else 0: no sign, no nan is left of what is dropped. out: where to write, if of their shape."""
     integer = _INTEGERS.get(values.dtype.itemsize)
     if integer is None or values.dtype.kind == "b":
-        return np.asarray(np.where(condition, values, np.zeros((), values.dtype)))
-    return np.multiply(values.view(integer), condition, out=...).view(values.dtype)
+        kept = np.asarray(np.where(condition, values, np.zeros((), values.dtype)))
+        if out is None:
+            return kept
+        out[...] = kept
+        return out
+    factor = np.asarray(condition).astype(integer)
+    if out is not None:
+        np.multiply(values.view(integer), factor, out=out.view(integer))
+        return out
+    into = factor if factor.shape == values.shape else ...
+    return np.multiply(values.view(integer), factor, out=into).view(values.dtype)

@@ -6,10 +6,13 @@ import numpy as np
 
 from tinytorch._kernels.dtype_names import is_low_precision, widen
 from tinytorch._kernels.scalar_types import tensor_type_name
+from tinytorch._kernels.scatter import accumulate_rows
 
 SUM, MEAN, MAX = 0, 1, 2
 #: Rows that go to one place: more than that are summed place by place, fewer in turns over all places.
 OFTEN = 8
+#: Elements from which all rows are added in one pass of a sparse product.
+MANY = 1 << 14
 
 
 def check_indices(name: str, indices: np.ndarray, argument: str = "argument #1 'indices'") -> None:
@@ -31,6 +34,9 @@ def add_rows(count: int, index: np.ndarray, rows: np.ndarray) -> np.ndarray:
         # Few rows: a product with the indicator matrix.
         indicator = (index == np.arange(count)[:, None]).astype(rows.dtype)
         return indicator @ rows
+    if rows.dtype.char in "fd" and rows.size >= MANY:
+        accumulate_rows(result, index, rows)
+        return result
     order = np.argsort(index, kind="stable")
     ordered = index[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

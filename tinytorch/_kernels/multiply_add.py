@@ -6,42 +6,18 @@ is none (in a browser, say) `axpy` says so, and its callers round twice or go th
 
 from __future__ import annotations
 
-import importlib
-import importlib.machinery
-import importlib.util
-import os
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from tinytorch._kernels.compiled import extension
 
 #: axpy(x, y, elements, alpha) of BLAS by the character of the element type: overwrites y and returns it. None until it is first asked for.
 _routines: dict[str, Callable[..., np.ndarray]] | None = None
 
 #: What BLAS counts elements with, and factors that are neither lost in float32 nor skipped as zero.
 _MOST, _LEAST_FACTOR, _GREATEST_FACTOR = 2**31 - 1, 1e-30, 1e30
-
-
-def _fortran() -> ModuleType:
-    """SciPy's wrapper of BLAS: the one extension module, without the whole of scipy.linalg, which takes ten times as long to import."""
-    name = "scipy.linalg._fblas"
-    if name in sys.modules:
-        return sys.modules[name]
-    try:
-        import scipy
-
-        folder = os.path.join(os.path.dirname(scipy.__file__), "linalg")
-        spec = importlib.machinery.PathFinder.find_spec("_fblas", [folder])
-        assert spec is not None and spec.origin is not None and spec.loader is not None
-        spec = importlib.util.spec_from_file_location(name, spec.origin)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    except Exception:  # laid out in another way
-        return importlib.import_module("scipy.linalg.blas")
 
 
 def _fuses(routine: Callable[..., np.ndarray], element_type: np.dtype[Any]) -> bool:
@@ -55,7 +31,7 @@ def _load() -> dict[str, Callable[..., np.ndarray]]:
     global _routines
     found = {}
     try:
-        module = _fortran()
+        module = extension("scipy.linalg._fblas", "scipy.linalg.blas")
         for character, name in (("f", "saxpy"), ("d", "daxpy")):
             routine = getattr(module, name)
             if _fuses(routine, np.dtype(character)):

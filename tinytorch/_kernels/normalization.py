@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name, widen
 from tinytorch._kernels.memory_order import channels_last_like
-from tinytorch._kernels.reducing import precise_sum
+from tinytorch._kernels.reducing import precise_sum, row_sums
 
-BLOCK = 1 << 16
+# Elements per block: four blocks of 32 thousand float32 values fit a usual second-level cache.
+BLOCK = 1 << 15
 Maybe = np.ndarray | None
+#: (rows, block of these rows): changes the block.
+Finish = Callable[[slice, np.ndarray], None]
 
 
 def _check_parameter(dtype: np.dtype, *parameters: Maybe) -> None:
@@ -33,8 +36,13 @@ def _check_parameter(dtype: np.dtype, *parameters: Maybe) -> None:
 # Rows: layer and group normalisation ---------------------------------------------------------------------------------
 
 
-def normalize_rows(x: np.ndarray, eps: float, out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(M, D) rows to mean 0 and variance 1 into out; the means and reciprocal deviations (M,)."""
+def normalize_rows(
+    x: np.ndarray, eps: float, out: np.ndarray, finish: Finish | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(M, D) rows to mean 0 and variance 1 into out; the means and reciprocal deviations (M,).
+
+    finish(rows, block): what is to happen to each block of rows in `out` while it is in the cache.
+    """
     count, width = x.shape
     means, rates = np.empty(count, x.dtype), np.empty(count, x.dtype)
     step = max(1, BLOCK // max(width, 1))
@@ -42,7 +50,7 @@ def normalize_rows(x: np.ndarray, eps: float, out: np.ndarray) -> tuple[np.ndarr
     for start in range(0, count, step):
         rows = slice(start, start + step)
         block, target = x[rows], out[rows]
-        mean = np.add.reduce(block, axis=1)
+        mean = row_sums(block)
         np.divide(mean, kind(width), out=mean)
         np.subtract(block, mean[:, None], out=target)
         variance = np.vecdot(target, target)
@@ -50,31 +58,25 @@ def normalize_rows(x: np.ndarray, eps: float, out: np.ndarray) -> tuple[np.ndarr
         rate = 1 / np.sqrt(variance + kind(eps))
         np.multiply(target, rate[:, None], out=target)
         means[rows], rates[rows] = mean, rate
+        if finish is not None:
+            finish(rows, target)
     return means, rates
 
 
-def rows_backward(
-    grad: np.ndarray, x: np.ndarray, mean: np.ndarray, rate: np.ndarray, scale: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """(M, D): the gradient of normalize_rows, grad first multiplied by scale; and the normalised rows."""
-    count, width = x.shape
-    result, normal = np.empty_like(x), np.empty_like(x)
-    step = max(1, BLOCK // max(width, 1))
-    for start in range(0, count, step):
-        rows = slice(start, start + step)
-        hat, target = normal[rows], result[rows]
-        np.subtract(x[rows], mean[rows, None], out=hat)
-        np.multiply(hat, rate[rows, None], out=hat)
-        if scale is None:
-            np.copyto(target, grad[rows])
-        else:
-            np.multiply(grad[rows], scale if scale.ndim == 1 else scale[rows], out=target)
-        first = np.add.reduce(target, axis=1) / width
-        second = np.vecdot(target, hat) / width
-        np.subtract(target, first[:, None], out=target)
-        np.subtract(target, hat * second[:, None].astype(x.dtype), out=target)
-        np.multiply(target, rate[rows, None], out=target)
-    return result, normal
+def _blend(
+    grad: np.ndarray,
+    x: np.ndarray,
+    slope: np.ndarray,
+    bend: np.ndarray,
+    shift: np.ndarray,
+    out: np.ndarray,
+    scratch: np.ndarray,
+) -> None:
+    """grad * slope + x * bend + shift into out, for (M, D) and columns (M, 1); `grad` may be `out`."""
+    np.multiply(grad, slope, out=out)
+    np.multiply(x, bend, out=scratch)
+    np.add(scratch, shift, out=scratch)
+    np.add(out, scratch, out=out)
 
 
 def _layer_shape(input: np.ndarray, normalized_shape: Sequence[int], weight: Maybe, bias: Maybe) -> int:
@@ -121,11 +123,15 @@ def layer_norm(
         empty = np.full(statistics, np.nan, kept)
         return np.empty(input.shape, input.dtype), empty, empty.copy()
     out = np.empty_like(rows)
-    mean, rate = normalize_rows(rows, eps, out)
-    if weight is not None:
-        np.multiply(out, widen(weight).reshape(-1), out=out)
-    if bias is not None:
-        np.add(out, widen(bias).reshape(-1), out=out)
+    scale, shift = (None if p is None else widen(p).reshape(-1) for p in (weight, bias))
+
+    def finish(rows: slice, block: np.ndarray) -> None:
+        if scale is not None:
+            np.multiply(block, scale, out=block)
+        if shift is not None:
+            np.add(block, shift, out=block)
+
+    mean, rate = normalize_rows(rows, eps, out, finish)
     return (
         out.reshape(input.shape).astype(input.dtype, copy=False),
         mean.reshape(statistics).astype(kept, copy=False),
@@ -149,14 +155,35 @@ def layer_norm_backward(
     grad = np.ascontiguousarray(widen(grad_out)).reshape(count, width)
     rows = np.ascontiguousarray(widen(input)).reshape(count, width)
     scale = None if weight is None else widen(weight).reshape(-1)
-    grad_input, normal = rows_backward(grad, rows, widen(mean).reshape(-1), widen(rstd).reshape(-1), scale)
-    first = grad_input.reshape(input.shape).astype(input.dtype, copy=False) if output_mask[0] else None
+    means, rates = widen(mean).reshape(-1), widen(rstd).reshape(-1)
+    result = np.empty_like(rows)
+    step = max(1, BLOCK // max(width, 1))
+    scratch = np.empty((min(step, count), width), rows.dtype)
+    products, sums = [], []  # of each block: (D,)
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        g, x, m, r, out = grad[part], rows[part], means[part], rates[part], result[part]
+        work = scratch[: len(x)]
+        np.multiply(g, x, out=work)
+        of_products = row_sums(work) if scale is None else work @ scale
+        of_grads = row_sums(g) if scale is None else g @ scale
+        if output_mask[1]:
+            products.append(r @ work - (r * m) @ g)
+        if output_mask[2]:
+            sums.append(precise_sum(g, (0,)))
+        if output_mask[0]:
+            bend = (of_grads * m - of_products) * r * r * r / width
+            shift = -bend * m - of_grads * r / width
+            weighed = g if scale is None else np.multiply(g, scale, out=out)
+            _blend(weighed, x, r[:, None], bend[:, None], shift[:, None], out, work)
+    first = result.reshape(input.shape).astype(input.dtype, copy=False) if output_mask[0] else None
     second = third = None
     if output_mask[1] and weight is not None:
-        second = precise_sum(np.multiply(grad, normal, out=normal), (0,))
+        second = precise_sum(np.array(products).reshape(len(products), width), (0,))
         second = second.reshape(weight.shape).astype(weight.dtype, copy=False)
     if output_mask[2] and bias is not None:
-        third = precise_sum(grad, (0,)).reshape(bias.shape).astype(bias.dtype, copy=False)
+        third = precise_sum(np.array(sums).reshape(len(sums), width), (0,))
+        third = third.reshape(bias.shape).astype(bias.dtype, copy=False)
     return first, second, third
 
 
@@ -197,18 +224,31 @@ def group_norm(
         not_implemented("GroupNormKernelImpl", input.dtype)
     rows = np.ascontiguousarray(widen(input)).reshape(N * group, C // group * HxW)
     out = np.empty_like(rows)
-    mean, rate = normalize_rows(rows, eps, out)
-    out = out.reshape(N, C, HxW)
-    if weight is not None:
-        np.multiply(out, widen(weight)[:, None], out=out)
-    if bias is not None:
-        np.add(out, widen(bias)[:, None], out=out)
+    scale, shift = (_per_group(p, N, group) for p in (weight, bias))
+
+    def finish(rows: slice, block: np.ndarray) -> None:
+        parts = block.reshape(len(block), C // group, HxW)
+        if scale is not None:
+            np.multiply(parts, scale[rows], out=parts)
+        if shift is not None:
+            np.add(parts, shift[rows], out=parts)
+
+    mean, rate = normalize_rows(rows, eps, out, finish)
     mixed = weight is not None and weight.dtype != input.dtype
     kept = rows.dtype if mixed else input.dtype
     return (
         out.reshape(input.shape).astype(input.dtype, copy=False),
         mean.reshape(N, group).astype(kept, copy=False),
         rate.reshape(N, group).astype(kept, copy=False),
+    )
+
+
+def _per_group(parameter: Maybe, N: int, group: int) -> Maybe:
+    """A parameter (C,) as (N * group, C / group, 1): a row per set of channels and sample."""
+    return (
+        None
+        if parameter is None
+        else np.tile(widen(parameter).reshape(group, len(parameter) // group, 1), (N, 1, 1))
     )
 
 
@@ -225,19 +265,36 @@ def group_norm_backward(
     output_mask: Sequence[bool],
 ) -> tuple[Maybe, Maybe, Maybe]:
     """Gradients of input, weight and bias, those that output_mask asks for."""
-    grad = np.ascontiguousarray(widen(grad_out)).reshape(N, C, HxW)
-    rows = np.ascontiguousarray(widen(input)).reshape(N * group, C // group * HxW)
-    scaled = grad if weight is None else grad * widen(weight)[:, None]
-    result, normal = rows_backward(
-        scaled.reshape(rows.shape), rows, widen(mean).reshape(-1), widen(rstd).reshape(-1), None
-    )
+    grad = np.ascontiguousarray(widen(grad_out)).reshape(N * C, HxW)
+    rows = np.ascontiguousarray(widen(input)).reshape(N * C, HxW)
+    kind = rows.dtype.type
+    means, rates = (widen(x).reshape(N, group, 1) for x in (mean, rstd))
+    scale = np.ones((group, C // group), kind) if weight is None else widen(weight).reshape(group, C // group)
+    of_products = np.vecdot(grad, rows).reshape(N, group, C // group)
+    of_grads = row_sums(grad).reshape(N, group, C // group)
+    first = second = third = None
+    if output_mask[0]:
+        count = kind(C // group * HxW)
+        weighed, plain = ((x * scale).sum(2, keepdims=True) for x in (of_products, of_grads))
+        bend = (plain * means - weighed) * rates * rates * rates / count
+        shift = -bend * means - plain * rates / count
+        slope, bend, shift = (
+            np.broadcast_to(x, (N, group, C // group)).reshape(N * C, 1) for x in (rates * scale, bend, shift)
+        )
+        result = np.empty_like(rows)
+        step = max(1, BLOCK // max(HxW, 1))
+        scratch = np.empty((min(step, N * C), HxW), rows.dtype)
+        for start in range(0, N * C, step):
+            part = slice(start, start + step)
+            columns = slope[part], bend[part], shift[part]
+            _blend(grad[part], rows[part], *columns, result[part], scratch[: len(rows[part])])
+        first = result.reshape(input.shape).astype(input.dtype, copy=False)
     dtype = input.dtype if weight is None else weight.dtype
-    first = result.reshape(input.shape).astype(input.dtype, copy=False) if output_mask[0] else None
-    second = third = None
     if output_mask[1]:
-        second = precise_sum(grad * normal.reshape(N, C, HxW), (0, 2)).astype(dtype, copy=False)
+        centred = (of_products - of_grads * means) * rates
+        second = precise_sum(centred.reshape(N, C), (0,)).astype(dtype, copy=False)
     if output_mask[2]:
-        third = precise_sum(grad, (0, 2)).astype(dtype, copy=False)
+        third = precise_sum(of_grads.reshape(N, C), (0,)).astype(dtype, copy=False)
     return first, second, third
 
 

@@ -27,6 +27,20 @@ def _reduced_shape(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> t
     return tuple(n for i, n in enumerate(array.shape) if i not in axes)
 
 
+#: Rows that BLAS adds up: with its 32 or more running sums, so few elements come out closer to the truth, and three times as fast, than
+#: NumPy's eight sums give them.
+SHORT_ROW = 512
+_ONES = {kind: np.ones(SHORT_ROW, kind) for kind in "fd"}
+
+
+def row_sums(rows: np.ndarray) -> np.ndarray:
+    """The sums (...) of rows (..., D)."""
+    ones = _ONES.get(rows.dtype.char)
+    if ones is None or rows.shape[-1] > SHORT_ROW:
+        return np.add.reduce(rows, axis=-1, out=...)
+    return np.vecdot(rows, ones[: rows.shape[-1]], out=...)
+
+
 def precise_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool = False) -> np.ndarray:
     """NumPy's sum, but pairwise also where NumPy would add row to row."""
     if array.dtype.kind not in "fc" or not axes or array.size <= 4096 or len(axes) == array.ndim:
@@ -35,7 +49,7 @@ def precise_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool = False)
         lead = array.ndim - 1
         while lead - 1 in axes:
             lead -= 1
-        partial = np.add.reduce(array.reshape(*array.shape[:lead], -1), axis=-1, out=...)
+        partial = row_sums(array.reshape(*array.shape[:lead], math.prod(array.shape[lead:])))
         rest = tuple([a for a in axes if a < lead])
         return precise_sum(partial, rest).reshape(_reduced_shape(array, axes, keepdim))
     rows = math.prod(array.shape[a] for a in axes)

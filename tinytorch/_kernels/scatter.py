@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import extension
 from .scalar_types import checked_scalar, first_outside, scalar_type_name, shape_text
 
-_CSC_FROM = 1 << 16  # elements from which a sparse product repays importing SciPy
+_SPARSE_FROM = 1 << 12  # elements from which a sparse product is faster
 
 
 def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -47,16 +48,18 @@ def accumulate_rows(target: np.ndarray, index: np.ndarray, values: np.ndarray) -
     if width == 1:
         accumulate_flat(np.add, target.reshape(-1), index, values.reshape(-1))
         return
-    if count * width >= _CSC_FROM and target.dtype.kind in "fc" and target.dtype.itemsize >= 4:
+    if count * width >= _SPARSE_FROM and target.dtype.kind in "fc" and target.dtype.itemsize >= 4:
         try:
-            from scipy.sparse import csc_array
-        except ImportError:
+            add_columns = extension("scipy.sparse._sparsetools", "scipy.sparse._sparsetools").csc_matvecs
+        except (ImportError, AttributeError):
             pass
         else:
-            # column k of the matrix has a single 1 in row index[k]; its product adds columns in order
-            ones = np.ones(count, target.dtype)
-            matrix = csc_array((ones, index, np.arange(count + 1)), shape=(target.shape[0], count))
-            target += matrix @ np.ascontiguousarray(values, target.dtype)
+            # column k of the sparse matrix has a single 1 in row index[k]; its product adds the columns to target in order
+            ones, places = np.ones(count, target.dtype), np.arange(count + 1)
+            rows = np.ascontiguousarray(values, target.dtype)
+            add_columns(
+                len(target), count, width, places, index.astype(np.int64), ones, rows.ravel(), target.ravel()
+            )
             return
     linear = index.astype(np.intp, copy=False)[:, None] * width + np.arange(width)
     accumulate_flat(np.add, target.reshape(-1), linear.reshape(-1), values.reshape(-1))
@@ -267,6 +270,25 @@ def linear_index(shape: tuple[int, ...], dim: int, index: np.ndarray) -> np.ndar
     return np.asarray(linear, np.intp)
 
 
+def _add_rows_of(self: np.ndarray, dim: int, index: np.ndarray, source: Any) -> bool:
+    """`scatter` with a sum where `index` is one column repeated: whole rows are added. False if it is not that, and nothing was done."""
+    if (
+        dim != 0
+        or index.ndim != 2
+        or index.strides[1]
+        or not (isinstance(source, np.ndarray) and source.ndim == 2)
+        or not self.flags.c_contiguous
+        or index.shape[1] != self.shape[1]
+    ):
+        return False
+    column = index[:, 0]
+    value = first_outside(column, self.shape[0])
+    if value is not None:
+        raise RuntimeError(f"index {value} is out of bounds for dimension 0 with size {self.shape[0]}")
+    accumulate_rows(self, column, source[: index.shape[0], : index.shape[1]])
+    return True
+
+
 def scatter(
     self: np.ndarray,
     dim: int,
@@ -283,6 +305,8 @@ def scatter(
         return
     shape = self.shape or (1,)
     positions = index.reshape(index.shape or (1,))
+    if reduce == "sum" and include_self and _add_rows_of(self, dim, positions, source):
+        return
     linear = linear_index(shape, dim, positions).reshape(-1)
     if isinstance(source, np.ndarray) and source.ndim:
         values = source[tuple(slice(size) for size in positions.shape)].reshape(-1)

@@ -15,7 +15,7 @@ from .._core.overrides import NoHandlerError, dispatch_function, has_override
 from .._core.symbols import install_symbols
 from .._core.tensor import Tensor
 from .._core.warning import warn_once
-from .._kernels.reducing import sum as sum_kernel
+from .._kernels.reducing import precise_sum
 from .conversion import _back_to, cast
 
 _NUMBERS = (bool, int, float, complex)
@@ -318,7 +318,7 @@ type.__setattr__(Tensor, "real", property(_real, _set_part(_real)))
 type.__setattr__(Tensor, "imag", property(_imag, _set_part(_imag)))
 gradients.primitives.update(
     sum_to=_sum_to,
-    sum_axes=lambda array, axes: sum_kernel(array, axes, True),
+    sum_axes=precise_sum,
     cast=cast,
     real=lambda tensor: find("real").call(tensor),
     back_to=_back_to,

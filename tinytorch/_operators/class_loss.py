@@ -10,6 +10,7 @@ from tinytorch._kernels.scalar_types import scalar_type_name, shape_text
 from tinytorch._operators.adjoint import flat, plus
 from tinytorch._operators.arithmetic import div_scalar, mul_scalar
 from tinytorch._operators.loss import MEAN, NONE, SUM
+from tinytorch._operators.softmax import log_softmax_int
 
 _ARGUMENTS = "Tensor target, Tensor? weight, int reduction, SymInt ignore_index"
 
@@ -91,13 +92,13 @@ def nll_loss_nd(
         raise ValueError(f"Expected 1 or more dimensions (got {rank})")
     if rank == 1 and target.dim() == 1 and target.shape[0] != 1:
         raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}")
-    if rank != 1 and self.shape[0] != (target.shape[0] if target.dim() else 0):
+    if rank != 1 and self.size(0) != (target.size(0) if target.dim() else 0):
         raise ValueError(
             f"Expected input batch_size ({self.shape[0]}) to match target batch_size "
             f"({target.shape[0] if target.dim() else 0})."
         )
     if rank <= 2:
-        return nll_loss_forward(self, target, weight, reduction, ignore_index)[0]
+        return nll_loss_forward.call(self, target, weight, reduction, ignore_index)[0]
     if rank == 4:
         return nll_loss2d_forward(self, target, weight, reduction, ignore_index)[0]
     count, classes = self.shape[0], self.shape[1]
@@ -130,7 +131,7 @@ def cross_entropy_loss(
 ) -> Any:
     """nll_loss of log_softmax; targets are classes, or probabilities of the input's shape."""
     dimension = 0 if self.dim() == 1 else 1
-    if tuple(self.shape) == tuple(target.shape):
+    if self.dim() == target.dim() and tuple(self.shape) == tuple(target.shape):
         if not target.dtype.is_floating_point:
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
@@ -143,7 +144,8 @@ def cross_entropy_loss(
         return _smoothed(self, target, weight, reduction, ignore_index, label_smoothing, dimension)
     if label_smoothing < 0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
-    return nll_loss_nd.kernel(self.log_softmax(dimension), target, weight, reduction, ignore_index)
+    log_probs = log_softmax_int.call(self, dimension, None)
+    return nll_loss_nd.kernel(log_probs, target, weight, reduction, ignore_index)
 
 
 def _class_weight(self: Any, weight: Any, classes: int, dimension: int) -> Any:

@@ -136,7 +136,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if bias is None:
         return matmul.kernel(input, weight.t())
     if rank == 2:
-        return addmm(bias, input, weight.t(), 1, 1)
+        return addmm.call(bias, input, weight.t(), 1, 1)
     if input.is_contiguous():
         flat = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])
         result = addmm(bias, flat, weight.t(), 1, 1)
