@@ -12,6 +12,7 @@ from ._core.device import device as _device
 from ._core.device import device_in_force, device_of
 from ._core.dtypes import defaults, dtype
 from ._core.numbers import number_type
+from ._core.overrides import dispatch_function, has_override
 from ._core.storage import UntypedStorage
 from ._core.tensor import Tensor
 from ._core.warning import Once
@@ -21,6 +22,14 @@ from .autograd._functions import is_grad_enabled, is_inference_mode_enabled  # n
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Tensor)
+
+
+def _assert(condition: Any, message: Any) -> Any:
+    """`assert` as a function, which tracing can write down. Raises AssertionError with the message."""
+    if type(condition) is not Tensor and has_override((condition,), {}):
+        return dispatch_function(_assert, (condition, message), {}, "_assert")
+    assert condition, message
+    return None
 
 
 def is_storage(obj: Any) -> bool:

@@ -82,7 +82,7 @@ SUBMODULES = frozenset(
 
 _WHERE = {
     "._creation": "tensor as_tensor asarray from_numpy frombuffer from_dlpack to_dlpack",
-    "._functions": """is_tensor is_storage is_floating_point is_complex is_nonzero
+    "._functions": """_assert is_tensor is_storage is_floating_point is_complex is_nonzero
         is_inference is_conj is_neg numel is_same_size result_type can_cast promote_types get_default_dtype set_default_dtype
         set_default_device get_default_device typename get_num_threads set_num_threads get_num_interop_threads
         set_num_interop_threads are_deterministic_algorithms_enabled use_deterministic_algorithms is_deterministic_algorithms_warn_only_enabled

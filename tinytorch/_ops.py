@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from ._core import returns
 from ._core.declare import Operator, registry
 from ._core.dispatch import complete
+from ._core.overrides import dispatch_function, has_override
 from ._custom_operators import custom
 
 
@@ -38,6 +39,8 @@ class OpOverload:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from ._core.front import front_of
 
+        if has_override(args, kwargs):
+            return dispatch_function(self, args, kwargs or None, self.__name__)
         operator = self._operator
         out = kwargs.pop("out", None)
         names = [argument.name for argument in operator.arguments]
@@ -99,6 +102,8 @@ class OpOverloadPacket:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from ._core.front import front_of
 
+        if has_override(args, kwargs):
+            return dispatch_function(self, args, kwargs or None, self.__name__)
         name = self._operators[0].name
         front = front_of(name, "inplace" if self._inplace else "function")
         if front is None:

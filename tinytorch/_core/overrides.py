@@ -6,6 +6,7 @@ Source: torch's documentation, "Extending PyTorch", section "Extending torch Pyt
 from __future__ import annotations
 
 import functools
+import inspect
 import types as types_module
 from collections.abc import Iterable
 from typing import Any
@@ -73,6 +74,25 @@ def has_override(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 def dispatch_override(front: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Ask modes, then arguments, subclasses before their parents. Raises TypeError if all return NotImplemented."""
     return dispatch_function(front.function, args, kwargs or None, front.shown)
+
+
+def spelled_out(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as torch's Python functions hand them on: what has no default by position, everything else by name."""
+    signature = inspect.signature(function)
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    values = bound.arguments
+    positional: list[Any] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional.extend(values.pop(parameter.name))
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            values.update(values.pop(parameter.name))
+        elif parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            positional.append(values.pop(parameter.name))
+    return tuple(positional), values
 
 
 def relevant_arguments(args: Iterable[Any], plain: bool = False) -> list[Any]:

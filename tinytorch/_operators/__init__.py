@@ -15,7 +15,7 @@ from typing import Any
 from .._core.front import install_methods
 from .._core.modes import modes
 from .._core.mutation import mark_results
-from .._core.overrides import dispatch_function, has_override
+from .._core.overrides import dispatch_function, has_override, spelled_out
 from .._core.tensor import Tensor
 
 #: Python functions of `torch` over operators, by name.
@@ -42,7 +42,8 @@ def _overridable(function: Callable[..., Any], name: str, module: str) -> Callab
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:
         if has_override(args, kwargs):
-            return dispatch_function(public, args, kwargs, name)
+            given = (*args, *kwargs.values())
+            return dispatch_function(public, *spelled_out(function, args, kwargs), name, given)
         result = function(*args, **kwargs)
         return mark_results(result, (*args, *kwargs.values())) if modes.inference else result
 

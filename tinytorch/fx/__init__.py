@@ -1,21 +1,34 @@
-"""torch.fx: programs as graphs of calls, which are not implemented. Libraries ask whether something is a proxy or a graph: nothing is."""
+"""torch.fx: programs as graphs of calls, to look at and to change.
 
-from __future__ import annotations
+`symbolic_trace` runs a module or function once with stand-ins for its inputs (`Proxy`), and writes down what it does with them (`Graph`,
+`Node`). A `GraphModule` runs a graph by code made of it, an `Interpreter` node by node; a `Transformer` and `replace_pattern` write
+graphs from graphs. Source: documentation of torch.fx; Reed et al., "torch.fx: Practical program capture and transformation for deep
+learning in Python" (MLSys 2022).
+"""
 
-from typing import Any
+from . import passes
+from ._symbolic_trace import PH, Tracer, symbolic_trace, wrap
+from .graph import CodeGen, Graph
+from .graph_module import GraphModule
+from .interpreter import Interpreter, Transformer
+from .node import Node, has_side_effect, map_arg
+from .proxy import Proxy
+from .subgraph_rewriter import replace_pattern
 
-from .._absent import absent
-
-_NAMES = absent(
-    "torch.fx",
-    "graphs of calls",
-    classes="CodeGen Graph GraphModule Interpreter Node Proxy Tracer Transformer",
-    functions="replace_pattern symbolic_trace",
-)
-globals().update(_NAMES)
-__all__ = [*_NAMES, "wrap"]
-
-
-def wrap(fn_or_name: Any) -> Any:
-    """Marks a function that tracing does not look into: gives it back."""
-    return fn_or_name
+__all__ = [
+    "PH",
+    "CodeGen",
+    "Graph",
+    "GraphModule",
+    "Interpreter",
+    "Node",
+    "Proxy",
+    "Tracer",
+    "Transformer",
+    "has_side_effect",
+    "map_arg",
+    "passes",
+    "replace_pattern",
+    "symbolic_trace",
+    "wrap",
+]

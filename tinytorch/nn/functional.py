@@ -65,7 +65,6 @@ _DIRECT = frozenset(
         "scaled_mm",
         "sigmoid",
         "tanh",
-        "threshold",
         "upsample",
         "upsample_bilinear",
         "upsample_nearest",
@@ -80,6 +79,7 @@ for _name, _value in list(globals().items()):
             _value.__module__ = __name__
         else:
             globals()[_name] = _overridable(_value)
+_threshold = globals()["threshold"]
 
 
 def __getattr__(name: str) -> Any:

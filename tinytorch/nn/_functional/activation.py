@@ -47,11 +47,15 @@ __all__ = [
 ]
 
 
-def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+def _threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """x where x > threshold, else value."""
     return (
         overwrite("threshold", input, threshold, value) if inplace else ops.threshold(input, threshold, value)
     )
+
+
+# torch publishes the function under another name than its own, which shows in texts.
+threshold = _threshold
 
 
 def threshold_(input: Any, threshold: float, value: float) -> Any:

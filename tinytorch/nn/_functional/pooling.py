@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .published import listed, ops
+from .published import listed, ops, overridable
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -35,8 +35,16 @@ __all__ = [
 ]
 
 
-def _chooser(with_indices: Callable[..., Any], without: Callable[..., Any], name: str, position: int) -> Any:
-    """A function that answers with indices if its argument `return_indices` (also number `position`) is true."""
+def _chooser(
+    with_indices: Callable[..., Any], without: Callable[..., Any], name: str, position: int
+) -> tuple[Any, Any]:
+    """A function that answers with indices if its argument `return_indices` (also number `position`) is true.
+
+    `__torch_function__` is told of whichever of the two it chooses, `without` under the public name.
+    """
+    without = overridable(without)
+    without.__name__ = without.__qualname__ = name
+    with_indices = overridable(with_indices)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         wanted = kwargs.get("return_indices", args[position] if len(args) > position else False)
@@ -44,7 +52,8 @@ def _chooser(with_indices: Callable[..., Any], without: Callable[..., Any], name
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = without.__doc__
-    return function
+    function.__module__ = without.__module__
+    return function, with_indices
 
 
 def _max_pool(rank: int) -> tuple[Any, Any]:
@@ -76,7 +85,7 @@ def _max_pool(rank: int) -> tuple[Any, Any]:
 
     with_indices.__name__ = with_indices.__qualname__ = f"max_pool{rank}d_with_indices"
     without.__name__ = without.__qualname__ = f"_max_pool{rank}d"
-    return _chooser(with_indices, without, f"max_pool{rank}d", 6), with_indices
+    return _chooser(with_indices, without, f"max_pool{rank}d", 6)
 
 
 max_pool1d, max_pool1d_with_indices = _max_pool(1)
@@ -108,7 +117,7 @@ def _adaptive_max(rank: int) -> tuple[Any, Any]:
 
     with_indices.__name__ = with_indices.__qualname__ = f"adaptive_max_pool{rank}d_with_indices"
     without.__name__ = without.__qualname__ = f"_adaptive_max_pool{rank}d"
-    return _chooser(with_indices, without, f"adaptive_max_pool{rank}d", 2), with_indices
+    return _chooser(with_indices, without, f"adaptive_max_pool{rank}d", 2)
 
 
 adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max(1)
@@ -164,7 +173,7 @@ def _fractional(rank: int) -> tuple[Any, Any]:
 
     with_indices.__name__ = with_indices.__qualname__ = f"{name}_with_indices"
     without.__name__ = without.__qualname__ = f"_{name}"
-    return _chooser(with_indices, without, name, 4), with_indices
+    return _chooser(with_indices, without, name, 4)
 
 
 fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional(2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ..._core.declare import find
 from ..._core.front import front_of
 from ..._core.modes import PLAIN
-from ..._core.overrides import dispatch_function, has_override
+from ..._core.overrides import dispatch_function, has_override, spelled_out
 
 #: torch's numbering of reductions; "elementwise_mean" and "batchmean" are taken for "mean" with a warning elsewhere.
 _REDUCTIONS = {"none": 0, "mean": 1, "elementwise_mean": 1, "sum": 2}
@@ -47,7 +46,7 @@ def overridable(function: Callable[..., Any]) -> Callable[..., Any]:
             cls = value.__class__
             if cls not in PLAIN and (cls not in _COMMON or cls is tuple or cls is list or not PLAIN):
                 if has_override(args, kwargs):
-                    args, kwargs = _spelled_out(function, args, kwargs)
+                    args, kwargs = spelled_out(function, args, kwargs)
                     everything = (*args, *kwargs.values())
                     return dispatch_function(public, args, kwargs, f"nn.functional.{name}", everything)
                 break
@@ -56,22 +55,6 @@ def overridable(function: Callable[..., Any]) -> Callable[..., Any]:
     public.__module__ = "tinytorch.nn.functional"
     public.__qualname__ = name
     return public
-
-
-def _spelled_out(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments as torch hands them on: what has no default by position, everything else by name."""
-    signature = inspect.signature(function)
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    required = [
-        parameter.name
-        for parameter in signature.parameters.values()
-        if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-    ]
-    values = bound.arguments
-    return tuple([values.pop(name) for name in required]), values
 
 
 def overwrite(name: str, *args: Any) -> Any:
