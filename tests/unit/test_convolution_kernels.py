@@ -50,6 +50,32 @@ def test_convolution(rank: int, output_padding: int) -> None:
     assert checked >= 8
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_convolution_of_each_channel_alone(rank: int, dtype: str) -> None:
+    """One window per channel, and several; margins that padding exceeds; an infinity that stands beside zeros."""
+    random = np.random.default_rng(rank)
+    for stride, padding, dilation, multiple in itertools.product((1, 2), (0, 1, 3), (1, 2), (1, 2)):
+        x, w = (
+            random.normal(size=(3, 5, *[7, 6, 5][:rank])),
+            random.normal(size=(5 * multiple, 1, *[3, 2, 1][:rank])),
+        )
+        x, w = (torch.from_numpy(a).to(getattr(torch, dtype)) for a in (x, w))
+        x[0, 0].view(-1)[-1] = float("inf")
+        x.requires_grad_(), w.requires_grad_()
+        geometry = ([stride] * rank, [padding] * rank, [dilation] * rank, False, [0] * rank, 5)
+        expected = torch.ops.aten.convolution(x, w, None, *geometry)
+        cotangent = torch.randn_like(expected)
+        gradients = torch.autograd.grad(expected, (x, w), cotangent)
+        results = convolution.convolution_backward(
+            cotangent.numpy(), x.detach().numpy(), w.detach().numpy(), None, *geometry, [True, True, False]
+        )
+        for want, have in zip(gradients, results, strict=False):
+            np.testing.assert_allclose(
+                have, want.numpy(), rtol=1e-5, atol=1e-5 if dtype == "float32" else 1e-11
+            )
+
+
 @pytest.mark.parametrize("kernel", [(2, 2), (3, 3), (3, 2)])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_max_pool(kernel: tuple[int, int], dilation: int) -> None:

@@ -174,3 +174,56 @@ def test_bounds_keep_the_zero_that_is_there(dtype: str) -> None:
         ]
         found.append([str(result.tolist()) for result in results])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_batch_norm_of_long_channels_is_torchs_to_the_bit(dtype: str) -> None:
+    """In evaluation: x * factor + (bias - mean * factor), each sum rounded once."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(3, 4, 35, 33)).astype(np.float32)
+    mean, variance, weight, bias = random.normal(size=(4, 4)).astype(np.float32)
+    found = []
+    for library in (torch, tinytorch):
+        given = [library.from_numpy(a) for a in (mean, np.abs(variance) + 0.1, weight, bias)]
+        kind = library.from_numpy(x).to(getattr(library, dtype))
+        for image in (kind, kind.contiguous(memory_format=library.channels_last), kind[:, :, ::2]):
+            out = library.nn.functional.batch_norm(image, *given)
+            found.append((out.stride(), out.float().numpy().tobytes()))
+    half = len(found) // 2
+    # the last image's channels are shorter: two roundings
+    assert found[: half - 1] == found[half:-1] and found[half - 1][0] == found[-1][0]
+
+
+@pytest.mark.parametrize("sizes", [(5, 7), (64, 64), (7, 5), (1, 9), (30, 600)])
+def test_causal_attention(sizes: tuple[int, int]) -> None:
+    rows, columns = sizes
+    random = np.random.default_rng(rows)
+    q, k, v = (random.normal(size=(2, 3, n, 4)) for n in (rows, columns, columns))
+    found = []
+    for library in (torch, tinytorch):
+        given = [library.tensor(a.tolist(), dtype=library.float32, requires_grad=True) for a in (q, k, v)]
+        out = library.nn.functional.scaled_dot_product_attention(*given, is_causal=True)
+        (out * out).sum().backward()
+        found.append([x.detach().numpy() for x in (out, *[tensor.grad for tensor in given])])
+    for theirs, own in zip(*found, strict=True):
+        np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_results_over_parts_lie_as_torchs() -> None:
+    """Sums of parts of larger tensors, of which only the strides tell the order: rows, columns, planes, single ones, repeated ones."""
+    found = []
+    for library in (torch, tinytorch):
+        whole = library.arange(2.0 * 6 * 8 * 10).view(2, 6, 8, 10)
+        parts = [
+            whole[..., 3:7], whole[:, ::2], whole[:, :, 1:2], whole[:1, :, :, 2:], whole.transpose(1, 2)[:, :3],
+            whole.permute(3, 0, 2, 1)[1:4], whole[:, :, 0].expand(2, 6, 10), whole.contiguous(memory_format=library.channels_last)[:, :4],
+        ]  # fmt: skip
+        for part in parts:
+            other = library.ones(*part.shape)
+            results = [part + other, other * part, part.tanh() - part, part + part, part.relu(), part > 3]
+            results += [part + other.transpose(0, -1).contiguous().transpose(0, -1)]
+            found.append([(x.stride(), float(x.float().sum())) for x in results])
+    half = len(found) // 2
+    for theirs, own in zip(found[:half], found[half:], strict=True):
+        assert [stride for stride, _ in own] == [stride for stride, _ in theirs]
+        np.testing.assert_allclose([total for _, total in own], [total for _, total in theirs], rtol=1e-5)

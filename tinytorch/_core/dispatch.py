@@ -141,10 +141,20 @@ def _in_order(out: np.ndarray, arrays: list[np.ndarray]) -> bool:
     if not out.flags.c_contiguous:
         return False
     for array in arrays:
-        if array.flags.c_contiguous and array.shape == out.shape:
+        if array.shape == out.shape and (array.flags.c_contiguous or _descends(array)):
             return True
         if array.size and any(array.strides):
             return False
+    return True
+
+
+def _descends(array: np.ndarray) -> bool:
+    """Whether the strides alone say that the dimensions are in row-major order, as in a part of a row-major array."""
+    before = None
+    for size, stride in zip(array.shape, array.strides):
+        if size < 2 or stride <= 0 or (before is not None and stride >= before):
+            return False
+        before = stride
     return True
 
 

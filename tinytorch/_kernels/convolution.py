@@ -8,6 +8,7 @@ Windows are gathered into columns a few samples at a time and multiplied as matr
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,6 +23,11 @@ COLUMNS = 1 << 20
 
 def _pointwise(kernel: Ints, stride: Ints, padding: Ints) -> bool:
     return all(k == 1 for k in kernel) and all(s == 1 for s in stride) and not any(padding)
+
+
+def _depthwise(channels: int, outputs: int, groups: int, stride: Ints) -> bool:
+    """Whether each channel is convolved with one window of its own, step by step."""
+    return channels == groups == outputs and groups > 1 and all(s == 1 for s in stride)
 
 
 def _columns(
@@ -91,10 +97,16 @@ def input_gradient(
     flat = grad.reshape(samples, groups, outputs // groups, length)
     if _pointwise(kernel, stride, padding) and tuple(size) == tuple(counts):
         return np.matmul(matrix, flat).reshape(samples, inputs, *size)
+    margins = [d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True)]
+    if _depthwise(inputs, outputs, groups, stride) and min(margins) >= 0:
+        turned = weight[(slice(None), slice(None), *[slice(None, None, -1)] * len(kernel))]
+        return forward(grad, np.ascontiguousarray(turned), stride, margins, dilation, groups, size)
     result = np.empty((samples, inputs, *size), grad.dtype)
     step = max(1, COLUMNS // max(1, matrix.shape[0] * matrix.shape[1] * length))
     for start in range(0, samples, step):
-        columns = np.matmul(matrix, flat[start : start + step])
+        part = flat[start : start + step]
+        # NumPy's matmul of a column and a row is a hundred times slower than their product
+        columns = matrix * part if outputs == groups else np.matmul(matrix, part)
         columns = columns.reshape(-1, inputs, *kernel, *counts)
         result[start : start + step] = scatter(columns, size, stride, padding, dilation, kernel)
     return result
@@ -113,6 +125,10 @@ def weight_gradient(
     samples, outputs, counts = grad.shape[0], grad.shape[1], grad.shape[2:]
     length, depth = math.prod(counts), x.shape[1] // groups * math.prod(kernel)
     flat = grad.reshape(samples, groups, outputs // groups, length)
+    if _depthwise(x.shape[1], outputs, groups, stride) and flat.size and grad.dtype.char in "fd":
+        products = _depthwise_products(grad, x, kernel, padding, dilation)
+        if np.isfinite(products).all():
+            return products.reshape(outputs, 1, *kernel)
     total = np.zeros((groups, outputs // groups, depth), grad.dtype)
     if flat.size and depth:
         for rows, columns in _columns(x, kernel, stride, padding, dilation, counts, groups):
@@ -130,6 +146,28 @@ def weight_gradient(
             else:
                 total += np.matmul(flat[rows], columns.swapaxes(2, 3)).sum(0)
     return total.reshape(outputs, x.shape[1] // groups, *kernel)
+
+
+def _depthwise_products(
+    grad: np.ndarray, x: np.ndarray, kernel: Ints, padding: Ints, dilation: Ints
+) -> np.ndarray:
+    """(N, C, *counts) and (N, C, *S): per channel and place in the window the sum of products (C, places), at stride 1.
+
+    Seen flat, a shift of the padded input is an offset, if the cotangent stands in the same rows, with zeros beyond its own; so each
+    place is one product of vectors per sample and channel. Zeros do not hide infinities: then the result is not finite.
+    """
+    counts = grad.shape[2:]
+    padded = pad(x, padding, padding)
+    sizes = padded.shape[2:]
+    spread = np.zeros((*grad.shape[:2], counts[0], *sizes[1:]), grad.dtype)
+    spread[(..., *[slice(count) for count in counts])] = grad
+    steps = [d * math.prod(sizes[i + 1 :]) for i, d in enumerate(dilation)]
+    beyond = sum((k - 1) * step for k, step in zip(kernel[1:], steps[1:], strict=True))
+    length = counts[0] * math.prod(sizes[1:]) - beyond
+    left, right = spread.reshape(*grad.shape[:2], -1)[..., :length], padded.reshape(*x.shape[:2], -1)
+    offsets = [sum(map(operator.mul, place, steps)) for place in np.ndindex(*kernel)]
+    sums = [np.vecdot(left, right[..., offset : offset + length]).sum(0) for offset in offsets]
+    return np.stack(sums, axis=1)
 
 
 # torch's operators ---------------------------------------------------------------------------------------------------

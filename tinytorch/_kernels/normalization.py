@@ -9,10 +9,13 @@ import numpy as np
 
 from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name, widen
 from tinytorch._kernels.memory_order import channels_last_like
+from tinytorch._kernels.multiply_add import axpy
 from tinytorch._kernels.reducing import precise_sum, row_sums
 
 # Elements per block: four blocks of 32 thousand float32 values fit a usual second-level cache.
 BLOCK = 1 << 15
+# Elements of a channel from which a call of BLAS per channel is no slower than two passes.
+LONG = 1024
 Maybe = np.ndarray | None
 #: (rows, block of these rows): changes the block.
 Finish = Callable[[slice, np.ndarray], None]
@@ -347,8 +350,7 @@ def batch_norm(
         axes = (0, *range(2, x.ndim))
         count = x.size // max(channels, 1)
         mean = precise_sum(x, axes) / x.dtype.type(max(count, 1))
-        out = np.subtract(x, mean.reshape(broadcast))
-        variance = _square_sum(out) / x.dtype.type(max(count, 1))
+        variance = _square_sum(np.subtract(x, mean.reshape(broadcast))) / x.dtype.type(max(count, 1))
         rate = 1 / np.sqrt(variance + x.dtype.type(eps))
         if kept.name == "bfloat16":
             rate = _move_statistics_bfloat16(
@@ -363,15 +365,40 @@ def batch_norm(
         saved = mean.astype(kept, copy=False), rate.astype(kept, copy=False)
     else:
         assert running_mean is not None and running_var is not None
+        mean = widen(running_mean)
         rate = 1 / np.sqrt(widen(running_var) + x.dtype.type(eps))
-        out = np.subtract(x, widen(running_mean).reshape(broadcast))
         saved = np.empty(0, kept), np.empty(0, kept)
-    factor = rate if weight is None else rate * widen(weight).reshape(-1)
-    np.multiply(out, factor.reshape(broadcast).astype(x.dtype, copy=False), out=out)
-    if bias is not None:
-        np.add(out, widen(bias).reshape(broadcast), out=out)
+    factor = (rate if weight is None else rate * widen(weight).reshape(-1)).astype(x.dtype, copy=False)
+    # bias - mean * factor, rounded once, as torch's fused multiply-add rounds it
+    added = -mean.astype(np.float64) * factor + (0 if bias is None else widen(bias).reshape(-1))
+    out = _linear(x, factor, added.astype(x.dtype, copy=False))
     out = channels_last_like(np.ascontiguousarray(out.astype(dtype, copy=False)), input)
     return out, *saved
+
+
+def _linear(x: np.ndarray, factor: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """x * factor + added, per channel (dimension 1), in row-major memory; each channel's sum is rounded once where it is long."""
+    area = math.prod(x.shape[2:])
+    planes = np.ascontiguousarray(x).reshape(*x.shape[:2], area)
+    out = np.empty_like(planes)
+    step = max(1, BLOCK // max(x.shape[1] * area, 1))
+    factors = factor.tolist()
+    for start in range(0, len(planes), step):
+        block, target = planes[start : start + step], out[start : start + step]
+        if area < LONG or not _fused(block, target, factors, added):
+            np.multiply(block, factor[:, None], out=target)
+            np.add(target, added[:, None], out=target)
+    return out.reshape(x.shape)
+
+
+def _fused(block: np.ndarray, target: np.ndarray, factors: list[float], added: np.ndarray) -> bool:
+    """`_linear` by fused multiply-adds, (N, C, L) into `target`; False where there are none."""
+    target[...] = added[:, None]
+    for planes, sums in zip(block, target, strict=True):
+        for plane, total, factor in zip(planes, sums, factors, strict=True):
+            if not axpy(plane, total, factor):
+                return False
+    return True
 
 
 def _move_statistics_bfloat16(

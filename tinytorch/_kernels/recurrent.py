@@ -43,16 +43,17 @@ def lstm_layer(
     if has_biases:
         inputs += weight2 + weight3
     inputs = inputs.reshape(steps, batch, 4 * size)
-    turned = weight1.T
+    # For the products of every step OpenBLAS wants the matrix in order, if there are rows enough.
+    turned = np.ascontiguousarray(weight1.T) if batch >= 8 and steps >= 4 else weight1.T
     workspace = np.empty((steps, batch, 5 * size), input.dtype)
     output = np.empty((steps, batch, size), input.dtype)
     hidden, cell = hx.reshape(batch, size), cx.reshape(batch, size)
     for t in range(steps - 1, -1, -1) if reverse else range(steps):
         gates = np.dot(hidden, turned)
         gates += inputs[t]
-        _sigmoid(gates[:, : 2 * size])
-        np.tanh(gates[:, 2 * size : 3 * size], gates[:, 2 * size : 3 * size])
-        _sigmoid(gates[:, 3 * size :])
+        update = np.tanh(gates[:, 2 * size : 3 * size])
+        _sigmoid(gates)  # of the whole, which takes less time than of parts with gaps
+        gates[:, 2 * size : 3 * size] = update
         enter, forget, candidate, leave = (gates[:, i * size : (i + 1) * size] for i in range(4))
         cell = forget * cell
         cell += enter * candidate
@@ -97,22 +98,31 @@ def lstm_layer_backward(
     zero = np.zeros((batch, size), input.dtype)
     d_hidden = zero if grad_hy is None else grad_hy.reshape(batch, size)
     d_cell = zero if grad_cy is None else grad_cy.reshape(batch, size)
+    slopes = np.empty((4, batch, size), input.dtype)
     order = range(steps) if reverse else range(steps - 1, -1, -1)
     for t in order:
         before = t + 1 if reverse else t - 1
         former = workspace[before, :, 4 * size :] if 0 <= before < steps else first_cell
-        enter, forget, candidate, leave, cell = (workspace[t, :, i * size : (i + 1) * size] for i in range(5))
+        # Each gate on its own, without gaps: (5, B, H).
+        parts = workspace[t].reshape(batch, 5, size).transpose(1, 0, 2).copy()
+        enter, forget, candidate, leave, cell = parts
+        kept = 1 - parts[:4]
+        np.multiply(candidate, candidate, kept[2])
+        np.subtract(1, kept[2], kept[2])
         bent = np.tanh(cell)
         if grad_output is not None:
             d_hidden = d_hidden + grad_output[t]
         d_cell = d_cell + d_hidden * leave * (1 - bent * bent)
-        gates = toward[t]
-        gates[:, :size] = d_cell * candidate * enter * (1 - enter)
-        gates[:, size : 2 * size] = d_cell * former * forget * (1 - forget)
-        gates[:, 2 * size : 3 * size] = d_cell * enter * (1 - candidate * candidate)
-        gates[:, 3 * size :] = d_hidden * bent * leave * (1 - leave)
+        np.multiply(d_cell, candidate, slopes[0])
+        np.multiply(d_cell, former, slopes[1])
+        np.multiply(d_hidden, bent, slopes[3])
+        slopes[:2] *= parts[:2]
+        np.multiply(d_cell, enter, slopes[2])
+        slopes[3] *= leave
+        slopes *= kept
+        toward[t].reshape(batch, 4, size)[...] = slopes.transpose(1, 0, 2)
         d_cell = d_cell * forget
-        d_hidden = np.dot(gates, weight2)
+        d_hidden = np.dot(toward[t], weight2)
     hidden = np.concatenate(
         [output[1:], first_hidden[None]] if reverse else [first_hidden[None], output[:-1]]
     )

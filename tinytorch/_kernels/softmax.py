@@ -18,14 +18,14 @@ SHORT = 24
 FEW = 4096
 
 
-def _total(x: np.ndarray) -> np.ndarray:
+def total_of(x: np.ndarray) -> np.ndarray:
     """The sum along axis 1, which is kept."""
     if x.ndim == 2 and x.size > FEW:
         return row_sums(x)[:, None]
     return np.add.reduce(x, axis=1, keepdims=True)
 
 
-def _greatest(x: np.ndarray) -> np.ndarray:
+def greatest(x: np.ndarray) -> np.ndarray:
     """The largest value along axis 1, which is kept. NumPy's own reduction begins anew for every row, which takes longer than a short row."""
     if x.ndim == 2 and x.flags.c_contiguous:
         rows, columns = x.shape
@@ -105,27 +105,27 @@ def exponential(x: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 def _softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(x, _greatest(x), out=out)
+    np.subtract(x, greatest(x), out=out)
     exponential(out, out)
-    np.divide(out, _total(out), out=out)
+    np.divide(out, total_of(out), out=out)
 
 
 def _log_softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(x, _greatest(x), out=out)
-    total = _total(exponential(out, np.empty_like(out)))
+    np.subtract(x, greatest(x), out=out)
+    total = total_of(exponential(out, np.empty_like(out)))
     np.subtract(out, np.log(total, out=total), out=out)
 
 
 def _softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     np.multiply(grad, output, out=out)
-    total = _total(out)
+    total = total_of(out)
     np.subtract(grad, total, out=out)
     np.multiply(out, output, out=out)
 
 
 def _log_softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
     exponential(output, out)
-    np.multiply(out, _total(grad), out=out)
+    np.multiply(out, total_of(grad), out=out)
     np.subtract(grad, out, out=out)
 
 

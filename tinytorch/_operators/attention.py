@@ -11,7 +11,9 @@ from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.element_types import Named
 from tinytorch._kernels.dtype_names import widen
+from tinytorch._kernels.reducing import row_sums
 from tinytorch._kernels.scalar_types import c_type_name
+from tinytorch._kernels.softmax import greatest, total_of
 from tinytorch._operators.matrix_composites import matmul
 from tinytorch._operators.softmax import safe_softmax
 
@@ -22,8 +24,8 @@ def _scores(
     """Masked, scaled products (B, H, L, S)."""
     scores = np.matmul(query * query.dtype.type(factor), key.swapaxes(-2, -1))
     if causal:
-        rows, columns = scores.shape[-2:]
-        scores[..., np.triu(np.ones((rows, columns), bool), 1)] = -np.inf
+        for row in range(min(scores.shape[-2:])):
+            scores[..., row, row + 1 :] = -np.inf
     if mask is not None:
         if mask.dtype.kind == "b":
             np.copyto(scores, -np.inf, where=~mask)
@@ -45,11 +47,13 @@ def _flash(
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     q, k, v = widen(query), widen(key), widen(value)
     scores = _scores(q, k, attn_mask, is_causal, factor)
-    top = scores.max(-1, keepdims=True)
+    rows = scores.reshape(math.prod(scores.shape[:-1]), scores.shape[-1])
+    top = greatest(rows)
     np.copyto(top, 0, where=np.isneginf(top))
-    np.subtract(scores, top, out=scores)
-    np.exp(scores, out=scores)
-    total = scores.sum(-1, keepdims=True)
+    np.subtract(rows, top, out=rows)
+    np.exp(rows, out=rows)
+    total = total_of(rows).reshape(*scores.shape[:-1], 1)
+    top = top.reshape(total.shape)
     output = np.matmul(scores, v)
     # the result lies in memory as the queries do, so that heads that were split from rows join again without a copy
     kept = output if 0 in query.strides else np.empty_like(query, dtype=output.dtype, shape=output.shape)
@@ -77,7 +81,7 @@ def _flash_backward(
     np.exp(weights, out=weights)
     grad_value = np.matmul(weights.swapaxes(-2, -1), grad)
     inner = np.matmul(grad, v.swapaxes(-2, -1))
-    np.subtract(inner, (grad * widen(out)).sum(-1, keepdims=True), out=inner)
+    np.subtract(inner, row_sums(grad * widen(out))[..., None], out=inner)
     np.multiply(inner, weights, out=inner)
     np.multiply(inner, inner.dtype.type(factor), out=inner)
     results = np.matmul(inner, k), np.matmul(inner.swapaxes(-2, -1), q), grad_value
