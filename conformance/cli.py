@@ -235,7 +235,7 @@ def add_suite(command: argparse.ArgumentParser) -> None:
         "--kept",
         type=Path,
         metavar="FILE",
-        help="PyTorch's outcomes: read where the file exists, else written",
+        help="PyTorch's outcomes: read where the file has those of the same arguments, else written",
     )
     command.add_argument("--max", type=int, default=20, help="print at most so many causes")
     command.add_argument("--names", action="store_true", help="print the name of every test that differs")

@@ -45,6 +45,8 @@ class SuiteRun:
     seconds: float = 0.0
     # what pytest printed last, where it found nothing
     words: str = ""
+    # of pytest: outcomes that are kept are those of these
+    arguments: list[str] = field(default_factory=list)
 
     def passed(self) -> set[str]:
         return {name for name, outcome in self.tests.items() if outcome.outcome == "passed"}
@@ -75,7 +77,7 @@ def run_suite(
     seed: int | None = 0,
 ) -> SuiteRun:
     """Run pytest in the folder until every test has an outcome; a process that dies costs the test it was at."""
-    run = SuiteRun()
+    run = SuiteRun(arguments=arguments)
     started = time.monotonic()
     for _ in range(MOST_DEATHS):
         known = len(run.tests)
@@ -208,10 +210,9 @@ def compare_suite(
     seed: int | None = 0,
     kept: Path | None = None,
 ) -> SuiteVerdict:
-    """Run the suite under both; PyTorch's outcomes are read from the file `kept` if it exists, else written there."""
-    if kept is not None and kept.exists():
-        theirs = SuiteRun.read(kept)
-    else:
+    """Run the suite under both; PyTorch's outcomes are read from the file `kept` if it has those of this suite, else written there."""
+    theirs = SuiteRun.read(kept) if kept is not None and kept.exists() else None
+    if theirs is None or theirs.arguments != arguments:
         theirs = run_suite("torch", arguments, folder, seconds, seed)
         if kept is not None:
             theirs.write(kept)

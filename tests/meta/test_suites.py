@@ -200,6 +200,8 @@ def test_the_command_says_what_differs_and_keeps_what_torch_did(
     kept.write_text(altered)
     assert main([*start, "--impl", "torch", *chosen]) == 1
     assert "1  uncollected" in capsys.readouterr().out
+    chosen[-1] += " or hangs"  # other arguments: what is kept is of no use
+    assert main([*start, "--impl", "torch", *chosen]) == 0
     kept.unlink()
     assert main([*start, "--impl", "torch", *chosen]) == 0
     assert main([*start, "--impl", "torch", "--", "-k", "nothing_of_the_kind"]) == 1

@@ -21,6 +21,70 @@ def leaf(T: Any, *values: float) -> Any:
     return T.tensor(list(values), requires_grad=True)
 
 
+def views_in_lists(T, log):
+    """A view that wants no gradient has none, and no edge, beside a tensor that wants one."""
+    base, other = T.arange(6.0).view(2, 3), T.ones(2, 3, requires_grad=True)
+    views = {
+        "viewed": base.view(2, 3),
+        "all": base[:],
+        "of a parameter": other[:],
+        "written to": base[:],
+        "in no_grad": None,
+    }
+    views["written to"].mul_(2)
+    with T.no_grad():
+        views["in no_grad"] = other[:]
+    for name, view in views.items():
+        for function in (T.cat, T.hstack, T.block_diag, lambda ts: T.einsum("ij,kj->ik", *ts), T.row_stack):
+            result = function([view, other]) if function is not T.block_diag else function(view, other)
+            kinds = [type(node).__name__ for node, _ in result.grad_fn.next_functions]
+            log.note([name, kinds])
+            other.grad = None
+            log.tries(lambda result=result: result.square().sum().backward())
+            log.note([view.requires_grad, view.is_leaf, view.grad if view.is_leaf else None, other.grad])
+
+
+def views_made_without_recording(T, log):
+    """A view of a leaf made in no_grad says that it wants a gradient, and none is collected for it until it is asked for one."""
+
+    def view_of(leaf):
+        with T.no_grad():
+            return leaf[:]
+
+    x = T.ones(3, requires_grad=True)
+    v = view_of(x)
+    log.note([v.requires_grad, v.is_leaf, v.grad_fn])
+    for function in (T.mul, lambda a, b: T.stack([a, b]), lambda a, b: a @ b, lambda a, b: a.conj() * b):
+        y = function(v, x)
+        log.note([type(node).__name__ for node, _ in y.grad_fn.next_functions])
+        x.grad = None
+        y.sum().backward()
+        log.note([x.grad, v.grad])
+    log.note([(v * 2).requires_grad])
+    log.tries(lambda: v.sum().backward())
+    log.tries(lambda: v.backward(T.ones(3)))
+    log.tries(lambda: T.autograd.grad((v * x).sum(), v))
+    log.tries(lambda: T.autograd.grad((v * x).sum(), [v, x], allow_unused=True))
+    log.tries(lambda: T.autograd.graph.get_gradient_edge(v))
+    log.tries(lambda: v.mul_(2))
+
+    class Product(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            return a * b
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad, grad
+
+    log.note([node is None for node, _ in Product.apply(v, x).grad_fn.next_functions])
+    v.register_hook(lambda grad: log.note(["hook", grad]))
+    (v * x).sum().backward()
+    log.note([v.requires_grad_().grad_fn, v.grad])
+    (v * x).sum().backward()
+    log.note(v.grad)
+
+
 def order_of_hooks(T, log):
     x = leaf(T, 1.0, 2.0)
     y = x * 2
@@ -366,6 +430,8 @@ def products_of_any_order(T, log):
 
 PROGRAMS = [
     order_of_hooks,
+    views_in_lists,
+    views_made_without_recording,
     when_leaves_receive,
     only_what_is_wanted,
     what_hooks_return,

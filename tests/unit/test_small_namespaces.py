@@ -21,6 +21,16 @@ class Pair(NamedTuple):
     second: int
 
 
+def scaled(
+    x, factor: float, times: int = 2, more: float = 1
+):  # what is scripted says no more of its types than it has to
+    return x * factor * times * more
+
+
+def first_of(x, factors: list[float]):
+    return x * factors[0]
+
+
 def outcome(t: Any, function: Callable[[Any], Any]) -> Any:
     """What a call gives, as text, with the warnings it gives; or the type and text of its error."""
     with warnings.catch_warnings(record=True) as caught:
@@ -53,6 +63,15 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "named tuples as nodes": lambda t: repr(
         t.utils._pytree._namedtuple_unflatten(*t.utils._pytree._namedtuple_flatten(Pair(1, 2)))
     ),
+    # what scripted functions make of whole numbers
+    **{
+        f"scripted with {args} {options}": lambda t, args=args, options=options: t.jit.script(scaled)(
+            t.tensor([1]), *args, **options
+        )
+        for args, options in (((3,), {}), ((True,), {}), ((1.5,), {}), ((), {"factor": 3}), ((3, 4, 5), {}), ((3,), {"more": 2}))
+    },
+    "scripted with a tensor": lambda t: t.jit.script(scaled)(t.tensor([1]), t.tensor(2)),
+    "scripted with a list": lambda t: t.jit.script(first_of)(t.tensor([1]), [1, 2]),
     # windows
     "hann of -1": lambda t: t.hann_window(-1),
     "hann of ints": lambda t: t.hann_window(4, dtype=t.int32),

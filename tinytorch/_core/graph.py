@@ -6,10 +6,14 @@ from typing import Any
 
 
 def edge_of(tensor: Any) -> Any:
-    """What a graph would refer to `tensor` by; None if it wants no gradient."""
+    """What a graph would refer to `tensor` by; None if nothing is to flow there.
+
+    That is so where it wants no gradient, and for a view made without recording of a leaf that wants one: it says that it wants one, too,
+    but none is collected for it.
+    """
     if not tensor._current():
         return None
-    return tensor._edge or tensor
+    return tensor._edge or (tensor if tensor._requires_grad is True else None)
 
 
 def port_of(edge: Any) -> tuple[Any, int]:

@@ -16,6 +16,7 @@ import numpy as np
 from . import dispatch, dtypes, layout
 from .declare import Operator, find
 from .gradients import conform
+from .graph import edge_of
 from .modes import modes, next_number
 from .node import Node
 from .tensor import VIEW, Tensor, counter_of, extra_of, key_of, make
@@ -566,7 +567,7 @@ NotImplementedNode.__name__ = "NotImplemented"
 
 def unimplemented(operator: Operator, results: tuple[Any, ...], inputs: list[Any]) -> None:
     """Give `results` a history that cannot be followed."""
-    edges = tuple([t._edge or t for t in inputs if t is not None and t.requires_grad])
+    edges = tuple([edge_of(t) for t in inputs if t is not None and t.requires_grad])
     for result in results:
         if result is not None and result._key._dtype._category in ("float", "complex"):
             node = NotImplementedNode(edges, result._array.shape, result._key._dtype)

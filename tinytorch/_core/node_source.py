@@ -14,10 +14,12 @@ def _condition(plan: Plan, name: str) -> str:
 
 
 def _edge(argument: Argument) -> str:
+    # Only what was asked for a gradient itself collects one. A view of it made without recording wants one, too, but leads nowhere.
     n = argument.name
     if argument.is_list:
-        return f"*[((t._edge or t) if t is not None and t._requires_grad else None) for t in {n}]"
-    return f"({n}._edge or {n}) if r_{n} else None"
+        edge = "t._edge or (t if t._requires_grad is True else None)"
+        return f"*[None if t is None else {edge} for t in {n}]"
+    return f"({n}._edge or ({n} if {n}._requires_grad is True else None)) if r_{n} else None"
 
 
 def flag_lines(plan: Plan) -> list[str]:

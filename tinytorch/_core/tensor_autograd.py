@@ -60,6 +60,8 @@ class AutogradMembers:
 
     def _set_requires_grad(self, value: bool, kinds: str = "floating point and complex") -> None:
         if value and self._current():
+            if self._edge is None:  # a view whose base wants a gradient collects one of its own from now on
+                self._requires_grad = True
             return
         if not self.is_leaf:
             raise RuntimeError(

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from .._core import mutation
+from .._core.graph import edge_of
 from .._core.modes import modes
 from .._core.tensor import Tensor
 from ._function_nodes import _Saved
@@ -26,7 +27,7 @@ def _apply(
     ctx.needs_input_grad = wants
     ctx._tensor_inputs = tuple([isinstance(item, Tensor) for item in args])
     if recorded:
-        ctx._edges = tuple([(item._edge or item) if item._current() else None for item in tensors])
+        ctx._edges = tuple([edge_of(item) for item in tensors])
     before = modes.grad
     modes.grad = False
     try:

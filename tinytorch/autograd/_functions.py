@@ -142,6 +142,8 @@ def _ports(targets: Sequence[Any]) -> list[tuple[Any, int]]:
     ports = []
     for target in targets:
         edge = _edge(target)
+        if edge is None and isinstance(target, Tensor) and target.requires_grad:
+            edge = target  # for which nothing is collected: no graph leads there
         if edge is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
         ports.append(engine.port_of(edge))

@@ -53,7 +53,10 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
         raise RuntimeError(
             "It is not possible to get the gradient edge for a Tensor that does not require gradients"
         )
-    node, number = as_function(_engine.edge_of(tensor))
+    edge = _engine.edge_of(tensor)
+    if edge is None:
+        raise AssertionError("Expected gradient function to be set")
+    node, number = as_function(edge)
     return GradientEdge(node, number)
 
 

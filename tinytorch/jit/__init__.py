@@ -9,6 +9,7 @@ import builtins
 import typing
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final, NoReturn
 
 from .._futures import Future as _Future
@@ -104,10 +105,17 @@ def is_tracing() -> bool:
 def script(
     obj: Any, optimize: None = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None
 ) -> Any:
-    """``obj`` itself. Raises TypeError, as torch does, for what is neither code nor a module."""
+    """``obj`` itself; a function that is to be given floats makes floats of whole numbers, as compiled ones do.
+
+    Raises TypeError, as torch does, for what is neither code nor a module.
+    """
     _deprecated("script")
     if _is_instance(obj, (int, float, str, bytes, bool, complex, list, tuple, set)):
         raise TypeError(f"{type(obj)} is a built-in class")
+    if _is_instance(obj, FunctionType):
+        from ._arguments import with_floats
+
+        return with_floats(obj)
     return obj
 
 

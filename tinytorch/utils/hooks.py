@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .._core.graph import edge_of
 from .._core.modes import modes
 from .._core.mutation import wrap_view
 from .._core.node import Node, RemovableHandle
@@ -36,7 +37,7 @@ class _BackwardHookFunctionBackward(Node):
     __slots__ = ("_arity", "_outputs")
 
     def __init__(self, tensors: list[Any]) -> None:
-        edges = tuple([(t._edge or t) if t.requires_grad else None for t in tensors])
+        edges = tuple([edge_of(tensor) for tensor in tensors])
         super().__init__(edges, tensors[0]._array.shape, tensors[0]._key._dtype)
         self._arity = len(tensors)
         self._outputs = [(t._array.shape, t._key._dtype) for t in tensors]
