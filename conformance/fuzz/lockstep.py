@@ -290,7 +290,13 @@ class Lockstep:
         """Of all that has a graph with respect to all leaves, along seeded cotangents."""
         tensors = self.tensors(side)
         leaves = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad and tensor.is_leaf}
-        outputs = [tensor for tensor in tensors.values() if tensor.requires_grad and not tensor.is_leaf]
+        outputs = [
+            tensor
+            for tensor in tensors.values()
+            if tensor.requires_grad
+            and not tensor.is_leaf
+            and (tensor.is_floating_point() or tensor.is_complex())  # whole numbers may have a history, too
+        ]
         if not leaves or not outputs:
             return {}
         try:

@@ -107,11 +107,128 @@ v2 = v1.add(1)
 """
 
 
+WRITES_OVER_OPERANDS = """
+v1 = torch.arange(4)
+v1[torch.tensor([0, 1])] = v1[1:3]
+v1[torch.tensor(True)] = v1
+v1[v1[:2]] = 3
+v1.index_put_((v1[:2],), torch.tensor(7), True)
+v1[1:] = v1[:3]
+v1.index_add_(0, v1, torch.ones(4, dtype=torch.int64))
+v1.scatter_(0, torch.tensor([0, 1]), v1[2:])
+v1.index_fill_(0, v1[:1], 5)
+v1.put_(torch.tensor([0]), v1[1:2])
+v1.masked_fill_(v1 > 1, v1[0])
+
+v1 = torch.tensor([True, False, True])
+v1[:2].masked_fill_(v1[1:], True)
+v1[:2][v1[1:]] = False
+v1[v1] = True
+
+v1 = torch.ones(1).expand(3)
+v1.fill_(torch.tensor(2.0))
+v1.fill_(3)
+v1[0:2] = 5.0
+
+v1 = torch.arange(8.0).view(2, 4)
+v2 = v1.view(torch.int32)
+v1.add_(v2)
+v1.copy_(v2)
+"""
+
+WHOLE_NUMBERS_AND_HISTORY = """
+v1 = torch.tensor([1.5, 2.5], requires_grad=True)
+v2 = v1.sum(dtype=torch.int64)
+v3 = v1.cumsum(0, dtype=torch.int64)
+v4 = v1.to(torch.int64)
+v5 = v1.nanmean(dtype=torch.int64)
+
+v1 = torch.tensor(1.5, requires_grad=True)
+v2 = torch.ones(3, dtype=torch.int64)
+v2.copy_(v1)
+v2[0] = v1
+v2.fill_(v1)
+v3 = v2.sum()
+
+v1 = torch.tensor(1.5, requires_grad=True)
+v2 = torch.ones(3, dtype=torch.bool)
+v2.eq_(v1)
+
+v1 = torch.tensor([1.5, 2.5], requires_grad=True)
+v2 = v1.view(torch.int32)
+v3 = (v1 * 2).view(torch.complex64)
+v3.mul_(2)
+v4 = v1.view(torch.float32)
+
+v1 = torch.ones(3, requires_grad=True)
+v2 = torch.nn.functional.huber_loss(v1, torch.ones(3, dtype=torch.int64))
+v2.backward()
+
+v1 = torch.tensor([0.5, 0.25, 0.75], requires_grad=True)
+v2 = torch.nn.functional.mse_loss(v1, torch.tensor([1.0, 0.0, 1.0], dtype=torch.float16))
+v2.backward()
+"""
+
+FLAGS_AND_SOURCES = """
+v1 = torch.ones(2, requires_grad=True)
+v2 = v1 * 2
+v2.requires_grad = True
+v2.requires_grad = False
+v2.requires_grad_()
+
+v1 = torch.ones(2, requires_grad=True)
+v2 = torch.zeros(3)
+v2.set_(v1)
+v3 = v1 * 2
+v3.set_(torch.zeros(3))
+v3.sum().backward()
+
+v1 = torch.tensor([1.0 - 2.0j, 3.0])
+torch.abs(v1, out=v1)
+torch.abs(v1, out=torch.empty(2, dtype=torch.float64))
+torch.abs(v1, out=torch.empty(2, dtype=torch.complex128))
+"""
+
+TRANSFORMS = """
+v1 = torch.ones(2, requires_grad=True)
+v2 = torch.func.jvp(lambda x: x.exp(), (v1,), (v1,))
+v3 = torch.func.jvp(lambda x: x, (torch.zeros(2),), (v1,))
+
+v1 = torch.zeros(2).expand(3, 2)
+v2 = torch.func.jvp(lambda x: x * 2, (v1,), (torch.ones(3, 2),))
+v3 = torch.func.jvp(lambda x: x * 2, (torch.zeros(3, 2).t(),), (torch.ones(2, 3),))
+
+v1 = torch.zeros(0)
+v2 = torch.autograd.functional.jacobian(lambda x: x ** 2, v1)
+"""
+
+ZEROS_AND_NANS = """
+v1 = torch.tensor([float("nan"), 0.0, -2.0], requires_grad=True)
+v2 = v1.copysign(v1)
+v3 = v1.copysign(-1.0)
+
+m1 = torch.nn.Conv1d(0, 2, 1)
+v1 = torch.rand(2)
+"""
+
+
 def programs(*texts: str) -> list[str]:
     return [part.strip() for text in texts for part in text.strip().split("\n\n")]
 
 
-@pytest.mark.parametrize("program", programs(OUT_THAT_IS_AN_OPERAND, IN_PLACE_HISTORY, COUNTED_WRITES))
+PROGRAMS = programs(
+    OUT_THAT_IS_AN_OPERAND,
+    IN_PLACE_HISTORY,
+    COUNTED_WRITES,
+    WRITES_OVER_OPERANDS,
+    WHOLE_NUMBERS_AND_HISTORY,
+    FLAGS_AND_SOURCES,
+    TRANSFORMS,
+    ZEROS_AND_NANS,
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_every_statement_does_the_same(program: str) -> None:
     statements = tuple(Statement(line) for line in program.splitlines())
     with np.errstate(all="ignore"):

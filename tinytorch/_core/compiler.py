@@ -51,6 +51,7 @@ GLOBALS: dict[str, Any] = {
     "refresh": mutation.refresh,
     "released_message": released_message,
     "raise_stale": dispatch.raise_stale,
+    "refuse_history": mutation.refuse_history,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,
     "explain": dispatch.explain,
@@ -64,6 +65,7 @@ GLOBALS: dict[str, Any] = {
     "wrap_dim": dispatch.wrap_dim,
     "wrap_dims": dispatch.wrap_dims,
     "wrap_view": mutation.wrap_view,
+    "part": mutation.part,
 }
 
 _STORED = frozenset(dtypes.ALL) | frozenset(element._strided for element in dtypes.ALL)

@@ -112,6 +112,11 @@ class Operator:
         return tuple(i for i, argument in enumerate(self.schema.arguments) if argument.is_tensor)
 
     @cached_property
+    def indexed(self) -> bool:
+        """Whether it writes where an index says, in an order of its own: no operand may lie in the memory it writes to."""
+        return self.family == "update" and not {"index", "indices"}.isdisjoint(self.schema.names)
+
+    @cached_property
     def scalar_positions(self) -> tuple[int, ...]:
         """Where in the schema the numbers stand."""
         return tuple(i for i, argument in enumerate(self.schema.arguments) if argument.kind == "Scalar")

@@ -389,6 +389,7 @@ def _compute_update(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
 
 
 def _run_view(operator: Operator, args: tuple[Any, ...]) -> Any:
+    from . import mutation
     from .lazy import mark
     from .mutation import wrap_view
 
@@ -396,6 +397,8 @@ def _run_view(operator: Operator, args: tuple[Any, ...]) -> Any:
     out = operator.kernel(*_kernel_arguments(operator, args, False))
     many = isinstance(out, tuple | list)
     results = tuple([wrap_view(self, array, "multi" if many else None) for array in (out if many else [out])])
+    if operator.options.get("baseless"):
+        mutation.part(results[0])
     special = self._key._special
     if special == "meta":
         for result in results:

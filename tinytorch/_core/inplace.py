@@ -54,6 +54,10 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         for tensor in tensors_of(operator, args[1:], 1):
             if tensor is not self and tensor._counter is self._counter and self._counter is not None:
                 check_separate(self._array, tensor._array)
+    elif operator.indexed and self._counter is not None:
+        for tensor in tensors_of(operator, args[1:], 1):
+            if tensor._counter is self._counter:
+                check_separate(self._array, tensor._array, wholly=True)
     if operator.family == "pointwise":
         args = wrap_numbers(operator, args)
         _check_promotion(operator, self, args)

@@ -51,6 +51,11 @@ def wrap_view(base: Any, array: np.ndarray, creation: str | None) -> Tensor:
     return result
 
 
+def part(view: Any) -> None:
+    """Make `view` a tensor of its own that only shares memory, and the count of writes to it."""
+    view._base, view._creation, view._requires_grad = None, None, False
+
+
 class InferenceCounter(list):  # type: ignore[type-arg]
     """The version counter of tensors made in inference mode: it counts nothing, and recording code that reads it is told so."""
 
@@ -522,7 +527,12 @@ def write_history(operator: Operator, self: Any, before: Tensor | None, args: tu
     record = operator.compiled.record
     if record is None or before is None:
         return
-    probe = make(Tensor, self._array, self._key)
+    key = self._key
+    if key._dtype._category not in ("float", "complex"):
+        if operator.options.get("forgets"):
+            return
+        key = dtypes.float32  # whole numbers get a history, too, which nothing can be done with
+    probe = make(Tensor, self._array, key)
     probe._counter = self._counter
     record(probe, before, *args[1:])
     if probe._edge is not None:
@@ -533,6 +543,11 @@ def write_history(operator: Operator, self: Any, before: Tensor | None, args: tu
         if name is not None:
             renamed(probe._edge, name)
         rebase(self, probe._edge)
+
+
+def refuse_history(result: Any) -> NoReturn:
+    """A recorded operator gave whole numbers."""
+    raise RuntimeError(f"Autograd not support dtype: {dispatch.legacy_name(result._key._dtype)}")
 
 
 _renamed: dict[tuple[type, str], type] = {}
@@ -553,13 +568,12 @@ def renamed(node: Node, name: str) -> None:
 class NotImplementedNode(Node):
     """History of an operator without a derivative: going back through it raises, RuntimeError where torch has none either."""
 
-    __slots__ = ("_operator", "_written")
-    _operator: Operator
+    __slots__ = ("_kind", "_written")
+    _kind: type[Exception]
     _written: str
 
     def _backward(self, edges: tuple[Any, ...], *cotangents: Any) -> tuple[Any, ...]:
-        kind = RuntimeError if self._operator.options.get("underivable") else NotImplementedError
-        raise kind(f"derivative for aten::{self._written} is not implemented")
+        raise self._kind(f"derivative for {self._written} is not implemented")
 
 
 NotImplementedNode.__name__ = "NotImplemented"
@@ -567,9 +581,22 @@ NotImplementedNode.__name__ = "NotImplemented"
 
 def unimplemented(operator: Operator, results: tuple[Any, ...], inputs: list[Any]) -> None:
     """Give `results` a history that cannot be followed."""
-    edges = tuple([edge_of(t) for t in inputs if t is not None and t.requires_grad])
+    edges = edges_of(inputs)
+    kind = RuntimeError if operator.options.get("underivable") else NotImplementedError
     for result in results:
         if result is not None and result._key._dtype._category in ("float", "complex"):
-            node = NotImplementedNode(edges, result._array.shape, result._key._dtype)
-            node._operator, node._written = operator, operator.name
-            attach(result, node, None)
+            attach(result, dead_end(edges, result, "aten::" + operator.name, kind), None)
+
+
+def edges_of(inputs: Iterable[Any]) -> tuple[Any, ...]:
+    """Where the cotangents of those inputs go that want a gradient."""
+    return tuple([edge_of(t) for t in inputs if t is not None and t.requires_grad])
+
+
+def dead_end(
+    edges: tuple[Any, ...], tensor: Any, written: str, kind: type[Exception] = RuntimeError
+) -> NotImplementedNode:
+    """A node for `tensor` beyond which no gradient goes; `written` is what it calls itself."""
+    node = NotImplementedNode(edges, tensor._array.shape, tensor._key._dtype)
+    node._kind, node._written = kind, written
+    return node

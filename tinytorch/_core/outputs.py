@@ -111,7 +111,7 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any, p
 
     The option `out_cast`: True if any type will do that it can be cast to (the default of elementwise operators, reductions and
     composites), False if only the result's own (the default of the others), a text if so with torch's words for it, a function of
-    both types that raises, "any" for no check, or a list of these, one for each result. An explicit `dtype` argument must be the target's.
+    both types and the arguments that raises, "any" for no check, or a list of these, one for each result. An explicit `dtype` argument must be the target's.
     """
     rule = operator.options.get("out_cast", operator.family not in ("op", "update"))
     if isinstance(rule, list):
@@ -119,7 +119,7 @@ def _check_type(operator: Operator, args: list[Any], result: Any, target: Any, p
     if result is target:
         return
     if callable(rule):
-        rule(result, target)
+        rule(result, target, args)
         return
     asked = any(
         a.kind == "ScalarType" and value is not None

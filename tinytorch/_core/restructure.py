@@ -98,6 +98,7 @@ def set_source(
     """`Tensor.set_`: look at another tensor's or storage's memory."""
     if self.requires_grad and modes.grad and self.is_leaf:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    edges = mutation.edges_of((self, source if isinstance(source, Tensor) and size is None else None))
     if source is None:
         set_array(self, np.empty(0, self._array.dtype))
     elif isinstance(source, Tensor):
@@ -138,4 +139,6 @@ def set_source(
             ),
         )
     mutation.bump(self)
+    if edges and modes.grad:
+        mutation.rebase(self, mutation.dead_end(edges, self, "set_"))
     return self

@@ -32,7 +32,9 @@ def record_source(plan: Plan) -> str:
     if single and operator.schema.returns[0].kind != "Tensor":
         return "\n".join([*lines, "    pass"])
     if single:
-        body += [f"if {plan.outputs[0]}._key._dtype._category not in ('float', 'complex'):", "    return"]
+        quiet = operator.nondifferentiable or operator.options.get("forgets")
+        body.append(f"if {plan.outputs[0]}._key._dtype._category not in ('float', 'complex'):")
+        body.append("    return" if quiet else f"    refuse_history({plan.outputs[0]})")
     if not plan.active:
         results = "results" if plan.many else f"({_outputs(plan)},)"
         inputs = ", ".join(f"*{a.name}" if a.is_list else a.name for a in plan.tensors)
@@ -271,6 +273,8 @@ def _view(plan: Plan) -> str:
         value = "results"
     else:
         body.append(f"result = wrap_view({first}, out, None)")
+        if operator.options.get("baseless"):
+            body.append("part(result)")
         value = "result"
     if not operator.nondifferentiable:
         guard = " and results" if plan.many else ""

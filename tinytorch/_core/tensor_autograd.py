@@ -56,6 +56,8 @@ class AutogradMembers:
     def requires_grad(self, value: Any) -> None:
         if not isinstance(value, bool):
             raise RuntimeError("requires_grad must be a bool")
+        if value and not self.is_leaf:
+            raise RuntimeError("you can only change requires_grad flags of leaf variables.")
         self._set_requires_grad(value)
 
     def _set_requires_grad(self, value: bool, kinds: str = "floating point and complex") -> None:

@@ -18,31 +18,42 @@ _INPUT = "Expected the dtype for input and out to match, but got {result} for in
 _HISTOGRAM = "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {result_c} and hist {target_c}"
 
 
-def _truth(name: str) -> Callable[[Any, Any], None]:
+def _truth(name: str) -> Callable[[Any, Any, list[Any]], None]:
     """any and all: truth values, as booleans or bytes."""
 
-    def check(result: Any, target: Any) -> None:
+    def check(result: Any, target: Any, args: list[Any]) -> None:
         if target is not dtypes.uint8:
             raise RuntimeError(f"{name} only supports bool tensor for result, got: {legacy_name(target)}")
 
     return check
 
 
-def _joined(result: Any, target: Any) -> None:
+def _magnitude(result: Any, target: Any, args: list[Any]) -> None:
+    """Sizes of complex numbers also as complex numbers of their type."""
+    own = args[0]._key._dtype
+    if not own.is_complex:
+        raise RuntimeError(_FOUND.format(target=legacy_name(target), result=legacy_name(result)))
+    if not target.is_complex:
+        check_result_cast(result, target)
+    elif target is not own:
+        raise RuntimeError(_FOUND.format(target=legacy_name(target), result=legacy_name(own)))
+
+
+def _joined(result: Any, target: Any, args: list[Any]) -> None:
     if not can_cast(result, target):
         raise TypeError(
             f"torch.cat(): input types can't be cast to the desired output type {legacy_name(target)}"
         )
 
 
-def _places(result: Any, target: Any) -> None:
+def _places(result: Any, target: Any, args: list[Any]) -> None:
     raise RuntimeError(
         "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether out_int32 flag is "
         f"True, but we got output tensor's dtype {legacy_name(target)} and out_int32 flag is {result is dtypes.int32}"
     )
 
 
-def _diagonal(result: Any, target: Any) -> None:
+def _diagonal(result: Any, target: Any, args: list[Any]) -> None:
     if not can_cast(result, target):
         raise RuntimeError(
             f"diag: result type {legacy_name(result)} can't be cast to the desired out= type {legacy_name(target)}"
@@ -50,10 +61,10 @@ def _diagonal(result: Any, target: Any) -> None:
     raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result._name], target_c=NATIVE_NAMES[target._name]))
 
 
-def _safe(name: str, what: str = "result") -> Callable[[Any, Any], None]:
+def _safe(name: str, what: str = "result") -> Callable[[Any, Any, list[Any]], None]:
     """Any type the result can be cast to, with the texts of linear algebra."""
 
-    def check(result: Any, target: Any) -> None:
+    def check(result: Any, target: Any, args: list[Any]) -> None:
         if not can_cast(result, target):
             raise RuntimeError(
                 f"{name}: Expected {what} to be safely castable from {legacy_name(result)} dtype, but got {what} with dtype "
@@ -63,16 +74,16 @@ def _safe(name: str, what: str = "result") -> Callable[[Any, Any], None]:
     return check
 
 
-def _power(result: Any, target: Any) -> None:
-    _safe("matrix_power")(result, target)
+def _power(result: Any, target: Any, args: list[Any]) -> None:
+    _safe("matrix_power")(result, target, args)
     raise RuntimeError(EXACT.format(result_c=NATIVE_NAMES[result._name], target_c=NATIVE_NAMES[target._name]))
 
 
-def _spectrum(name: str, category: str) -> Callable[[Any, Any], None]:
+def _spectrum(name: str, category: str) -> Callable[[Any, Any, list[Any]], None]:
     """Transforms into complex numbers, or into real ones."""
     kind = "complex" if category == "complex" else "floating point"
 
-    def check(result: Any, target: Any) -> None:
+    def check(result: Any, target: Any, args: list[Any]) -> None:
         if target._category != category:
             raise RuntimeError(f"{name} expects a {kind} output tensor, but got {legacy_name(target)}")
         check_result_cast(result, target)
@@ -145,7 +156,8 @@ _RULES: dict[str, Any] = {
     **dict.fromkeys(["cumsum", "cumprod"], "any"),
     **dict.fromkeys(["linalg_householder_product", "linalg_lstsq"], True),
     **dict.fromkeys(["log_softmax", "softmax", "argsort"], False),
-    **dict.fromkeys(["abs", "absolute", "ceil", "floor", "frac", "conj_physical"], _FOUND),
+    **dict.fromkeys(["abs", "absolute"], _magnitude),
+    **dict.fromkeys(["ceil", "floor", "frac", "conj_physical"], _FOUND),
     **dict.fromkeys(["amax", "amin"], _INPUT),
     **dict.fromkeys(["cummax", "cummin", "logcumsumexp"], _SCALAR_TYPE),
     **dict.fromkeys(["argmax", "argmin", "aminmax"], False),

@@ -49,6 +49,7 @@ clone.vjp(self=lambda grad: grad)
     method=False,
     out=False,
     node="ToCopyBackward0",
+    forgets=True,
 )
 def to_copy(self, dtype, layout, device, pin_memory, non_blocking, memory_format):
     return arranged(self, memory_format, dtype)
@@ -209,6 +210,7 @@ def _store(self, value):
     function=False,
     out=False,
     own_shape=True,
+    forgets=True,
 )
 def copy(self, src, non_blocking):
     if src.shape != self.shape:  # NumPy would drop leading dimensions of size 1

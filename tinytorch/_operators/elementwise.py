@@ -11,7 +11,7 @@ from .._core.element_types import instances, takes
 from .._core.signature import wrong_type
 from .._kernels import elementwise as kernels
 from . import _checks
-from ._shared import conj, masked
+from ._shared import conj, masked, renamed
 
 neg = pointwise(
     "neg(Tensor self) -> Tensor", np.negative, check=_checks.check_negative, fast_keys=_checks.no_bool_keys
@@ -438,27 +438,13 @@ def _angle(grad, self):
     return masked(self == 0, self.new_zeros(()), grad * (turn * 1j))
 
 
-def _alias(name, target, schema="(Tensor self) -> Tensor", **options):
-    def forward(*args, **kwargs):
-        return target(*args, **kwargs)
-
-    forward.__doc__ = f"Alias of torch.{target.name}."
-    composite(
-        f"{name}{schema}",
-        forward,
-        inplace=target.has_inplace,
-        inplace_rule=lambda *args, **kwargs: target.inplace(*args, **kwargs),
-        **options,
-    )
-
-
 for _name, _target in (
     ("negative", neg), ("absolute", abs_), ("arcsin", asin), ("arccos", acos), ("arctan", atan), ("arcsinh", asinh), ("arccosh", acosh),
     ("arctanh", atanh),
 ):  # fmt: skip
-    _alias(_name, _target)
-_alias("clip", clamp, "(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor")
-_alias("clip.Tensor", clamp_tensor, "(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor")
+    renamed(_name, _target, "(Tensor self) -> Tensor")
+renamed("clip", clamp, "(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor")
+renamed("clip.Tensor", clamp_tensor, "(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor")
 composite(
     "fix(Tensor self) -> Tensor",
     lambda self: self.trunc(),
@@ -468,9 +454,7 @@ composite(
 for _name, _target in (("special_erf", erf), ("special_erfc", erfc), ("special_erfinv", erfinv), ("special_exp2", exp2), ("special_expm1", expm1),
                        ("special_gammaln", lgamma), ("special_digamma", digamma), ("special_psi", digamma), ("special_i0", i0), ("special_log1p", log1p),
                        ("special_sinc", sinc), ("special_expit", sigmoid)):  # fmt: skip
-    composite(
-        f"{_name}(Tensor self) -> Tensor", lambda self, _target=_target: _target(self), module="special"
-    )
+    renamed(_name, _target, "(Tensor self) -> Tensor", module="special")
 composite(
     "special_polygamma(int n, Tensor self) -> Tensor", lambda n, self: polygamma(n, self), module="special"
 )

@@ -9,7 +9,7 @@ import numpy as np
 from tinytorch._core import layout
 from tinytorch._core.argument_texts import mismatch
 from tinytorch._core.declare import composite, find, op, pointwise, update
-from tinytorch._core.dispatch import legacy_name
+from tinytorch._core.dispatch import check_separate, legacy_name
 from tinytorch._core.element_types import alike, instances, takes
 from tinytorch._core.front import front_of
 from tinytorch._core.storage import offset_of_array
@@ -142,8 +142,10 @@ def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
 
 
 def _mask_fits(self: Any, mask: Any, value: Any) -> None:
-    """In place torch names the sizes in the other order."""
+    """In place torch names the sizes in the other order. The mask may be the target, but not another part of its memory."""
     layout.broadcast_shapes(self._array.shape, mask._array.shape)
+    if mask is not self:
+        check_separate(self._array, mask._array)
 
 
 masked_fill_scalar = op(

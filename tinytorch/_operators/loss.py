@@ -11,7 +11,7 @@ import numpy as np
 
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, op
-from tinytorch._core.element_types import instances
+from tinytorch._core.element_types import alike, instances
 from tinytorch._core.promotion import check_result_cast, result_type_of
 from tinytorch._kernels import loss as kernels
 from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name
@@ -77,6 +77,7 @@ mse_loss_backward = op(
     "mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor",
     kernels.mse_loss_backward,
     upcast=True,
+    rounds_to="common",
     module="nn",
 )
 mse_loss_backward.vjp(
@@ -117,6 +118,7 @@ smooth_l1_loss_backward = op(
     "smooth_l1_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, float beta) -> Tensor",
     kernels.smooth_l1_loss_backward,
     upcast=True,
+    rounds_to="common",
     out=False,
 )
 
@@ -158,6 +160,7 @@ smooth_l1.vjp(
 huber_loss_backward = op(
     "huber_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction, float delta) -> Tensor",
     kernels.huber_loss_backward,
+    element_types=alike("self", "target", "Found dtype {1} but expected {0}"),
     upcast=True,
     out=False,
 )

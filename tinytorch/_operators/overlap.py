@@ -10,7 +10,7 @@ _ALLOWED = ("fill", "fill_diagonal", "index_fill", "index_put", "masked_fill", "
 
 for _name in _ALLOWED:
     for _operator in registry.get(_name, ()):
-        _operator.options["overlaps"] = True
+        _operator.options["overlaps"] = _operator.qualified != "fill.Tensor"
 
 #: These are told apart from reading what they write: partly shared memory is refused.
 for _operator in registry.get("copy", ()):

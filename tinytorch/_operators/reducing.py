@@ -108,6 +108,11 @@ def nanmean(self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
         raise RuntimeError(
             f"nanmean(): expected input to have floating point or complex dtype but got {name}"
         )
+    if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+        raise RuntimeError(
+            "nanmean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. "
+            f"Got: {scalar_type_name(dtype._numpy)}"
+        )
     factor = self.detach().isnan().logical_not_().sum(dim, keepdim)
     return nansum(self, dim, keepdim, dtype) / factor
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinytorch._core import dtypes, mutation
 from tinytorch._core.declare import find
+from tinytorch._core.inplace import check_separate
 from tinytorch._core.modes import PLAIN, modes
 from tinytorch._core.promotion import legacy_name
 from tinytorch._core.tensor import Tensor, wrap
@@ -428,6 +429,8 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
         given = value._key._dtype
         if kind is not given and (given.is_complex or kind._category != "float"):
             return False
+        if value._counter is self._counter and value._counter is not None:
+            return False  # they may overlap
         data = value._array
     if key.__class__ is Tensor:
         mask = key._array
@@ -437,6 +440,7 @@ def _write_directly(self: Any, key: Any, value: Any) -> bool:
             or mask.shape != array.shape
             or np.ndim(data)
             or key._key._special not in _PLAIN
+            or (key._counter is self._counter and key._counter is not None)
         ):
             return False
         mutation.check_writable(self)
@@ -466,6 +470,14 @@ def _refuse_byte_mask(indices: list[Any], value: np.ndarray) -> None:
     given = [index for index in indices if index is not None]
     if value.size == 1 and len(given) == 1 and given[0].dtype == np.uint8:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype unsigned char")
+
+
+def _refuse_overlap(target: Any, given: list[Any], value: Any) -> None:
+    """Neither the value nor an index may lie in the memory that is written; one number for one mask is handed to masked_fill_."""
+    filled = value._array.size == 1 and len(given) == 1 and given[0]._array.dtype == np.bool_
+    for operand in given if filled else (value, *given):
+        if operand._counter is target._counter and target._counter is not None:
+            check_separate(target._array, operand._array, wholly=not filled)
 
 
 def setitem(self: Any, key: Any, value: Any) -> None:
@@ -503,6 +515,7 @@ def setitem(self: Any, key: Any, value: Any) -> None:
             arrays = [None if index is None else index._array for index in indices]
             _refuse_byte_mask(arrays, value._array)
             mutation.check_writable(self)
+            _refuse_overlap(target, [index for index in indices if index is not None], value)
             kernels.index_put(target._array, arrays, value._array.reshape(counted), False)
             mutation.bump(self)
             return

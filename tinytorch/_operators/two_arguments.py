@@ -64,21 +64,22 @@ copysign = pointwise(
     node="CopysignBackward0",
     element_types=instances("copysign_cpu", "bool int unsigned reduced float"),
 )
+
+
+def _keeps_sign(grad, self, result):
+    """±grad as the sign was kept or not, zero at zero; nan where a number divided by itself is."""
+    return grad * (result / self).masked_fill(self == 0, 0)
+
+
 copysign.vjp(
-    self=lambda grad, self, result: masked(
-        self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())
-    ),
+    self=_keeps_sign,
     other=lambda grad, other_shape: grad.new_zeros(other_shape),
 )
 copysign_scalar = pointwise(
     "copysign.Scalar(Tensor self, Scalar other) -> Tensor", kernels.copysign_number, result="float", node="CopysignBackward1",
     element_types=instances("copysign_cpu", "bool int unsigned reduced float"),
 )  # fmt: skip
-copysign_scalar.vjp(
-    self=lambda grad, self, result: masked(
-        self == 0, grad.new_zeros(()), grad * (self.sign() * result.sign())
-    )
-)
+copysign_scalar.vjp(self=_keeps_sign)
 nextafter = pointwise(
     "nextafter(Tensor self, Tensor other) -> Tensor",
     np.nextafter,

@@ -45,7 +45,8 @@ def _refuse_retyped(args):
 
 @view(
     "view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)",
-    nondifferentiable=False,
+    nondifferentiable=True,
+    baseless=True,
     refuses_lazy=_refuse_retyped,
 )
 def view_dtype(self, dtype):
@@ -76,9 +77,6 @@ def _pair(source, target):
 
     sizes = "(different element sizes)"
     return f"{legacy_name(from_numpy(source))} as {legacy_name(from_numpy(target))} {sizes}"
-
-
-view_dtype.vjp(self=lambda grad, self_dtype: grad.view(self_dtype))
 
 
 @op("_unsafe_view(Tensor self, SymInt[] size) -> Tensor", method=False)

@@ -231,14 +231,18 @@ def jacobian(
                 "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. Please either set "
                 "`strict=False` or `vectorize=False`."
             )
-        blocks = tuple([_rows(index, out, inputs, create_graph, strict) for index, out in enumerate(outputs)])
+        blocks = tuple(
+            [_rows(index, out, inputs, create_graph, strict, vectorize) for index, out in enumerate(outputs)]
+        )
     blocks = _finish(blocks, create_graph)
     if not several:
         blocks = tuple([block[0] for block in blocks])
     return _unpack(blocks, many)
 
 
-def _rows(index: int, out: Any, inputs: tuple[Any, ...], create_graph: bool, strict: bool) -> tuple[Any, ...]:
+def _rows(
+    index: int, out: Any, inputs: tuple[Any, ...], create_graph: bool, strict: bool, vectorize: bool
+) -> tuple[Any, ...]:
     """Derivatives of one output with respect to every input, element by element."""
     rows: list[list[Any]] = [[] for _ in inputs]
     flat = out.reshape(-1)
@@ -257,7 +261,7 @@ def _rows(index: int, out: Any, inputs: tuple[Any, ...], create_graph: bool, str
     return tuple(
         [
             _find("stack").call(row, 0).view((*out.size(), *source.size()))
-            if row
+            if row or not vectorize
             else source.new_zeros((*out.size(), *source.size()))
             for row, source in zip(rows, inputs, strict=True)
         ]

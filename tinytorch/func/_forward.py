@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .._core import forward
-from .._core.levels import Layer, at, layer, zeros_like
+from .._core import dispatch, forward
+from .._core.declare import find
+from .._core.levels import Layer, at, blank, copy_into, layer, zeros_like
 from .._core.modes import modes
 from .._core.pytree import tree_flatten, tree_map, tree_unflatten
 from .._core.tensor import Tensor
@@ -34,7 +35,23 @@ def _start(primal: Any, tangent: Any, current: Layer) -> Any:
             "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not supported. "
             f"Tensor is of size {list(primal.shape)} while the given forward gradient is of size {list(tangent.shape)}."
         )
-    return forward.dual(primal, tangent, current)
+    return forward.dual(primal, _laid_out_alike(primal, tangent), current)
+
+
+def _laid_out_alike(primal: Any, tangent: Any) -> Any:
+    """`tangent` in the memory order of `primal`, copied if it has another.
+
+    Raises RuntimeError with torch's text for an expanded primal, over whose repeated elements nothing can be written.
+    """
+    steps, others = primal.stride(), tangent.stride()
+    if tangent._key._special not in (None, "strided") or all(
+        step == other or size < 2 for size, step, other in zip(primal.shape, steps, others, strict=True)
+    ):
+        return tangent
+    dispatch.check_overlap(primal._array)
+    copied = blank(tangent, tuple(primal.shape), steps)
+    copy_into(copied, tangent)
+    return copied
 
 
 def _drop(value: Any, current: Layer) -> Any:
@@ -88,7 +105,7 @@ def jvp_arguments(
                             "strict=True."
                         )
                     tangent = zeros_like(primal)
-                outputs.append(primal)
+                outputs.append(find("alias").call(primal))
                 pushed.append(tangent)
     finally:
         modes.forward_grad = before
