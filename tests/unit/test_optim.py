@@ -256,3 +256,39 @@ def test_averages() -> None:
         return states
 
     agree(program)
+
+
+@pytest.mark.parametrize("evaluations", [None, 1, 2, 4, 26, 100])
+@pytest.mark.parametrize("iterations", [1, 2, 5])
+def test_line_search_stops_where_evaluations_run_out(iterations: int, evaluations: int | None) -> None:
+    def program(library: Any) -> list[Any]:
+        found: list[Any] = []
+        for curved in (True, False):  # a value that does not fall is searched for without end
+            x = library.nn.Parameter(library.tensor([-1.2, 1.0, 0.3], dtype=library.float64))
+            options = {} if evaluations is None else {"max_eval": evaluations}
+            optimizer = library.optim.LBFGS(
+                [x],
+                lr=1 if curved else 1e20,
+                max_iter=iterations,
+                line_search_fn="strong_wolfe",
+                **options,
+            )
+            calls = []
+
+            def closure(x: Any = x, curved: bool = curved, calls: list[int] = calls) -> Any:
+                calls.append(1)
+                x.grad = None
+                loss = (
+                    (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+                    if curved
+                    else (x - x.detach()).sum()
+                )
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+            state = optimizer.state_dict()["state"][0]
+            found += [len(calls), state["func_evals"], state["n_iter"], x]
+        return found
+
+    programs_agree(program, relative=1e-9, absolute=1e-12)

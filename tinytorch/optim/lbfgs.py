@@ -276,7 +276,10 @@ class LBFGS(Optimizer):
                 if group["line_search_fn"] != "strong_wolfe":
                     raise RuntimeError("only 'strong_wolfe' is supported")
                 start = self._clone_param()
-                loss, flat_grad, t, used = _strong_wolfe(along, start, t, d, loss, flat_grad, slope)
+                left = group["max_eval"] - evaluations
+                loss, flat_grad, t, used = _strong_wolfe(
+                    along, start, t, d, loss, flat_grad, slope, max_ls=left
+                )
                 self._add_grad(t, d)
                 converged = flat_grad.abs().max() <= group["tolerance_grad"]
             else:
