@@ -18,11 +18,7 @@ def get_overwrite_module_params_on_conversion() -> bool:
 
 
 def set_swap_module_params_on_conversion(value: bool) -> None:
-    """Whether converting a module, and loading into it, swaps its Parameters with the new ones. Raises NotImplementedError for True."""
-    if value:
-        raise NotImplementedError(
-            "torch.__future__.set_swap_module_params_on_conversion(True) is not implemented"
-        )
+    """Whether converting a module, and loading into it, swaps its Parameters with the new ones."""
     global _swap_module_params_on_conversion
     _swap_module_params_on_conversion = value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 import tinytorch
 
 torch = pytest.importorskip("torch")
+
+from agreement import programs_agree
 
 
 def seen(value: Any) -> Any:
@@ -435,3 +438,102 @@ def test_pickle_and_deepcopy() -> None:
         assert repr(twin) == repr(model)
         assert twin.eval()(x).tolist() == model.eval()(x).tolist()
         assert twin.first.weight.data_ptr() != model.first.weight.data_ptr()
+
+
+def swapped_conversions(library: Any) -> list[Any]:
+    """Modules that are converted and loaded by swapping, and what other references to their parameters see."""
+    nn, found = library.nn, []
+    setting = library.__future__.set_swap_module_params_on_conversion
+    setting(True)
+    try:
+        linear = nn.Linear(2, 3)
+        weight = linear.weight
+        optimizer = library.optim.SGD(linear.parameters(), 0.1)
+        weight.grad = library.ones_like(weight)
+        grad = weight.grad
+        linear.double()
+        found += [weight is linear.weight, weight.dtype, weight.grad is grad, grad.dtype]
+        found.append(optimizer.param_groups[0]["params"][0] is weight)
+        saved = {key: value.clone().float() for key, value in linear.state_dict().items()}
+        found += [linear.load_state_dict(saved), linear.weight is weight, weight.dtype, weight]
+        found += [
+            linear.load_state_dict(saved, assign=True),
+            linear.weight is weight,
+            weight.dtype,
+            type(weight).__name__,
+        ]
+        found.append(
+            outcome_of(lambda: linear.load_state_dict({"weight": library.zeros(2, 2)}, strict=False))
+        )
+        norm = nn.BatchNorm1d(2).double()
+        found.append({key: value.dtype for key, value in norm.state_dict().items()})
+        tied = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        tied[1].weight = tied[0].weight
+        found.append(tied.double()[1].weight is tied[0].weight)
+        watched = nn.Linear(2, 2)
+        reference = weakref.ref(watched.weight)
+        found += [outcome_of(watched.double), reference() is watched.weight, watched.weight.dtype]
+
+        class Returning(library.Tensor):
+            def module_load(self, other: Any, assign: bool = False) -> Any:
+                return self
+
+        odd = nn.Linear(1, 1, bias=False)
+        odd.weight = nn.Parameter(library.ones(1, 1).as_subclass(Returning))
+        found.append(outcome_of(lambda: odd.load_state_dict({"weight": library.zeros(1, 1)})))
+    finally:
+        setting(False)
+    return found
+
+
+def outcome_of(call: Any) -> Any:
+    try:
+        return str(call())
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def test_conversion_by_swapping() -> None:
+    programs_agree(swapped_conversions, relative=1e-6, absolute=1e-8)
+
+
+def test_swapped_tensors_are_each_other() -> None:
+    def program(library: Any) -> list[Any]:
+        swap = library.utils.swap_tensors
+        first, second = library.tensor([1.0, 2.0]), library.tensor([[3]])
+        first.mark = 1
+        swap(first, second)
+        found = [first, second, hasattr(first, "mark"), hasattr(second, "mark")]
+        parameter, plain = library.nn.Parameter(library.ones(2)), library.zeros(3, dtype=library.float64)
+        swap(parameter, plain)
+        found += [
+            type(parameter).__name__,
+            parameter,
+            parameter.requires_grad,
+            type(plain).__name__,
+            plain.requires_grad,
+        ]
+        reference = weakref.ref(first)
+        found += [
+            outcome_of(lambda: swap(first, second)),
+            outcome_of(lambda: swap(second, first)),
+            reference() is first,
+        ]
+        found.append(library.ones(2).module_load(library.zeros(2), assign=True))
+        with library.no_grad():
+            found.append(plain.module_load(library.zeros(2)))
+        found.append(outcome_of(lambda: library.ones(2).module_load(library.zeros(3))))
+        return found
+
+    programs_agree(program, relative=1e-6, absolute=1e-8)
+
+
+def test_a_tensor_in_a_graph_is_not_swapped() -> None:
+    """The graph knows its tensors by identity, so that a swap would go unnoticed by it."""
+    x = tinytorch.ones(2, requires_grad=True)
+    y = x * x
+    with pytest.raises(NotImplementedError, match="recorded graph"):
+        tinytorch.utils.swap_tensors(x, tinytorch.zeros(2))
+    del y
+    tinytorch.utils.swap_tensors(x, tinytorch.zeros(2))
+    assert not x.requires_grad

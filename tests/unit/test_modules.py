@@ -377,3 +377,152 @@ def test_lstm_layers_as_one_operator(bidirectional: bool, bias: bool) -> None:
     for ours, theirs in zip(program(tinytorch), program(torch), strict=True):
         expected = pytest.approx(theirs.detach().reshape(-1).tolist(), rel=1e-4, abs=1e-5)
         assert ours.detach().reshape(-1).tolist() == expected
+
+
+_CAUSAL = "nn.Transformer.generate_square_subsequent_mask(3)"
+#: Masks (and what else is given) of self-attention on sequences (2, 3, 4), by name.
+MASKS = {
+    "none": "{}",
+    "padding last": "dict(padding=torch.tensor([[False, False, True], [False, True, True]]))",
+    "padding first": "dict(padding=torch.tensor([[True, False, False], [False, False, False]]))",
+    "nothing but padding": "dict(padding=torch.tensor([[True, True, True], [False, False, False]]))",
+    "numbers as padding": "dict(padding=torch.tensor([[0.0, 0.0, 1.0], [0.0, -2.0, 3.0]]))",
+    "causal": f"dict(mask={_CAUSAL})",
+    "causal, and nothing is seen": f"dict(mask={_CAUSAL}, padding=torch.tensor([[True, False, False]] * 2))",
+    "causal as truth values": f"dict(mask={_CAUSAL}.isinf(), padding=torch.tensor([[False, False, True]] * 2))",
+    "a mask for every head": f"dict(mask={_CAUSAL}.isinf().expand(4, 3, 3))",
+    "everything left out": "dict(mask=torch.ones(3, 3).bool())",
+    "a hint without a mask": "dict(is_causal=True)",
+    "padding of another shape": "dict(padding=torch.zeros(3, 2).bool())",
+    "a mask of another shape": "dict(mask=torch.zeros(2, 2))",
+}  # fmt: skip
+
+
+def _masked(library: Any, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = eval(MASKS[name], {"torch": library, "nn": library.nn})
+    return found
+
+
+def _attended(library: Any, kind: str, name: str, recorded: bool) -> Any:
+    nn = library.nn
+    library.manual_seed(0)
+    x = library.randn(2, 3, 4)
+    given = _masked(library, name)
+    mask, padding = given.pop("mask", None), given.pop("padding", None)
+    options = {"norm first": {"norm_first": True}, "gelu": {"activation": "gelu"}}.get(kind, {})
+    with library.set_grad_enabled(recorded):
+        if kind.startswith("attention"):
+            attention = nn.MultiheadAttention(4, 2, batch_first=True).eval()
+            weights = kind == "attention with weights"
+            return attention(x, x, x, padding, weights, mask, average_attn_weights=False, **given)
+        layer = nn.TransformerEncoderLayer(4, 2, 6, 0.0, batch_first=True, **options).eval()
+        if not kind.startswith("encoder"):
+            return layer(x, mask, padding, **given)
+        norm = nn.LayerNorm(4)
+        with library.no_grad():
+            norm.bias.fill_(0.5)
+        encoder = nn.TransformerEncoder(layer, 2, norm, mask_check=kind != "encoder that trusts").eval()
+        return encoder(x, mask, padding, **given)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", list(MASKS))
+@pytest.mark.parametrize(
+    "kind",
+    ["attention", "attention with weights", "layer", "norm first", "gelu", "encoder", "encoder that trusts"],
+)
+def test_attention_in_evaluation(kind: str, name: str, recorded: bool) -> None:
+    """Without gradients torch runs fused code, in which queries that see nothing give nan, and padding gives zeros."""
+
+    def program(library: Any) -> Any:
+        found = _attended(library, kind, name, recorded)
+        return [
+            None if value is None else (value.isnan(), value.nan_to_num())
+            for value in (found if isinstance(found, tuple) else (found,))
+        ]
+
+    agree(program)
+
+
+def test_fused_attention_can_be_switched_off() -> None:
+    def program(library: Any) -> Any:
+        switch = library.backends.mha.set_fastpath_enabled
+        switch(False)
+        try:
+            return [_attended(library, kind, "nothing but padding", False) for kind in ("layer", "encoder")]
+        finally:
+            switch(True)
+
+    agree(program)
+
+
+def test_hooks_keep_a_layer_from_fused_code() -> None:
+    def program(library: Any) -> Any:
+        library.manual_seed(0)
+        layer = library.nn.TransformerEncoderLayer(4, 2, 6, batch_first=True).eval()
+        layer.linear1.register_forward_hook(lambda *_: None)
+        with library.no_grad():
+            return layer(library.randn(2, 3, 4), None, library.tensor([[True] * 3, [False] * 3]))
+
+    agree(program)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
+def test_weighted_losses(name: str, reduction: str) -> None:
+    def program(library: Any) -> Any:
+        library.manual_seed(0)
+        x, y, weight = library.randn(4, 3), library.randn(4, 3), library.rand(4, 3)
+        return getattr(library.nn.functional, name)(x, y, reduction=reduction, weight=weight)
+
+    agree(program)
+
+
+def test_wrong_places_in_embeddings() -> None:
+    def program(library: Any) -> list[Any]:
+        bag = library.nn.EmbeddingBag(6, 2)
+        normed = library.nn.Embedding(5, 3, max_norm=1.0)
+        return [
+            said(lambda: normed(library.tensor([5, 1]))),
+            said(lambda: normed(library.tensor([-9, 7]))),
+            said(lambda: bag(library.tensor([1, 2]), library.tensor([1]))),
+            said(
+                lambda: bag(
+                    library.tensor([1, 2], dtype=library.int32), library.tensor([1], dtype=library.int32)
+                )
+            ),
+        ]
+
+    agree(program)
+
+
+def said(call: Callable[[], Any]) -> str:
+    try:
+        return f"returned {type(call()).__name__}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
+def test_hidden_states_of_other_sizes(name: str) -> None:
+    """What each kind of network says of a first state that does not fit, for packed sequences in any order and for tensors."""
+
+    def program(library: Any) -> list[Any]:
+        layer = getattr(library.nn, name)(2, 3)
+        sequences = [library.ones(n, 2) for n in (3, 1, 4)]
+        pack = library.nn.utils.rnn.pack_sequence
+        inputs = [
+            pack(sequences, enforce_sorted=False),
+            pack(sorted(sequences, key=len, reverse=True)),
+            library.ones(4, 3, 2),
+            library.ones(4, 2),
+        ]
+        found = []
+        for given in inputs:
+            for size in ((1,), (1, 2, 3), (1, 4, 3), (1, 3, 4), (1, 3), (1, 3, 3)):
+                for kind in ("float32", "float64", "bfloat16"):
+                    state = library.ones(size, dtype=getattr(library, kind))
+                    found.append(said(lambda: layer(given, (state, state) if name == "LSTM" else state)))
+        return found
+
+    agree(program)

@@ -292,3 +292,26 @@ def test_line_search_stops_where_evaluations_run_out(iterations: int, evaluation
         return found
 
     programs_agree(program, relative=1e-9, absolute=1e-12)
+
+
+def test_learning_rates_that_are_no_numbers_and_sparse_parameters() -> None:
+    def program(library: Any) -> list[Any]:
+        found: list[Any] = []
+        sparse = library.sparse_coo_tensor([[0]], library.ones(1, 2), (4, 2)).requires_grad_()
+        complex_one = library.ones(2, dtype=library.complex64).requires_grad_()
+        for name in ("SGD", "Adam", "SparseAdam"):
+            optimizer = getattr(library.optim, name)
+            for lr in (float("nan"), "x", None, -0.0, -1.0):
+                found.append(_said(lambda: optimizer([library.nn.Parameter(library.ones(2))], lr=lr)))
+        found.append(_said(lambda: library.optim.SparseAdam([sparse, complex_one])))
+        found.append(_said(lambda: library.optim.SparseAdam([complex_one])))
+        return found
+
+    programs_agree(program, relative=1e-6, absolute=1e-8)
+
+
+def _said(call: Callable[[], Any]) -> str:
+    try:
+        return type(call()).__name__
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"

@@ -366,9 +366,6 @@ class PropertyMembers:
             return self._key.text(self, tensor_contents)  # type: ignore[no-any-return]
         return tensor_text(self, tensor_contents=tensor_contents)
 
-    def __str__(self) -> str:
-        return self.__repr__()
-
     def __format__(self, specification: str) -> str:
         from .printing import format_scalar
 

@@ -95,8 +95,11 @@ def embedding_renorm(self: np.ndarray, indices: np.ndarray, max_norm: float, nor
     unique = np.unique(indices)
     if unique.size == 0:
         return
-    if unique[0] < 0 or unique[-1] >= self.shape[0]:
-        raise IndexError("index out of range in self")
+    outside = unique[(unique < -self.shape[0]) | (unique >= self.shape[0])]
+    if outside.size:
+        raise IndexError(
+            f"select(): index {outside[0]} out of range for tensor of size {list(self.shape)} at dimension 0"
+        )
     rows = widen(self[unique])
     if norm_type == float("inf"):
         length = np.abs(rows).max(1)
@@ -140,7 +143,7 @@ def _check_bag(
     if offsets.size and offsets[0] != 0:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
-            f"However, got {offsets[0]}"
+            f"However, got {offsets[0]}\n[ {tensor_type_name(offsets.dtype)}{{}} ]"
         )
     if offsets.size and offsets[-1] > indices.size:
         raise RuntimeError(

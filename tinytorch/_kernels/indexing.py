@@ -232,7 +232,12 @@ def index_select(self: np.ndarray, dim: int, index: np.ndarray) -> np.ndarray:
         if index.flat[0] != 0:
             raise IndexError("index out of range in self")
         return self.copy()
-    if first_outside(index, self.shape[dim]) is not None:
+    outside = first_outside(index, self.shape[dim])
+    if outside is not None:
+        if dim == 1:  # there torch has a kernel of its own
+            raise RuntimeError(
+                f"INDICES element is out of DATA bounds, id={outside} axis_dim={self.shape[dim]}"
+            )
         raise IndexError("index out of range in self")
     return self.take(index.ravel(), axis=dim)
 

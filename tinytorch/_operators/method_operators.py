@@ -56,3 +56,11 @@ def assert_async_msg(self: Any, assert_msg: str) -> None:
     """Raises RuntimeError with the given text unless the only element is not zero."""
     if not self.is_nonzero():
         raise RuntimeError(assert_msg)
+
+
+def module_load(self: Any, other: Any, assign: bool = False) -> Any:
+    """What a module's tensor becomes when `other` is loaded into it: itself with other's values or, with `assign`, other; detached."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+METHODS = {"module_load": module_load}

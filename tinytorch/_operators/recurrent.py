@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.declare import find, op
+from .._core.element_types import takes
 from .._core.modes import modes
 from .._kernels import recurrent as kernels
+
+_STATES = ("hx_", "cx_")
+_NO_PRIMITIVE = (
+    "could not create a primitive descriptor for the LSTM forward propagation primitive. Run workload with environment variable "
+    "ONEDNN_VERBOSE=all to get additional diagnostic information."
+)
 
 lstm_layer = op(
     "mkldnn_rnn_layer(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, "
     "int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> "
     "(Tensor, Tensor, Tensor, Tensor)",
     kernels.lstm_layer,
+    element_types=(
+        *[takes("reduced float32", "get_mkldnn_dtype: unsupported data type", of=name) for name in _STATES],
+        *[takes("float32", _NO_PRIMITIVE, of=name) for name in _STATES],
+    ),
     nondifferentiable_outputs=("result3",),
     undefined_grads=True,
     method=False,

@@ -65,7 +65,7 @@ class ReduceLROnPlateau(LRScheduler):
         else:
             warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
         self.last_epoch = epoch
-        if self.is_better(current, self.best):
+        if self._is_better(current, self.best):
             self.best = current
             self.num_bad_epochs = 0
         else:
@@ -99,7 +99,7 @@ class ReduceLROnPlateau(LRScheduler):
     def in_cooldown(self) -> bool:
         return self.cooldown_counter > 0
 
-    def is_better(self, a: Any, best: Any) -> bool:
+    def _is_better(self, a: Any, best: Any) -> bool:
         """Whether `a` improves on `best` by more than the threshold."""
         if self.mode == "min":
             limit = best * (1.0 - self.threshold) if self.threshold_mode == "rel" else best - self.threshold

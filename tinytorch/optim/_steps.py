@@ -17,20 +17,6 @@ def check_lr(lr: Any) -> None:
         raise ValueError("Tensor lr must be 1-element")
 
 
-def refuse_negative(**options: Any) -> None:
-    """Raises ValueError for negative options; underscores in the names show as spaces."""
-    for name, value in options.items():
-        if not 0.0 <= value:
-            raise ValueError(f"Invalid {name.replace('_', ' ')}: {value}")
-
-
-def check_betas(betas: Any) -> None:
-    """Raises ValueError unless both decay rates are in [0, 1)."""
-    for place in (0, 1):
-        if not 0.0 <= betas[place] < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {place}: {betas[place]}")
-
-
 def check_fused(optimizer: Any, fused: Any, foreach: Any, differentiable: bool) -> None:
     """Raises RuntimeError for variants that exclude each other; the results of the others are the same here."""
     if not fused:

@@ -8,7 +8,7 @@ import tinytorch as torch
 
 from .._operators import stepping
 from ._functional import sgd as sgd
-from ._steps import as_number, check_fused, check_fused_parameter, check_lr, refuse_negative
+from ._steps import as_number, check_fused, check_fused_parameter, check_lr
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["SGD", "sgd"]
@@ -32,7 +32,8 @@ class SGD(Optimizer):
         fused: bool | None = None,
     ) -> None:
         check_lr(lr)
-        refuse_negative(learning_rate=lr)
+        if lr < 0.0:  # unlike the others, which refuse nan as well
+            raise ValueError(f"Invalid learning rate: {lr}")
         if momentum < 0.0:
             raise ValueError(f"Invalid momentum value: {momentum}")
         if weight_decay < 0.0:

@@ -34,17 +34,18 @@ class SparseAdam(Optimizer):
             if not 0.0 <= betas[place] < 1.0:
                 raise ValueError(f"Invalid beta parameter at index {place}: {betas[place]}")
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
-        complex_params: list[Any] = []
-        for number, group in enumerate(self.param_groups):
-            complex_params += [
-                [number, place]
-                for place, p in enumerate(group["params"])
-                if isinstance(p, torch.Tensor) and p.is_complex()
-            ]
-        if complex_params:
-            raise ValueError(
-                f"Complex params at indices {complex_params}: SparseAdam does not support complex parameters"
-            )
+        self._refuse(lambda p: p.is_sparse, "Sparse", "requires dense parameter tensors")
+        self._refuse(lambda p: p.is_complex(), "Complex", "does not support complex parameters")
+
+    def _refuse(self, test: Any, kind: str, why: str) -> None:
+        places = [
+            [number, place]
+            for number, group in enumerate(self.param_groups)
+            for place, parameter in enumerate(group["params"])
+            if test(parameter)
+        ]
+        if places:
+            raise ValueError(f"{kind} params at indices {places}: SparseAdam {why}")
 
     @no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .._core.swapping import swap_tensors
+
+__all__ = ["swap_tensors"]
+
 _SUBMODULES = frozenset(("data", "checkpoint", "hooks", "_pytree", "dlpack"))
 
 

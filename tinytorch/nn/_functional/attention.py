@@ -226,10 +226,11 @@ def multi_head_attention_forward(
         attn_mask, key_padding_mask = _widen(attn_mask), _widen(key_padding_mask)
     source = k.size(1)
     if key_padding_mask is not None:
-        if tuple(key_padding_mask.shape) != (batch, source):
-            raise AssertionError(
-                f"expecting key_padding_mask shape of {(batch, source)}, but got {key_padding_mask.shape}"
-            )
+        for axis, expected in enumerate((batch, source)):
+            if key_padding_mask.size(axis) != expected:
+                raise AssertionError(
+                    f"Expected key_padded_mask.shape[{axis}] to be {expected}, but got {key_padding_mask.size(axis)}"
+                )
         spread = key_padding_mask.view(batch, 1, 1, source).expand(-1, num_heads, -1, -1)
         spread = spread.reshape(groups, 1, source)
         attn_mask = spread if attn_mask is None else attn_mask + spread

@@ -169,7 +169,7 @@ def huber_loss(
     if reduction == "sum":
         return values.sum()
     if reduction == "mean":
-        return values.sum() / weight.sum()
+        return values.mean()
     raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
 
 

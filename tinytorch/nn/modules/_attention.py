@@ -10,6 +10,7 @@ from .. import functional as F
 from .._functional.attention import _as_addend
 from ..init import constant_, xavier_normal_, xavier_uniform_
 from ..parameter import Parameter
+from . import _fast_path
 from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 
@@ -107,6 +108,7 @@ class MultiheadAttention(Module):
     ) -> tuple[Any, Any]:
         """(L, N, E) queries on (S, N, E) keys and values, or batch first. Returns the output and the weights or None."""
         is_batched = query.dim() == 3
+        fast = _fast_path.attention_applies(self, query, key, value, (attn_mask, key_padding_mask))
         key_padding_mask = _as_addend(
             key_padding_mask,
             "key_padding_mask",
@@ -115,6 +117,11 @@ class MultiheadAttention(Module):
             query.dtype,
         )
         attn_mask = _as_addend(attn_mask, "attn_mask", None, "", query.dtype, False)
+        if fast:
+            output, weights = _fast_path.attend(
+                self, query, attn_mask, key_padding_mask, average_attn_weights
+            )
+            return output, weights if need_weights else None
         if self.batch_first and is_batched:
             if key is value:
                 if query is key:

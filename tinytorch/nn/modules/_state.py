@@ -8,6 +8,9 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import tinytorch as torch
+
+from ..._core.swapping import swap_tensors
 from ..._core.tensor import Tensor
 from ...autograd.grad_mode import no_grad
 from ...utils.hooks import RemovableHandle
@@ -27,6 +30,21 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
         return super().__repr__()
 
     __str__ = __repr__
+
+
+def _swap_in(target: Any, given: Any, assign: bool) -> None:
+    """Put what `target.module_load` makes of the saved tensor in target's place, under all its references."""
+    loaded = target.module_load(given, assign=assign)
+    if loaded is given or loaded is target:
+        raise RuntimeError(
+            "module_load returned one of self or other, please .detach() the result if returning one of the inputs in module_load"
+        )
+    if isinstance(target, Parameter):
+        if isinstance(loaded, Parameter):
+            loaded.requires_grad_(target.requires_grad)
+        else:
+            loaded = Parameter(loaded, requires_grad=target.requires_grad)
+    swap_tensors(target, loaded)
 
 
 class StateMembers:
@@ -213,8 +231,12 @@ class StateMembers:
                 "module instead of copying them in place?)",
                 stacklevel=2,
             )
+        swap = torch.__future__.get_swap_module_params_on_conversion()
         try:
             with no_grad():
+                if swap:
+                    _swap_in(target, given, assign)
+                    return
                 if not assign:
                     target.copy_(given)
                     return
@@ -226,7 +248,7 @@ class StateMembers:
                 setattr(self, name, given)
         except Exception as error:
             errors.append(
-                f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} and whose dimensions in '
+                f'While {"swapping" if swap else "copying"} the parameter named "{key}", whose dimensions in the model are {target.size()} and whose dimensions in '
                 f"the checkpoint are {given.size()}, an exception occurred : {error.args}."
             )
 

@@ -15,6 +15,7 @@ import tinytorch as torch
 
 from ..._core.dtypes import dtype
 from ..._core.modes import modes
+from ..._core.swapping import swap_tensors
 from ..._core.tensor import Tensor
 from ..parameter import Buffer, Parameter
 from . import _hooks
@@ -344,6 +345,9 @@ class Module(CastMembers, TreeMembers, StateMembers, HookMembers):
     def _apply_to_parameter(self, name: str, parameter: Any, fn: Callable[[Any], Any]) -> None:
         changed = fn(parameter)
         settings = torch.__future__
+        if settings.get_swap_module_params_on_conversion():
+            self._swap_parameter(name, parameter, changed, fn)
+            return
         in_place = (
             changed.is_meta == parameter.is_meta and not settings.get_overwrite_module_params_on_conversion()
         )
@@ -362,6 +366,25 @@ class Module(CastMembers, TreeMembers, StateMembers, HookMembers):
                 parameter.grad = changed_grad
             else:
                 target.grad = changed_grad.requires_grad_(grad.requires_grad)
+
+    def _swap_parameter(self, name: str, parameter: Any, changed: Any, fn: Callable[[Any], Any]) -> None:
+        """`parameter` takes the place of what was made of it, and its gradient of what is made of that."""
+        grad = parameter.grad
+        place = f"{self._get_name()}.{name}"
+        parameter.grad = None
+        try:
+            swap_tensors(parameter, Parameter(changed, parameter.requires_grad))
+        except Exception as error:
+            parameter.grad = grad
+            raise RuntimeError(f"_apply(): Couldn't swap {place}") from error
+        if grad is None:
+            return
+        changed_grad = fn(grad).requires_grad_(grad.requires_grad)
+        try:
+            swap_tensors(grad, changed_grad)
+        except Exception as error:
+            raise RuntimeError(f"_apply(): Couldn't swap {place}.grad") from error
+        parameter.grad = grad
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """Cast floating-point and complex parameters and buffers, or move all of them; returns the module itself."""

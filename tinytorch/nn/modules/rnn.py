@@ -352,15 +352,17 @@ class LSTM(RNNBase):
             hx = tuple(torch.zeros(*shape, dtype=data.dtype, device=data.device) for shape in shapes)
             self.check_forward_args(data, hx, batch_sizes)
         else:
-            if batch_sizes is None and any(value.dim() != (3 if batched else 2) for value in hx):
+            if batch_sizes is not None:  # torch looks at the sizes of neither
+                hx = self.permute_hidden(hx, sorted_indices)
+            elif hx[0].dim() != (3 if batched else 2) or hx[1].dim() != (3 if batched else 2):
                 kind, rank = ("batched 3-D", 3) if batched else ("unbatched 2-D", 2)
                 raise RuntimeError(
                     f"For {kind} input, hx and cx should also be {rank}-D but got ({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
                 )
-            if not batched:
+            elif not batched:
                 hx = (hx[0].unsqueeze(1), hx[1].unsqueeze(1))
-            self.check_forward_args(data, hx, batch_sizes)
-            hx = self.permute_hidden(hx, sorted_indices)
+            if batch_sizes is None:
+                self.check_forward_args(data, hx, batch_sizes)
         output, state = self._run(data, batch_sizes, hx)
         if batch_sizes is not None:
             packed = PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices)

@@ -12,6 +12,7 @@ import tinytorch as torch
 from .. import functional as F
 from .._functional.attention import _as_addend
 from ..init import xavier_uniform_
+from . import _fast_path
 from .activation import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
@@ -200,8 +201,12 @@ class TransformerEncoder(Module):
         output = src
         batch_first = self.layers[0].self_attn.batch_first
         causal = _detect_is_causal_mask(mask, is_causal, _length(src, batch_first))
+        left_out = _fast_path.packed(self, src, padding, mask)
+        padding = padding if left_out is None else left_out
         for layer in self.layers:
             output = layer(output, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
+        if left_out is not None:
+            output = output.masked_fill(left_out.unsqueeze(-1), 0.0)
         if self.norm is not None:
             output = self.norm(output)
         return output
@@ -331,6 +336,8 @@ class TransformerEncoderLayer(Module):
             src.dtype,
         )
         mask = _as_addend(src_mask, "src_mask", None, "", src.dtype, False)
+        if _fast_path.layer_applies(self, src):
+            return _fast_path.run_layer(self, src, mask, padding)
         x = src
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), mask, padding, is_causal)
