@@ -17,7 +17,7 @@ from ._core.dtypes import defaults, dtype
 from ._core.exchange import from_dlpack
 from ._core.exchange import to_dlpack as _to_dlpack
 from ._core.modes import modes
-from ._core.overrides import dispatch_function
+from ._core.overrides import dispatch_function, has_override
 from ._core.sealed import type_name
 from ._core.storage import anchored
 from ._core.tensor import Tensor, wrap
@@ -108,7 +108,7 @@ def tensor(
     `data`: numbers, nested sequences of them, arrays. Raises ValueError for ragged sequences, TypeError and RuntimeError for
     elements that are no numbers or do not fit. Source: torch's documentation, torch.tensor.
     """
-    if modes.function_modes:
+    if modes.function_modes and has_override((), {}):
         return dispatch_function(
             tensor,
             args,
@@ -157,7 +157,7 @@ def as_tensor(*args: Any, dtype: Any = None, device: Any = None, **rest: Any) ->
 
     Source: torch's documentation, torch.as_tensor.
     """
-    if modes.function_modes:
+    if modes.function_modes and has_override((), {}):
         return dispatch_function(as_tensor, args, {**_given(dtype=dtype, device=device), **rest}, "as_tensor")  # type: ignore[no-any-return]
     data = _first("as_tensor", ("data", "dtype", "device"), args, rest)
     kind = _type("as_tensor", dtype)
@@ -183,7 +183,7 @@ def asarray(
 
     Raises ValueError where `copy=False` cannot be had. Source: torch's documentation, torch.asarray.
     """
-    if modes.function_modes:
+    if modes.function_modes and has_override((), {}):
         return dispatch_function(
             asarray,
             args,

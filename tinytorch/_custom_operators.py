@@ -47,6 +47,13 @@ class CustomOperator:
         self.kernels: dict[str, Callable[..., Any]] = {}
         self.backward: Callable[..., Any] | None = None
         self.setup_context: Callable[..., Any] | None = None
+        #: How a call with batched arguments runs: rule(info, in_dims, *args) -> (results, out_dims).
+        self.vmap: Callable[..., Any] | None = None
+        #: By kind of device, the type that floating arguments are cast to while autocast is on.
+        self.autocast: dict[str, Any] = {}
+        #: Dispatch keys whose kernels are switched off.
+        self.disabled: set[str] = set()
+        self.tags: tuple[Any, ...] = ()
         #: For `torch.library.custom_op`: results must not share memory with operands, and texts name the definition.
         self.definition: Any = None
 
@@ -72,11 +79,23 @@ class CustomOperator:
         if has_override(args, kwargs):
             return dispatch_function(self, args, kwargs, self.__name__)
         values = self._bound(args, kwargs)
+        if self.autocast:
+            from .amp._switches import is_autocast_enabled
+            from .amp.autocast_mode import _cast, autocast
+
+            for device_type, kind in self.autocast.items():
+                if is_autocast_enabled(device_type):
+                    with autocast(device_type, enabled=False):
+                        return self._run([_cast(value, device_type, kind) for value in values])
+        return self._run(values)
+
+    def _run(self, values: list[Any]) -> Any:
         tensors = _tensors(values)
         implicit = self.kernels.get("CompositeImplicitAutograd")
         if implicit is not None and self.backward is None:  # its own operators are recorded
             return implicit(*self._arguments(values)[0], **self._arguments(values)[1])
         recorded = modes.grad and any(tensor.requires_grad for tensor in tensors)
+        recorded = recorded or (self.vmap is not None and bool(modes.layers))
         return self._recorded(values) if recorded else self._computed(values)
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
@@ -154,7 +173,7 @@ class CustomOperator:
                     f"to work. Please use `{self.definition._init_fn.__name__}.register_fake` to add an fake impl."
                 )
         for key in _KERNEL_KEYS:
-            if key in self.kernels:
+            if key in self.kernels and key not in self.disabled:
                 return self.kernels[key]
         backend = "Meta" if any(tensor.is_meta for tensor in tensors) else "CPU"
         raise NotImplementedError(
@@ -171,7 +190,7 @@ class CustomOperator:
             result = self._kernel(tensors)(*positional, **named)
         finally:
             modes.grad = before
-        if self.definition is not None:
+        if self.definition is not None and not {"inplace", "out"} & {tag.name for tag in self.tags}:
             self._check_apart(tensors, _tensors([result]))
         return tuple(result) if isinstance(result, list) and len(self.schema.returns) > 1 else result
 
@@ -207,18 +226,14 @@ class CustomOperator:
                 for place, value in enumerate(values)
             ]
 
-        def forward(ctx: Any, *flat: Any) -> Any:
-            again = gathered(flat)
-            result = operator._computed(again)
+        def forward(*flat: Any) -> Any:
+            return operator._computed(gathered(flat))
+
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
             if operator.setup_context is not None:
-                positional, named = operator._arguments(again)
-                if named:
-                    operator.setup_context(
-                        ctx=ctx, inputs=tuple(positional), keyword_only_inputs=named, output=result
-                    )
-                else:
-                    operator.setup_context(ctx=ctx, inputs=tuple(positional), output=result)
-            return result
+                positional, named = operator._arguments(gathered(inputs))
+                keywords = {"keyword_only_inputs": named} if named else {}
+                operator.setup_context(ctx=ctx, inputs=tuple(positional), output=output, **keywords)
 
         def backward(ctx: Any, *grads: Any) -> Any:
             if operator.backward is None:
@@ -234,8 +249,26 @@ class CustomOperator:
                 found += (gradient or [None] * len(value)) if place in places else [gradient]
             return tuple(found)
 
-        members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
-        function: Any = type(f"{self.namespace}_{self.__name__}", (Function,), members)
+        def vmap(info: Any, in_dims: tuple[Any, ...], *flat: Any) -> Any:
+            given, dims = gathered(flat), gathered(in_dims)
+            while (
+                given
+                and not isinstance(given[-1], Tensor | list)
+                and given[-1] == operator.schema.arguments[len(given) - 1].default
+            ):
+                del given[-1], dims[-1]  # torch leaves out what has its default
+            assert operator.vmap is not None
+            return operator.vmap(info, tuple(dims), *given)
+
+        members = {
+            "forward": staticmethod(forward),
+            "setup_context": staticmethod(setup_context),
+            "backward": staticmethod(backward),
+        }
+        if self.vmap is not None:
+            members["vmap"] = staticmethod(vmap)
+        name = f"GeneratedBackwardFor_{self.namespace}_{self.__name__}_default"
+        function: Any = type(name, (Function,), members)
         return function.apply(*spread)
 
 
@@ -266,8 +299,9 @@ def split_name(qualified: str) -> tuple[str, str]:
     return namespace, name
 
 
-def declare(namespace: str, text: str) -> CustomOperator:
+def declare(namespace: str, text: str, tags: Any = ()) -> CustomOperator:
     """A new operator with the given schema, in place of one of the same name."""
     operator = CustomOperator(namespace, text)
+    operator.tags = tuple(tags) if isinstance(tags, list | tuple | set | frozenset) else (tags,)
     custom[operator.qualified] = operator
     return operator

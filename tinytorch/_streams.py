@@ -37,6 +37,10 @@ class Stream:
         """True: nothing is pending."""
         return True
 
+    def is_capturing(self) -> bool:
+        """False: nothing is ever captured."""
+        return False
+
     def synchronize(self) -> None:
         """Nothing to wait for."""
 

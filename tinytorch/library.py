@@ -7,7 +7,8 @@ import inspect
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ._core.device import device as device_class
@@ -24,9 +25,11 @@ __all__ = [
     "impl",
     "impl_abstract",
     "infer_schema",
+    "register_autocast",
     "register_autograd",
     "register_fake",
     "register_kernel",
+    "register_vmap",
 ]
 
 _KINDS: dict[Any, str] = {
@@ -121,12 +124,14 @@ class CustomOpDef:
 
     __module__ = "torch._library.custom_ops"
 
-    def __init__(self, namespace: str, name: str, schema: str, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, namespace: str, name: str, schema: str, function: Callable[..., Any], tags: Any = None
+    ) -> None:
         self._namespace = namespace
         self._name = name
         self._schema = schema
         self._init_fn = function
-        self._opoverload = declare(namespace, name + schema)
+        self._opoverload = declare(namespace, name + schema, () if tags is None else tags)
         self._opoverload.definition = self
         self._opoverload.kernels[""] = function
 
@@ -153,6 +158,25 @@ class CustomOpDef:
         """Register the derivative: backward(ctx, *grads), and setup_context(ctx, inputs, output)."""
         register_autograd(self._qualname, backward, setup_context=setup_context)
 
+    def register_vmap(self, func: Any = None) -> Any:
+        """Register how a batch of calls runs: func(info, in_dims, *args) -> (results, out_dims). May be used as a decorator."""
+        return register_vmap(self._qualname, func)
+
+    def register_autocast(self, device_type: str, cast_inputs: Any) -> None:
+        """While autocast is on, cast floating arguments to `cast_inputs` and run with autocast off."""
+        register_autocast(self._qualname, device_type, cast_inputs)
+
+    @contextmanager
+    def set_kernel_enabled(self, device_type: str, enabled: bool = True) -> Iterator[None]:
+        """Switch the kernel of a kind of device on or off for a while; without it the one for all devices runs."""
+        key, disabled = _DEVICE_KEYS.get(device_type, device_type), self._opoverload.disabled
+        before = key in disabled
+        (disabled.discard if enabled else disabled.add)(key)
+        try:
+            yield
+        finally:
+            (disabled.add if before else disabled.discard)(key)
+
 
 def custom_op(
     name: str,
@@ -171,7 +195,7 @@ def custom_op(
 
     def make(function: Callable[..., Any]) -> CustomOpDef:
         text = infer_schema(function, mutates_args=mutates_args) if schema is None else schema
-        return CustomOpDef(*split_name(name), text, function)
+        return CustomOpDef(*split_name(name), text, function, tags)
 
     return make if fn is None else make(fn)
 
@@ -187,7 +211,7 @@ def _found(op: Any) -> CustomOperator:
 def define(qualname: str, schema: str, *, lib: Any = None, tags: Any = ()) -> None:
     """Declare the operator "namespace::name" with a schema "(Tensor x) -> Tensor"."""
     namespace, name = split_name(qualname)
-    declare(namespace, name + schema)
+    declare(namespace, name + schema, tags)
 
 
 _DEVICE_KEYS = {"cpu": "CPU", "meta": "Meta", "default": "CompositeExplicitAutograd"}
@@ -246,6 +270,32 @@ def register_autograd(
     found.backward, found.setup_context = backward, setup_context
 
 
+def register_vmap(op: Any, func: Any = None, /, *, lib: Any = None) -> Any:
+    """Register how a batch of calls runs: func(info, in_dims, *args) -> (results, out_dims). May be used as a decorator.
+
+    Raises NotImplementedError for operators with keyword-only tensors.
+    """
+    found = _found(op)
+    if any(argument.keyword_only and argument.kind == "Tensor" for argument in found.schema.arguments):
+        raise NotImplementedError(
+            "register_vmap with kwarg-only Tensor args. In the original definition of the op, please make your tensors not kwarg-only. "
+            f"Got: {found._schema}"
+        )
+
+    def register(function: Callable[..., Any]) -> None:
+        found.vmap = function
+
+    return register if func is None else register(func)
+
+
+def register_autocast(op: Any, device_type: str, cast_inputs: Any, /, *, lib: Any = None) -> None:
+    """While autocast is on, cast floating arguments to `cast_inputs` and run with autocast off."""
+    if not isinstance(op, str | CustomOperator | CustomOpDef):
+        raise ValueError(f"register_autocast({op}): got unexpected type for op: {type(op)}")
+    device_class(device_type)  # raises for what is no kind of device
+    _found(op).autocast[device_type] = cast_inputs
+
+
 def get_ctx() -> Any:
     """The context of a fake kernel. Raises RuntimeError: nothing is traced here."""
     raise RuntimeError(
@@ -269,7 +319,7 @@ class Library:
 
     def define(self, schema: str, alias_analysis: str = "", *, tags: Any = ()) -> str:
         """Declare an operator: "f(Tensor x) -> Tensor". Returns its name."""
-        return declare(self.ns, schema).schema.qualified
+        return declare(self.ns, schema, tags).schema.qualified
 
     def impl(
         self,

@@ -53,6 +53,15 @@ def handle_torch_function(
     return _dispatch(public_api, args, kwargs, name, tuple(relevant_args))
 
 
+def redispatch_function(func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """Call `func` as if nobody overrode it; what it calls itself is overridden again."""
+    before, _modes.skip_override = _modes.skip_override, True
+    try:
+        return func(*args, **(kwargs or {}))
+    finally:
+        _modes.skip_override = before
+
+
 def wrap_torch_function(dispatcher: Callable[..., Iterable[Any]]) -> Callable[[Any], Any]:
     """A decorator: the function asks the arguments that `dispatcher` picks before it runs."""
 

@@ -96,6 +96,52 @@ def _operators(t: Any, journal: Journal) -> None:
     journal.note([first, second, operands[0].grad, operands[1].grad])
 
 
+def _batches_and_switches(t: Any, journal: Journal) -> None:
+    def twice(x: Any, n: Any = 2.0) -> Any:
+        return x.detach().clone() * n
+
+    twice.__annotations__ = {"x": t.Tensor, "n": float, "return": t.Tensor}
+    operator = t.library.custom_op(f"{SPACE}::twice_{t.__name__}", twice, mutates_args=())
+
+    def rule(info: Any, in_dims: Any, x: Any, n: float = 2.0) -> Any:
+        journal.note([info.batch_size, info.randomness, list(in_dims), list(x.shape), n])
+        return operator(x, n), in_dims[0]
+
+    journal.note(operator.register_vmap(rule) is None)
+    x = t.arange(6.0).view(3, 2)
+    journal.note([t.vmap(operator)(x), t.vmap(operator, in_dims=1)(x), t.vmap(lambda x: operator(x, 3.0))(x)])
+    journal.note(t.vmap(t.vmap(operator))(x.view(1, 3, 2)))
+    operator.register_kernel("cpu")(lambda x, n=2.0: x.detach().clone() * 0)
+    journal.note(operator(x))
+    with operator.set_kernel_enabled("cpu", enabled=False):
+        journal.note(operator(x))
+    journal.note(operator(x))
+    operator.register_autograd(lambda ctx, grad: (grad * 3, None))
+    y = operator(x.requires_grad_())
+    journal.note([y.grad_fn.name().replace(t.__name__, "t"), t.autograd.grad(y.sum(), x)])
+
+    def sine(x: Any, y: Any) -> Any:
+        return t.sin(x) * y
+
+    sine.__annotations__ = {"x": t.Tensor, "y": float, "return": t.Tensor}
+    other = t.library.custom_op(f"{SPACE}::sine_{t.__name__}", sine, mutates_args=())
+    t.library.register_autocast(other, "cpu", t.bfloat16)
+    journal.note(other(x.detach(), 2.0))
+    with t.autocast("cpu"):
+        journal.note([other(x.detach().to(kind), 2.0) for kind in (t.float32, t.float64, t.int64)])
+    journal.tries(lambda: t.library.register_autocast(other, "tpu", t.float16))
+    journal.tries(lambda: t.library.register_autocast(3, "cpu", t.float16))
+
+    def cosine(x: Any) -> Any:
+        return x.cos_()
+
+    cosine.__annotations__ = {"x": t.Tensor, "return": t.Tensor}
+    name = f"{SPACE}::cos_{t.__name__}_"
+    inplace = t.library.custom_op(name, cosine, mutates_args={"x"}, tags=t.Tag.inplace)
+    z = t.zeros(2)
+    journal.note([inplace(z) is z, z, str(t.Tag.out), repr(t.Tag.core), int(t.Tag.out)])
+
+
 def _libraries(t: Any, journal: Journal) -> None:
     library = t.library.Library(f"{SPACE}lib", "DEF")
     journal.note(library.define("twice(Tensor x) -> Tensor"))
@@ -114,7 +160,7 @@ def _libraries(t: Any, journal: Journal) -> None:
     journal.tries(lambda: t.library.Library("prim", "DEF"))
 
 
-@pytest.mark.parametrize("program", [_schemas, _operators, _libraries])
+@pytest.mark.parametrize("program", [_schemas, _operators, _libraries, _batches_and_switches])
 def test_program(program: Callable[[Any, Journal], None]) -> None:
     same_journals(program, torch, tinytorch)
 

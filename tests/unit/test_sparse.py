@@ -163,6 +163,20 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "bool": lambda t: bool(matrix(t)),
     "equal": lambda t: t.equal(matrix(t), matrix(t)),
     "dot": lambda t: t.dot(matrix(t), matrix(t)),
+    "flags": lambda t: [matrix(t).is_conj(), matrix(t).is_neg()],
+    "diagonals": lambda t: [
+        t.sparse.spdiags(t.arange(9).reshape(3, 3), t.tensor(offsets), (size, size))
+        for size in (3, 5)
+        for offsets in ([0, 1, 2], [0, -1, 1], [-2, 0, 1], [3, -3, 0])
+    ],
+    "one diagonal": lambda t: t.sparse.spdiags(t.arange(3), t.tensor(0), (3, 3)),
+    "diagonals twice": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([1, 1]), (3, 3)),
+    "too many diagonals": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([1]), (3, 3)),
+    "floating offsets": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([1.0, 2.0]), (3, 3)),
+    "diagonals of a vector": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([0, 1]), (3,)),
+    "a matrix of offsets": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([[0, 1]]), (3, 3)),
+    "strided diagonals": lambda t: t.sparse.spdiags(t.ones(2, 3), t.tensor([0, 1]), (3, 3), layout=t.strided),
+    "a cube of diagonals": lambda t: t.sparse.spdiags(t.ones(1, 2, 3), t.tensor([0]), (3, 3)),
     "same size": lambda t: [matrix(t).is_same_size(matrix(t)), matrix(t).is_same_size(rows(t))],
 }  # fmt: skip
 

@@ -125,6 +125,25 @@ found = [mine(S()), mine(3), wrapped(S()), wrapped(3), o.is_tensor_like(S()), o.
 found += [f in o.get_ignored_functions() for f in (torch.Tensor.as_subclass, torch.Tensor.new_ones, torch.nn.init.eye, torch.fft.fftfreq,
     torch.nn.functional.upsample, torch.vmap, torch.add, torch.Tensor.add, torch.nn.functional.relu)]
 """,
+    "redispatching": """
+found = []
+class L(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        found.append(getattr(func, "__name__", "?"))
+        return torch.overrides.redispatch_function(func, types, args, kwargs)
+def scaled(a, b):
+    if torch.overrides.has_torch_function((a, b)): return torch.overrides.handle_torch_function(scaled, (a, b), a, b)
+    return a * b + 1
+x = torch.tensor([3.]).as_subclass(L)
+found.append(type(scaled(x, x)).__name__)
+class M(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        found.append(getattr(func, "__name__", "?"))
+        with self: return torch.overrides.redispatch_function(func, types, args, kwargs)
+with M(): y = scaled(torch.tensor([3.]), torch.tensor([4.]))
+found.append(y.item())
+""",
     "errors": """
 found = []
 for call in (lambda: torch.ones(2).as_subclass(int), lambda: torch.Tensor._make_subclass(int, torch.ones(2)), lambda: torch.Tensor._make_subclass(torch.Tensor, 3)):

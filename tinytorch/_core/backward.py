@@ -237,7 +237,9 @@ class Task:
     def _fitting(
         self, cotangent: Any, shape: tuple[int, ...], element_type: Any, source: Any, index: int
     ) -> Any:
-        """`cotangent` in the target's shape and element type."""
+        """`cotangent` in the target's shape and element type, where it has one."""
+        if element_type is None:
+            element_type = as_tensor(cotangent)._key._dtype
         if cotangent.__class__ is ndarray:
             if cotangent.dtype == element_type._numpy:
                 fitting = cotangent if cotangent.shape == shape else sum_array(cotangent, shape)

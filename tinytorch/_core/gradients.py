@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import layout
+from .modes import modes
 from .quiet import quietly
 from .tensor import Tensor, counter_of, make, wrap
 
@@ -133,7 +134,8 @@ def receive(leaf: Any, holder: list[Any], place: int, create: bool) -> None:
                 and getrefcount(array) <= _HELD_HERE + 1
             )
         if held is None:
-            if unshared and array.strides == leaf._array.strides and _fills_its_memory(array):
+            alike = array.strides == leaf._array.strides or not modes.gradient_layout
+            if unshared and alike and _fills_its_memory(array):
                 leaf._grad = cotangent if array is not cotangent else wrap(array)
                 return
         elif (

@@ -25,7 +25,7 @@ def facts_of(edge: Any) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of what flows along `edge`."""
     target, number = port_of(edge)
     if not target._arity:
-        return target._array.shape, target._key._dtype
+        return target._array.shape, target._gradient_type() or target._key._dtype
     return target._output(number)  # type: ignore[no-any-return]
 
 

@@ -6,8 +6,9 @@ are ordered by the strides of the first operand that tells them apart.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -243,3 +244,44 @@ def phantom(zero: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) 
         return np.lib.stride_tricks.as_strided(zero, shape, strides)
     bits = zero.view(f"u{zero.dtype.itemsize}")  # extension types are not known to array interfaces
     return np.lib.stride_tricks.as_strided(bits, shape, strides).view(zero.dtype)
+
+
+def order_of_dimensions(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+    """Dimensions from the slowest to the fastest, as torch lays out results, and whether two of them could change places."""
+    rank = len(shape)
+    row_major = 0 in shape or _packed(shape, strides, range(rank - 1, -1, -1))
+    channels_last = rank == 4 and _packed(shape, strides, (1, 3, 2, 0))
+    if rank < 2 or (row_major and not channels_last):
+        return tuple(range(rank)), False
+    if channels_last and not row_major:
+        return (0, 2, 3, 1), False
+
+    def slower(one: int, other: int) -> int:
+        """1 where `one` is known to be the slower dimension, -1 where it is the faster, 0 where nothing says."""
+        if 0 in (strides[one], strides[other]):
+            return 0
+        if strides[one] == strides[other]:
+            return int(shape[other] < shape[one])
+        return 1 if strides[one] > strides[other] else -1
+
+    order = list(reversed(range(rank)))
+    for last in range(1, rank):
+        place = last
+        for other in reversed(range(last)):
+            told = slower(order[other], order[place])
+            if told > 0:
+                order[other], order[place] = order[place], order[other]
+                place = other
+            elif told < 0:
+                break
+    return tuple(reversed(order)), any(slower(one, other) >= 0 for one, other in itertools.pairwise(order))
+
+
+def _packed(shape: tuple[int, ...], strides: tuple[int, ...], order: Iterable[int]) -> bool:
+    """Whether the dimensions, the fastest first, lie without gaps."""
+    step = 1
+    for dim in order:
+        if shape[dim] != 1 and strides[dim] != step:
+            return False
+        step *= shape[dim]
+    return True

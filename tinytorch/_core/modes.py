@@ -16,6 +16,10 @@ class Modes(threading.local):
     anomaly: bool = False
     anomaly_nan: bool = True
     torch_function: bool = True
+    #: The next question whether anybody overrides a call is answered no.
+    skip_override: bool = False
+    #: Gradients are laid out like what they are the gradients of.
+    gradient_layout: bool = True
     forward_grad: bool = True
     multithreading: bool = True
     saved_tensor_hooks: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = ()

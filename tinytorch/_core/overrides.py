@@ -62,6 +62,9 @@ def _overridden(value: Any) -> bool:
 
 def has_override(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether anybody but plain tensors wants to answer."""
+    if modes.skip_override:
+        modes.skip_override = False
+        return False
     if modes.function_modes:
         return True
     if not modes.torch_function:

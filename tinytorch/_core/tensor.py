@@ -29,12 +29,23 @@ VIEW: Any = type("View", (), {"__repr__": lambda self: "VIEW", "__slots__": ()})
 
 
 class Extra:
-    """What few tensors have: hooks, a retained gradient, a name, a flag of inference mode."""
+    """What few tensors have: hooks, a retained gradient or one of another type, a name, a flag of inference mode."""
 
-    __slots__ = ("accumulator", "hooks", "inference", "name", "node_hooks", "post_accumulate", "retains_grad")
+    __slots__ = (
+        "accumulator",
+        "gradient_type",
+        "hooks",
+        "inference",
+        "name",
+        "node_hooks",
+        "post_accumulate",
+        "retains_grad",
+    )
 
     def __init__(self) -> None:
         self.accumulator: Any = None
+        # the element type of `.grad`: `...` is the tensor's own, None whichever arrives
+        self.gradient_type: Any = ...
         self.hooks: dict[int, Any] | None = None
         self.inference = False
         self.name: str | None = None

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .dtypes import dtype
 from .modes import modes
 
 #: torch.autograd.backward, filled in by that namespace.
@@ -31,8 +32,14 @@ class AutogradMembers:
 
     def _begin(self) -> list[Any]:
         """A leaf's state when a backward pass first meets it; see backward.py."""
-        simple = self._extra is None and self._grad is None
-        return [0, None, False, self, self._array.shape, self._key._dtype, None, simple]
+        if self._extra is None:
+            return [0, None, False, self, self._array.shape, self._key._dtype, None, self._grad is None]
+        return [0, None, False, self, self._array.shape, self._gradient_type(), None, False]
+
+    def _gradient_type(self) -> Any:
+        """The element type of a leaf's gradient; None is whichever arrives."""
+        extra = self._extra
+        return self._key._dtype if extra is None or extra.gradient_type is ... else extra.gradient_type
 
     def _current(self) -> bool:
         """Whether a gradient is wanted; a view's history is up to date afterwards."""
@@ -146,6 +153,7 @@ class AutogradMembers:
 
     def _check_grad(self, given: Any) -> None:
         from .dispatch import legacy_name
+        from .sampling import NATIVE_NAMES
 
         if not isinstance(given, AutogradMembers):
             raise TypeError(
@@ -155,10 +163,11 @@ class AutogradMembers:
             raise RuntimeError("can't assign Variable as its own grad")
         value: Any = given
         kind = value._key._dtype if value._is_strided else value.dtype
-        if kind is not self._key._dtype:
+        wanted = self._gradient_type()
+        if wanted is not None and kind is not wanted:
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{kind._alias or kind._name}' to a tensor with grad_dtype "
-                f"'{legacy_name(self._key._dtype)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
+                f"attempting to assign a gradient with dtype '{NATIVE_NAMES[kind._name]}' to a tensor with grad_dtype "
+                f"'{legacy_name(wanted)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
                 "You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
                 "caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match."
             )
@@ -167,6 +176,32 @@ class AutogradMembers:
                 f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
                 f"'{list(self._array.shape)}'. Please ensure that the gradient and the tensor are the same size"
             )
+
+    @property
+    def grad_dtype(self) -> Any:
+        """The element type that `.grad` has or will have; None takes the type in which gradients arrive."""
+        if not self.is_leaf:
+            raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+        return self._gradient_type()
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: Any) -> None:
+        from .dispatch import legacy_name
+        from .sampling import NATIVE_NAMES
+        from .tensor import extra_of
+
+        if value is not None and not isinstance(value, dtype):
+            raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
+        held = self.grad  # as torch does, which warns where there is none to look at
+        if not self.is_leaf:
+            raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+        if held is not None and value is not None and held.dtype is not value:
+            raise RuntimeError(
+                f"Cannot set grad_dtype to '{legacy_name(value)}' because there is already a gradient with dtype '{NATIVE_NAMES[held.dtype._name]}'. "
+                "Please clear the gradient (.grad = None) before changing grad_dtype, or ensure the new grad_dtype matches the existing "
+                "gradient's dtype."
+            )
+        extra_of(self).gradient_type = value
 
     @property
     def data(self) -> Any:

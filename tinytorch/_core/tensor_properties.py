@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from . import dtypes, layout, layouts
 from .device import device, device_of, refuse_transfer
 from .dimensions import wrap_dim
 from .dtypes import dtype
+from .layouts import memory_format
 from .modes import modes
 from .size import Size, size_of
 
@@ -162,14 +164,27 @@ class PropertyMembers:
         )
 
     def dim_order(self, *, ambiguity_check: Any = False) -> tuple[int, ...]:
-        """Dimensions from the one with the largest stride to the smallest. Raises RuntimeError if asked about ambiguous orders."""
+        """Dimensions from the one with the largest stride to the smallest.
+
+        Raises RuntimeError if asked about an order that is ambiguous; of a list of memory formats one must fit then.
+        """
         strides = layout.element_strides(self._array)
+        formats = ambiguity_check if isinstance(ambiguity_check, list) else []
+        if not isinstance(ambiguity_check, bool | list) or not all(
+            isinstance(entry, memory_format) for entry in formats
+        ):
+            raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
         shape = self._array.shape
-        if ambiguity_check is not False:
-            steps = [stride for size, stride in zip(shape, strides, strict=True) if size != 1]
-            if len(set(steps)) != len(steps) or 0 in shape or 1 in shape:
-                _refuse_ambiguity(self, ambiguity_check)
-        return tuple(sorted(range(len(shape)), key=lambda dim: -strides[dim]))
+        doubtful = 1 in shape or any(one == two for one, two in itertools.pairwise(strides))
+        if (formats or ambiguity_check is not False) and doubtful:
+            if sum(self.is_contiguous(memory_format=entry) for entry in formats) != 1:
+                raise RuntimeError(
+                    "The tensor does not have unique dim order, or cannot map to exact one of the given memory formats."
+                )
+        order, unclear = layout.order_of_dimensions(shape, strides)
+        if ambiguity_check and unclear:
+            raise RuntimeError("The tensor does not have unique dim order.")
+        return order
 
     def is_floating_point(self) -> bool:
         return self._key._dtype.is_floating_point  # type: ignore[no-any-return]
@@ -392,12 +407,6 @@ def _real_part(value: complex, name: str) -> float:
     if value.imag:
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
     return value.real
-
-
-def _refuse_ambiguity(tensor: Any, check: Any) -> None:
-    raise NotImplementedError(
-        "Tensor.dim_order(ambiguity_check=...) of a tensor whose order of dimensions is ambiguous"
-    )
 
 
 def _never(name: str) -> Any:

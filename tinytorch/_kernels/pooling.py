@@ -438,24 +438,31 @@ def fractional_max_pool(
         if given < size if place == 0 else given != size:
             raise RuntimeError(f"Expect _random_samples.size({place}) {said}.")
     random_samples = random_samples[: x.shape[0]]
-    samples = random_samples.reshape(x.shape[0], x.shape[1], rank)
-    values, indices = np.empty((*x.shape[:2], *output), x.dtype), np.empty((*x.shape[:2], *output), np.int64)
-    sizes = x.shape[2:]
-    for n, c in product(range(x.shape[0]), range(x.shape[1])):
-        starts = [
-            fractional_starts(
-                float(samples[n, c, i if rank == 3 else rank - 1 - i]), sizes[i], output[i], kernel[i]
-            )
-            for i in range(rank)
-        ]
-        for cell in product(*(range(o) for o in output)):
-            corner = [starts[i][cell[i]] for i in range(rank)]
-            part = x[(n, c, *(slice(a, a + k) for a, k in zip(corner, kernel, strict=True)))]
-            best = int(_last_nan_or_first_max(part.reshape(-1)))
-            place = 0
-            for local, start, size in zip(np.unravel_index(best, part.shape), corner, sizes, strict=True):
-                place = place * size + int(local) + start
-            values[(n, c, *cell)], indices[(n, c, *cell)] = part.reshape(-1)[best], place
+    sizes, count = x.shape[2:], x.shape[0] * x.shape[1]
+    planes = x.reshape(count, math.prod(sizes))
+    samples = random_samples.reshape(count, rank).tolist()
+    corners = []  # (planes, 1, ..., windows along a dimension, ..., 1)
+    for i in range(rank):
+        which = i if rank == 3 else rank - 1 - i
+        starts = [fractional_starts(sample[which], sizes[i], output[i], kernel[i]) for sample in samples]
+        shape = [count, *[output[i] if other == i else 1 for other in range(rank)]]
+        corners.append(np.array(starts, np.int64).reshape(shape))
+    values = indices = np.empty((count, 0))
+    for offsets in product(*(range(k) for k in kernel)):
+        place = np.zeros((count, *output), np.int64)
+        for size, corner, offset in zip(sizes, corners, offsets, strict=True):
+            place = place * size + corner + offset
+        place = place.reshape(count, math.prod(output))
+        found = np.take_along_axis(planes, place, 1)
+        if not any(offsets):
+            values, indices = found, place
+            continue
+        better = (found > values) | (
+            found != found
+        )  # the first maximum, or what is not a number and comes last
+        np.copyto(values, found, where=better)
+        np.copyto(indices, place, where=better)
+    values, indices = (part.reshape(*x.shape[:2], *output) for part in (values, indices))
     if self.ndim == rank + 1:
         values, indices = values[0], indices[0]
     return values.astype(self.dtype, copy=False), indices

@@ -389,6 +389,12 @@ class SparseTensor(Tensor):
             return values.sum(0)
         return values.new_zeros(self.shape).index_put(tuple(self._coo_indices), values, accumulate=True)
 
+    def is_conj(self) -> bool:
+        return False
+
+    def is_neg(self) -> bool:
+        return False
+
     def to_sparse(self, *arguments: Any, **options: Any) -> Any:
         if arguments or options.get("layout") not in (None, self.layout):
             raise _missing("to_sparse")

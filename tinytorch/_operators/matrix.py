@@ -234,8 +234,9 @@ def _trilinear_kernel(
     present = {d for each in labels for d in each}
     kept = [d for d in range(rank) if d not in sumdim]
     dtype = i1.dtype
-    low = dtype.itemsize == 2
-    arrays = [a.astype(np.float32) if low else a for a in (i1, i2, i3)]
+    # torch sums dimension after dimension, which loses less than one long sum in the operands' own type would
+    wide = {2: np.float32, 4: np.float64}.get(dtype.itemsize, dtype) if dtype.kind != "c" else np.complex128
+    arrays = [a.astype(wide, copy=False) if dtype.kind not in "iub" else a for a in (i1, i2, i3)]
     operands = [item for pair in zip(arrays, labels, strict=True) for item in pair]
     result = np.asarray(np.einsum(*operands, [d for d in kept if d in present], optimize=True))
     result = np.expand_dims(result, tuple(i for i, d in enumerate(kept) if d not in present))

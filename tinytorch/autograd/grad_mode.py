@@ -218,3 +218,33 @@ class _unsafe_preserve_version_counter(_Decorating):
     def __exit__(self, *exception: object) -> None:
         for tensor, version in zip(self.tensors, self.prev_versions, strict=True):
             counter_of(tensor)[0] = version
+
+
+class enforce_grad_layout_policy(_Decorating):
+    """Whether gradients are laid out like what they are the gradients of; if not, those that nobody else holds stay as they arrive.
+
+    It is in force from the moment it is made.
+    """
+
+    __module__ = "torch.autograd.grad_mode"
+
+    def __init__(self, enable: bool = True) -> None:
+        if not isinstance(enable, bool):
+            raise TypeError(
+                f"set_grad_layout_enforcement_enabled(): argument 'enabled' (position 1) must be bool, not {type(enable).__name__}"
+            )
+        self.prev, modes.gradient_layout = modes.gradient_layout, enable
+        self.mode = enable
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        modes.gradient_layout = self.prev
+        return super().__call__(function)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        modes.gradient_layout = self.prev
+
+    def clone(self) -> enforce_grad_layout_policy:
+        return enforce_grad_layout_policy(self.mode)

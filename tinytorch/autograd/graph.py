@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -30,10 +30,49 @@ __all__ = [
 ]
 
 
-class Node(ABC):  # noqa: B024  (torch has it abstract, too)
-    """What every `grad_fn` is an instance of: name, next_functions, metadata, hooks."""
+class Node(ABC):
+    """What every `grad_fn` is an instance of."""
 
     __module__ = "torch.autograd.graph"
+
+    @abstractmethod
+    def name(self) -> str:
+        """What torch calls nodes of this kind."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes that the gradients go to, and to which of their outputs."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def metadata(self) -> dict[Any, Any]:
+        """Room for whatever a program wants to keep with the node."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def _input_metadata(self) -> list[Any]:
+        raise NotImplementedError
+
+    @abstractmethod
+    def _sequence_nr(self) -> int:
+        raise NotImplementedError
+
+    @abstractmethod
+    def _register_hook_dict(self, tensor: Any) -> None:
+        raise NotImplementedError
+
+    @abstractmethod
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_inputs, grad_outputs)` when the node has run."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_outputs)` before the node runs."""
+        raise NotImplementedError
 
 
 Node.register(_CoreNode)

@@ -7,9 +7,10 @@ from typing import Any
 from .._core.tensor import Tensor  # noqa: F401  (torch has it here)
 from .._legacy_sparse import TYPES as _TYPES
 from .._operators import _sparse_coo_functions as _functions
+from .._operators._sparse_diagonals import spdiags as _spdiags
 from .._sparse import check_sparse_tensor_invariants
 
-__all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "sum"]
+__all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "spdiags", "sum"]
 
 
 def mm(mat1: Any, mat2: Any, reduce: str | None = None) -> Any:
@@ -38,6 +39,14 @@ def softmax(input: Any, dim: int, *, dtype: Any = None) -> Any:
 def log_softmax(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """The logarithm of `softmax`."""
     return _functions.log_softmax(input, dim, dtype)
+
+
+def spdiags(diagonals: Any, offsets: Any, shape: Any, layout: Any = None) -> Any:
+    """The sparse matrix (n, m) whose diagonals are rows of `diagonals`: column j of the one with offset k is at (j - k, j).
+
+    Raises RuntimeError for offsets that are not int64, not one per diagonal, or not different from each other.
+    """
+    return _spdiags(diagonals, offsets, tuple(shape), layout)
 
 
 globals().update(_TYPES)
