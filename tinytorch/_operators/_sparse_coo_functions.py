@@ -305,8 +305,19 @@ def sum(input: Any, dim: int | Sequence[int] | None = None, keepdim: bool = Fals
     return make(input._indices()[kept], values, size).coalesce()
 
 
-def norm(input: Any, p: Any = 2) -> Any:
-    """The Frobenius norm, or the p-norm of the elements."""
+def norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None
+) -> Any:
+    """The Frobenius norm, or the p-norm of the elements: of all of them."""
+    if dtype is not None or out is not None or p == "nuc":
+        raise _missing("norm")
+    given = [dim] if isinstance(dim, int) else list(dim or ())
+    if given and len({one % input.ndim for one in given}) != input.ndim:
+        raise RuntimeError(
+            "norm_sparse currently only supports full reductions, so 'dim' must either be empty or contain all dimensions of the input"
+        )
+    if keepdim:
+        raise RuntimeError("norm_sparse currently does not support keepdim=True")
     return input.coalesce()._coo_values.reshape(-1).norm(p)
 
 
