@@ -42,7 +42,7 @@ GLOBALS: dict[str, Any] = {
     "hush": hush,
     "key_of": key_of,
     "modes": modes,
-    "row_major": layout.row_major,
+    "arranged": layout.arranged,
     "ndarray": np.ndarray,
     "asarray": np.asarray,
     "new": object.__new__,

@@ -13,7 +13,7 @@ from .dtypes import dtype
 from .modes import plain_classes
 from .sealed import type_name
 from .storage import anchored, bytes_of, storage_of
-from .tensor import Tensor, TensorMeta, key_of, make, wrap
+from .tensor import Tensor, TensorMeta, key_of, make
 from .tensor_data import read_data, to_float8
 
 _NEGATIVE = (
@@ -28,7 +28,8 @@ _told_read_only: list[bool] = []
 
 def from_numpy(array: Any) -> Tensor:
     """A tensor over the memory of `array`. Raises TypeError for other objects and types, ValueError for negative strides."""
-    return wrap(shared_array(array))
+    shared = shared_array(array)
+    return make(Tensor, shared, key_of(shared))  # type: ignore[no-any-return]
 
 
 def shared_array(array: Any, warn: bool = True) -> np.ndarray:
@@ -91,11 +92,7 @@ def tensor_from(data: Any, kind: dtype | None, copy: bool) -> np.ndarray:
 def cast_in_order(array: np.ndarray, kind: dtype) -> np.ndarray:
     """`cast_array` in the memory order `torch.preserve_format` prescribes."""
     out = cast_array(array, kind)
-    if out.flags.c_contiguous and array.flags.c_contiguous:
-        return out
-    ordered = layout.empty(array.shape, layout.preserved_strides(array), kind._numpy)
-    ordered[...] = out
-    return ordered
+    return layout.laid_out(out, layout.preserved_strides(array))
 
 
 def cast_array(array: np.ndarray, kind: dtype) -> np.ndarray:

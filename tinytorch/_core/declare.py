@@ -143,9 +143,15 @@ class Operator:
         return bool(self.options.get("upcast", self.family in ("pointwise", "reduction")))
 
     @cached_property
-    def row_major(self) -> bool:
-        """Whether results are in row-major order whatever the operand's memory order, as those of reductions are."""
-        return bool(self.options.get("row_major", self.family == "reduction"))
+    def memory(self) -> str | None:
+        """The rule for the memory order of results (see `layout.arranged`), or None where the kernel decides."""
+        usual = {"reduction": "rows", "pointwise": "elementwise"}
+        return self.options.get("memory", usual.get(self.family))
+
+    @cached_property
+    def number_is_operand(self) -> bool:
+        """Whether a number in the place of a tensor is to torch a tensor without dimensions, which has a say in the memory order."""
+        return any(a.kind == "Scalar" and a.name in ("self", "other") for a in self.schema.arguments)
 
     @cached_property
     def nondifferentiable(self) -> bool:

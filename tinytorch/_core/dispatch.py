@@ -16,7 +16,14 @@ from .declare import Operator, registry
 from .element_types import check_types
 from .modes import modes
 from .numbers import wrap_numbers
-from .pointwise import PROMOTED_SCALARS, apply_rule, compute_pointwise, promotion_of, uses_ufunc
+from .pointwise import (
+    PROMOTED_SCALARS,
+    apply_rule,
+    compute_pointwise,
+    promotion_of,
+    result_layout,
+    uses_ufunc,
+)
 from .quiet import hush, unhush
 from .tensor import Tensor, make, wrap
 
@@ -131,20 +138,20 @@ def relaxed(operator: Operator, args: tuple[Any, ...]) -> Any:
         return slow(operator, args)
     finally:
         unhush(token)
-    result = wrap(out if _in_order(out, ordered) else _reorder(out, ordered))
+    if not _in_order(out, ordered):
+        out = layout.laid_out(out, result_layout(operator, out.shape, ordered))
+    result = wrap(out)
     _record(operator, (result,), args)
     return result
 
 
 def _in_order(out: np.ndarray, arrays: list[np.ndarray]) -> bool:
-    """Whether a row-major `out` is what torch gives: the first operand that is not one repeated number decides."""
-    if not out.flags.c_contiguous:
+    """Whether a row-major `out` is seen at a glance to be what torch gives: the first operand that is no number puts all dimensions in order."""
+    if not layout.in_rows(out):
         return False
     for array in arrays:
-        if array.shape == out.shape and (array.flags.c_contiguous or _descends(array)):
-            return True
-        if array.size and any(array.strides):
-            return False
+        if array.ndim:
+            return array.shape == out.shape and _descends(array)
     return True
 
 
@@ -156,15 +163,6 @@ def _descends(array: np.ndarray) -> bool:
             return False
         before = stride
     return True
-
-
-def _reorder(out: np.ndarray, arrays: list[np.ndarray]) -> np.ndarray:
-    strides = layout.result_strides(out.shape, arrays)
-    if layout.element_strides(out) == strides or not out.size:
-        return out
-    ordered = layout.empty(out.shape, strides, out.dtype)
-    ordered[...] = out
-    return ordered
 
 
 def finish(operator: Operator, outputs: Any, args: tuple[Any, ...]) -> Any:
@@ -353,8 +351,8 @@ def _compute_kernel(operator: Operator, args: tuple[Any, ...]) -> Any:
         kinds = [tensor._key._dtype for tensor in tensors_of(operator, args)]
         reduced = next((kind for kind in kinds if kind._reduced), None)
     out = operator.kernel(*_kernel_arguments(operator, args, reduced is not None))
-    if operator.row_major:
-        out = layout.row_major(out)
+    if operator.memory is not None:
+        out = layout.arranged(operator.memory, out, [t._array for t in tensors_of(operator, args)])
     if reduced is None:
         return out
     keeper = operator.options.get("rounds_to")

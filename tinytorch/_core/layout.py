@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,36 +27,52 @@ def contiguous_strides(shape: Sequence[int]) -> Shape:
 
 def channels_last_strides(shape: Sequence[int]) -> Shape:
     """Strides of (N, C, *spatial) stored as (N, *spatial, C)."""
-    order = [0, *range(2, len(shape)), 1]
-    if 0 in shape:  # torch multiplies by empty dimensions here, and here only
-        strides = [0] * len(shape)
-        step = 1
-        for dim in reversed(order):
-            strides[dim] = step
-            step *= shape[dim]
-        return tuple(strides)
-    return _strides_in_order(shape, order)
+    return _strides_in_order(shape, [0, *range(2, len(shape)), 1])
 
 
 def _strides_in_order(shape: Sequence[int], order: Sequence[int]) -> Shape:
-    """Dense strides when `order` lists dimensions from outermost to innermost."""
+    """Dense strides when `order` lists dimensions from outermost to innermost; an empty dimension makes those outside it 0."""
     strides = [0] * len(shape)
     step = 1
     for dim in reversed(order):
         strides[dim] = step
-        step *= max(shape[dim], 1)
+        step *= shape[dim]
     return tuple(strides)
 
 
 def element_strides(array: np.ndarray) -> Shape:
     """An array's strides in elements."""
     itemsize = array.itemsize
-    strides = array.strides
-    if not array.size and not any(
-        strides
-    ):  # NumPy's mark of an empty result of broadcasting; torch lays it out row by row
-        return contiguous_strides(array.shape)
-    return tuple([stride // itemsize for stride in strides])
+    return tuple([stride // itemsize for stride in array.strides])
+
+
+def in_rows(array: np.ndarray) -> bool:
+    """Whether an array has elements and exactly the strides of row-major order, those of dimensions of size 1 included."""
+    if not array.flags.c_contiguous or not array.size:
+        return False
+    return 1 not in array.shape or exactly_in_rows(array)
+
+
+def exactly_in_rows(array: np.ndarray) -> bool:
+    """Whether the strides of an array with elements are those of row-major order, also where a size of 1 makes them not matter."""
+    return array.strides == _row_steps(array.shape, array.itemsize)
+
+
+@lru_cache(maxsize=4096)
+def _row_steps(shape: Shape, itemsize: int) -> Shape:
+    """Row-major strides in bytes."""
+    return tuple([step * itemsize for step in contiguous_strides(shape)])
+
+
+def settled(array: np.ndarray) -> np.ndarray:
+    """A kernel's result without elements, given the strides that NumPy does not work out for such arrays: row by row.
+
+    An array that was given strides on purpose, through an interface, keeps them.
+    """
+    base = array.base
+    if any(array.strides) or not (base is None or isinstance(base, np.ndarray)):
+        return array
+    return empty(array.shape, contiguous_strides(array.shape), array.dtype)
 
 
 def is_channels_last(shape: Sequence[int], strides: Sequence[int]) -> bool:
@@ -73,6 +90,8 @@ def is_channels_last(shape: Sequence[int], strides: Sequence[int]) -> bool:
 
 def is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether the elements fill their memory without gap or overlap, in some order of the dimensions."""
+    if 0 in shape:
+        return True
     if len(shape) == 1:
         return shape[0] < 2 or strides[0] == 1
     order = sorted(
@@ -82,8 +101,6 @@ def is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
     for dim in order:
         if shape[dim] == 1:
             continue
-        if shape[dim] == 0:
-            return True
         if strides[dim] != step:
             return False
         step *= shape[dim]
@@ -129,18 +146,19 @@ def broadcast_strides(shape: Shape, array: np.ndarray) -> Shape:
 
 
 def result_strides(shape: Shape, arrays: Sequence[np.ndarray]) -> Shape:
-    """Strides of an elementwise result of `shape` over `arrays`."""
+    """Strides of an elementwise result of `shape` over `arrays`, which broadcast to it."""
     if all(array.shape == shape for array in arrays):
         if all(array.flags.c_contiguous for array in arrays):
             return contiguous_strides(shape)
-        strides = element_strides(arrays[0])
-        if all(is_channels_last(shape, element_strides(array)) for array in arrays):
+        own = [element_strides(array) for array in arrays]
+        if len(shape) == 4 and all(is_channels_last(shape, strides) for strides in own):
             return channels_last_strides(shape)
-        if is_dense(shape, strides) and all(element_strides(array) == strides for array in arrays[1:]):
-            return strides
-    return _strides_in_order(
-        shape, result_order(shape, [broadcast_strides(shape, array) for array in arrays])
-    )
+        if own.count(own[0]) == len(own) and is_dense(shape, own[0]):
+            return own[0]
+    order = result_order(shape, [broadcast_strides(shape, array) for array in arrays])
+    if order == list(range(len(shape))):
+        return contiguous_strides(shape)
+    return _strides_in_order(shape, order)
 
 
 def preserved_strides(array: np.ndarray) -> Shape:
@@ -154,57 +172,60 @@ def preserved_strides(array: np.ndarray) -> Shape:
 def empty(shape: Sequence[int], strides: Sequence[int], numpy_dtype: np.dtype[Any]) -> np.ndarray:
     """An uninitialised array of dense `strides` (in elements)."""
     shape = tuple(shape)
+    itemsize = numpy_dtype.itemsize
+    if 0 in shape:  # NumPy forgets the strides of what it allocates without elements
+        scaled = tuple([stride * itemsize for stride in strides])
+        return phantom(np.empty((), numpy_dtype), shape, scaled)
     if tuple(strides) == contiguous_strides(shape):
         return np.empty(shape, numpy_dtype)
-    itemsize = numpy_dtype.itemsize
-    span = (
-        1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-        if 0 not in shape
-        else 0
-    )
+    span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     buffer = np.empty(span, numpy_dtype)
     return np.ndarray(shape, numpy_dtype, buffer, 0, tuple([stride * itemsize for stride in strides]))
 
 
-def row_major(results: Any) -> Any:
-    """A fresh array, or several, in row-major order; dimensions of size 1 have the strides that order gives them."""
-    if isinstance(results, tuple | list):
-        return tuple([row_major(array) for array in results])
-    if not isinstance(results, np.ndarray):
-        return results
-    array = results if results.flags.c_contiguous else np.ascontiguousarray(results)
-    strides = contiguous_strides(array.shape)
+def laid_out(array: np.ndarray, strides: Shape) -> np.ndarray:
+    """The elements of a fresh `array` in memory of dense `strides` (in elements): itself if it has them."""
+    if not array.size:
+        return empty(array.shape, strides, array.dtype)
     if element_strides(array) == strides:
         return array
-    return np.lib.stride_tricks.as_strided(
-        array, array.shape, tuple([step * array.itemsize for step in strides])
-    )
-
-
-def copy(array: np.ndarray) -> np.ndarray:
-    """A fresh copy in the memory order `torch.preserve_format` prescribes."""
-    if array.flags.c_contiguous:
-        return array.copy()
-    out = empty(array.shape, preserved_strides(array), array.dtype)
+    if array.size == 1:
+        scaled = tuple([stride * array.itemsize for stride in strides])
+        return np.ndarray(array.shape, array.dtype, array, 0, scaled)
+    out = empty(array.shape, strides, array.dtype)
     out[...] = array
     return out
 
 
-def copy_with_gaps(array: np.ndarray, start: int = 0) -> np.ndarray:
-    """A fresh copy with the very strides of `array`, gaps and `start` elements before the first included; row by row where elements
-    share their place."""
-    steps = sorted(
-        (stride, size) for stride, size in zip(array.strides, array.shape, strict=True) if size > 1
-    )
-    span = array.itemsize
-    for stride, size in steps:
-        if stride < span:
-            return np.array(array, order="C")
-        span += stride * (size - 1)
-    if not array.size:
-        return np.array(array, order="C")
-    memory = np.zeros(start + span // array.itemsize, array.dtype)
-    out = np.ndarray(array.shape, array.dtype, memory, start * array.itemsize, array.strides)
+def arranged(rule: str, results: Any, operands: Sequence[np.ndarray]) -> Any:
+    """A kernel's result, or several, in the memory order that torch allocates: what the option `memory` of operators says.
+
+    "rows": row by row. "preserved": that of a copy of the first operand. "elementwise": that of TensorIterator over the operands. The
+    latter two say nothing about a result of another shape than theirs.
+    """
+    if isinstance(results, tuple | list):
+        return tuple([arranged(rule, array, operands) for array in results])
+    if not isinstance(results, np.ndarray):
+        return results
+    shape = results.shape
+    if rule == "rows":
+        return laid_out(results, contiguous_strides(shape))
+    if rule == "preserved":
+        return laid_out(results, preserved_strides(operands[0])) if operands[0].shape == shape else results
+    fits = broadcast_shapes(*[array.shape for array in operands]) == shape
+    return laid_out(results, result_strides(shape, operands)) if fits else results
+
+
+def row_major(array: np.ndarray) -> np.ndarray:
+    """A fresh array row by row; dimensions of size 1 have the strides that order gives them."""
+    return laid_out(array, contiguous_strides(array.shape))
+
+
+def copy(array: np.ndarray) -> np.ndarray:
+    """A fresh copy in the memory order `torch.preserve_format` prescribes."""
+    if in_rows(array):
+        return array.copy()
+    out = empty(array.shape, preserved_strides(array), array.dtype)
     out[...] = array
     return out
 

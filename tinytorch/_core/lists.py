@@ -38,8 +38,11 @@ def _fits(tensors: Sequence[Any], key: Any, shapes: list[Any], written: bool) ->
     if not PLAIN.issuperset({tensor.__class__ for tensor in tensors}):
         return False
     keys = [tensor._key for tensor in tensors]
-    if keys.count(key) != len(keys) and (written or not {key, key._strided}.issuperset(keys)):
-        return False
+    if keys.count(key) != len(keys):
+        if not {key, key._strided}.issuperset(keys):
+            return False
+        if written and not all(tensor._array.flags.c_contiguous for tensor in tensors):
+            return False
     extras = [tensor._extra for tensor in tensors]
     if extras.count(None) != len(extras) and any(extra and extra.inference for extra in extras):
         return False
@@ -50,7 +53,7 @@ def alike(params: Sequence[Any], lists: Sequence[Sequence[Any]], written: Sequen
     """Whether all tensors are plain, of one type, place by place of one shape, and contiguous where they are written."""
     if modes.grad or not params:
         return False
-    key = params[0]._key
+    key = params[0]._key._dtype
     if key not in _KEYS or len(set(map(id, params))) != len(params):
         return False
     shapes = [param._array.shape for param in params]

@@ -29,7 +29,7 @@ def wrap_view(base: Any, array: np.ndarray, creation: str | None) -> Tensor:
     element_type = dtypes._BY_NUMBER[array.dtype.num]
     result: Tensor = object.__new__(Tensor)
     result._array = array
-    result._key = element_type if array.flags.c_contiguous else element_type._strided
+    result._key = element_type if layout.in_rows(array) else element_type._strided
     result._requires_grad = VIEW
     result._edge = None
     result._grad = None

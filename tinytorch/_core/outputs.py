@@ -72,7 +72,8 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         if operator.options.get("out_separate"):
             dispatch.check_overlap(target._array)  # before it is resized, as well as after
         converted = operator.family == "op" and result._key._dtype is not target._key._dtype
-        in_rows = converted or operator.options.get("out_row_major")
+        filled = target._array.size and operator.family != "pointwise"
+        in_rows = converted or filled or operator.options.get("out_row_major")
         fit(result, target, bool(operator.options.get("quiet_out")), bool(in_rows))
         if operator.family != "pointwise":
             _check_memory(operator, target, args)
@@ -213,14 +214,14 @@ def warn_resized(shape: tuple[int, ...], required: tuple[int, ...]) -> None:
 def fit(result: Tensor, target: Any, quiet: bool = False, row_major: bool = False) -> None:
     """Resize `target` where its shape is not that of `result`, with a warning unless `quiet` or it is empty.
 
-    A target that was empty gets the result's memory order, unless it is to be `row_major`.
+    It gets the result's memory order, unless it is to be `row_major`.
     """
     if target._array.shape != result._array.shape:
         if target._array.size and not quiet:
             warn_resized(target._array.shape, result._array.shape)
         strides = (
             layout.element_strides(result._array)
-            if not (target._array.size or row_major)
+            if not row_major
             else layout.contiguous_strides(result._array.shape)
         )
         set_array(target, window(target._array, result._array.shape, strides))

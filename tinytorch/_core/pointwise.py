@@ -118,14 +118,24 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         out = out.astype(wanted._numpy)
     if out.shape != shape:
         out = np.broadcast_to(out, shape).copy()
-    if operator.row_major:
-        return layout.row_major(out)  # type: ignore[no-any-return]
-    strides = layout.result_strides(shape, arrays)
-    if layout.element_strides(out) != strides and out.size:
-        ordered = layout.empty(shape, strides, out.dtype)
-        ordered[...] = out
-        return ordered
-    return out
+    return layout.laid_out(out, result_layout(operator, shape, arrays))
+
+
+def result_layout(operator: Operator, shape: layout.Shape, arrays: list[np.ndarray]) -> layout.Shape:
+    """Strides (in elements) of a pointwise result of `shape` over `arrays`, the operands in the order in which torch looks at them.
+
+    The option `memory` is "elementwise" or another rule of `layout.arranged`.
+    """
+    if operator.memory == "rows":
+        return layout.contiguous_strides(shape)
+    if operator.memory == "preserved":
+        return layout.preserved_strides(arrays[0])
+    if operator.number_is_operand:
+        arrays = [*arrays, _NUMBER]
+    return layout.result_strides(shape, arrays)
+
+
+_NUMBER = np.zeros(())
 
 
 def _cast_operand(

@@ -20,6 +20,7 @@ __all__ = [
     "UntypedStorage",
     "anchored",
     "bytes_of",
+    "copy_with_gaps",
     "offset_of",
     "restride",
     "root_of",
@@ -36,8 +37,11 @@ class Anchor:
     def __init__(self, array: np.ndarray, storage: Any = None) -> None:
         interface = array.__array_interface__
         address, read_only = interface["data"]
+        interface["strides"] = (
+            array.strides
+        )  # which NumPy leaves out, and works out anew, where they do not matter
         if read_only:  # torch does not know read-only memory: writing to it is the caller's affair
-            interface = {**interface, "data": (address, False)}
+            interface["data"] = (address, False)
         self.__array_interface__ = interface
         self.owner = array
         self.storage = storage
@@ -79,12 +83,15 @@ def restride(
     array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
 ) -> np.ndarray:
     """A view of `array`'s memory with other shape and strides (in bytes), `offset` bytes from its first element. Checks nothing."""
-    if array.flags.c_contiguous and array.size and offset >= 0:
+    if array.flags.c_contiguous and array.size and offset >= 0 and 0 not in shape:
         try:
             return np.ndarray(shape, array.dtype, array, offset, strides)
         except (ValueError, TypeError):  # reaches outside `array`, though inside its storage
             pass
-    window = np.asarray(Window(array, shape, strides, offset))
+    kind = (
+        None if array.dtype.isbuiltin == 1 else f"|V{array.itemsize}"
+    )  # of an extension NumPy knows no text
+    window = np.asarray(Window(array, shape, strides, offset, kind))
     return window if window.dtype is array.dtype else window.view(array.dtype)
 
 
@@ -100,6 +107,17 @@ def cut(array: np.ndarray, dim: int, start: int, shape: tuple[int, ...], step: i
     else:
         strides[dim] *= step
     return restride(array, shape, tuple(strides), offset)
+
+
+def copy_with_gaps(array: np.ndarray, start: int = 0) -> np.ndarray:
+    """A fresh copy with the very strides of `array`, gaps and `start` elements before the first included; in `torch.preserve_format`
+    where an expanded dimension makes elements share their place."""
+    if any(step == 0 and size > 1 for size, step in zip(array.shape, array.strides, strict=True)):
+        return layout.copy(array)
+    memory = np.zeros(start + max(span_of(array) // array.itemsize, 1), array.dtype)
+    out = restride(memory, array.shape, array.strides, start * array.itemsize)
+    out[...] = array
+    return out
 
 
 def root_of(array: np.ndarray) -> np.ndarray:

@@ -220,10 +220,12 @@ def _general(plan: Plan) -> str:
         body.append(f"    kernel({arguments.replace(f'{first}._array', 'made', 1)})")
     else:
         body.append(f"    made = kernel({arguments})")
-        if operator.row_major and plan.tensors:
+        if operator.memory is not None and plan.tensors:
+            tensors = [a.name for a in plan.tensors if not (a.is_list or a.optional)]
+            asked = f"{tensors[0]}._key._special is not None" if operator.family == "reduction" else "True"
             body += [
-                f"    if {plan.tensors[0].name}._key._special is not None:",
-                "        made = row_major(made)",
+                f"    if {asked}:",
+                f"        made = arranged({operator.memory!r}, made, ({''.join(f'{name}._array, ' for name in tensors)}))",
             ]
     body += [
         "except (TypeError, ValueError) as error:",

@@ -3,7 +3,7 @@
 A tensor is an ndarray (`_array`, whose strides are the tensor's strides) and its place in the autograd graph:
 
 _array          the elements; views share memory as ndarrays do.
-_key            the dtype itself if the tensor is plain and contiguous, else a `Key` (see dtypes.py).
+_key            the dtype itself if the tensor is plain, has elements, and lies exactly in rows, else a `Key` (see dtypes.py).
 _requires_grad  False, True, or VIEW: a view's answer depends on its base and is worked out by `refresh`.
 _edge           what the graph refers to: the node that made this tensor, or (node, output number), or None.
 _grad           the accumulated gradient of a leaf.
@@ -23,6 +23,7 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import Key, dtype
+from .layout import exactly_in_rows, in_rows, settled
 from .modes import register_plain
 
 VIEW: Any = type("View", (), {"__repr__": lambda self: "VIEW", "__slots__": ()})()
@@ -104,7 +105,7 @@ subclass_listener: list[Any] = []
 def key_of(array: np.ndarray) -> dtype | Key:
     """The key of a CPU tensor whose elements are `array`."""
     element_type = dtypes.from_numpy(array.dtype)
-    return element_type if array.flags.c_contiguous else element_type._strided
+    return element_type if in_rows(array) else element_type._strided
 
 
 def make(cls: type, array: np.ndarray, key: dtype | Key) -> Any:
@@ -177,8 +178,15 @@ def wrap(array: np.ndarray) -> Tensor:
     """A CPU tensor over `array`, without history. Raises TypeError if torch has no such element type."""
     element_type = dtypes._BY_NUMBER[array.dtype.num]
     tensor: Tensor = object.__new__(Tensor)
+    tensor._key = element_type
+    if not array.flags.c_contiguous:
+        tensor._key = element_type._strided
+    elif not array.size:
+        array = settled(array)
+        tensor._key = element_type._strided
+    elif 1 in array.shape and not exactly_in_rows(array):
+        tensor._key = element_type._strided
     tensor._array = array
-    tensor._key = element_type if array.flags.c_contiguous else element_type._strided
     tensor._requires_grad = False
     tensor._edge = None
     tensor._grad = None

@@ -67,6 +67,8 @@ class BridgeMembers:
             from .dispatch import legacy_name
 
             raise TypeError(f"Got unsupported ScalarType {legacy_name(self._key._dtype)}")
+        if not self._array.size:  # NumPy gives such an array strides of its own, when asked for one
+            return np.empty(self._array.shape, self._array.dtype)
         shared: np.ndarray = self._array.view()
         return shared
 

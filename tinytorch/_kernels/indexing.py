@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .choosing import choose
+from .restriding import expanded, view_strides
 from .scalar_types import (
     broadcast_shape,
     c_type_name,
@@ -134,19 +136,22 @@ def index(self: np.ndarray, indices: Sequence[np.ndarray | None]) -> np.ndarray:
 def index_operands(
     self: np.ndarray, indices: Sequence[np.ndarray | None], shape: tuple[int, ...]
 ) -> list[np.ndarray]:
-    """What indexing reads, as arrays of the result's shape: `self` with stride 0 along index dimensions, and the indices."""
+    """What indexing reads: `self` in the result's shape, with stride 0 along index dimensions, and the indices, which broadcast to it."""
     key = index_key(self.shape, indices)
     places = [place for place, i in enumerate(key) if not isinstance(i, slice)]
     rest = [place for place in range(self.ndim) if place not in places]
     rank = len(shape) - len(rest)
     front = places[0] if places[-1] - places[0] + 1 == len(places) else 0
     strides = [self.strides[place] for place in rest]
-    source = np.lib.stride_tricks.as_strided(self, shape, (*strides[:front], *(0,) * rank, *strides[front:]))
-    operands = [source]
+    operands = [as_strided(self, shape, (*strides[:front], *(0,) * rank, *strides[front:]))]
+    indexed = shape[front : front + rank]
+    lifted = (1,) * front + indexed + (1,) * (len(rest) - front)
     for place in places:
-        given = key[place]
-        lifted = given.reshape(given.shape + (1,) * (len(rest) - front))
-        operands.append(np.broadcast_to(lifted, shape))
+        own, steps = expanded(np.ascontiguousarray(key[place], np.int64), indexed)
+        strides = view_strides(own, tuple([step // 8 for step in steps]), lifted)
+        if strides is None:  # torch copies it, row by row
+            strides = np.empty(lifted, np.int8).strides
+        operands.append(as_strided(np.empty((), np.int8), lifted, strides))
     return operands
 
 
@@ -383,7 +388,7 @@ def masked_scatter_backward(grad_output: np.ndarray, mask: np.ndarray, sizes: tu
 
 def _no_coordinates(rank: int) -> np.ndarray:
     """No rows of coordinates, with the strides of torch's transposed storage."""
-    return np.lib.stride_tricks.as_strided(np.empty((0, rank), np.int64), strides=(8, 0))
+    return as_strided(np.empty((0, rank), np.int64), strides=(8, 0))
 
 
 def nonzero(self: np.ndarray) -> np.ndarray:
@@ -566,6 +571,6 @@ def diagonal_scatter(self: np.ndarray, src: np.ndarray, offset: int, dim1: int, 
         moved = np.moveaxis(array, (dim1, dim2), (-2, -1))
         strides = (*moved.strides[:-2], moved.strides[-2] + moved.strides[-1])
         corner = moved[..., max(-offset, 0) :, max(offset, 0) :]
-        return np.lib.stride_tricks.as_strided(corner, (*moved.shape[:-2], length), strides)
+        return as_strided(corner, (*moved.shape[:-2], length), strides)
 
     return _write_slice(self, src, window)

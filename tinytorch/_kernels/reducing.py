@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name
 
@@ -66,6 +67,8 @@ def precise_sum(array: np.ndarray, axes: tuple[int, ...], keepdim: bool = False)
 
 def expanded(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """One number (0-d) seen as an array of `shape`, all strides 0."""
+    if 0 in shape:  # np.ndarray would leave no trace of strides asked for
+        return as_strided(value, shape, (0,) * len(shape))
     return np.ndarray(shape, value.dtype, value, 0, (0,) * len(shape))
 
 

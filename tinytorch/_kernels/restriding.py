@@ -44,6 +44,8 @@ def infer_size(size: Sequence[int], count: int) -> Shape:
 def view_strides(shape: Shape, strides: Shape, new: Shape) -> Shape | None:
     """Strides under which memory laid out as (shape, strides) reads as shape `new`; None if there are none."""
     if 0 in shape:
+        if shape == new:
+            return strides
         result = [1] * len(new)
         for dim in range(len(new) - 2, -1, -1):
             result[dim] = result[dim + 1] * max(new[dim + 1], 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._core import layout
 from tinytorch._core.declare import composite, op, pointwise
 from tinytorch._core.element_types import alike, instances
 from tinytorch._kernels import activation as kernels
@@ -61,7 +62,10 @@ hardtanh_backward.vjp(
     self=flat,
 )
 hardtanh = pointwise(
-    "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", kernels.hardtanh, module="nn"
+    "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor",
+    kernels.hardtanh,
+    module="nn",
+    memory="preserved",
 )
 hardtanh.vjp(self=lambda grad, self, min_val, max_val: hardtanh_backward(grad, self, min_val, max_val))
 
@@ -347,6 +351,7 @@ prelu_kernel = pointwise(
     kernels.prelu,
     element_types=instances("prelu_cpu", "reduced float"),
     node="PreluKernelBackward0",
+    memory="preserved",
     inplace=False,
     out=False,
     method=False,
@@ -489,5 +494,11 @@ def _glu_second(grad: Any, grad_output: Any, self: Any, dim: int) -> dict[str, A
 
 
 glu_backward.vjp_all(lambda grad, grad_output, self, dim, needs: _glu_second(grad, grad_output, self, dim))
-glu = op("glu(Tensor self, int dim=-1) -> Tensor", kernels.glu, wrap=("dim",), upcast=True, module="nn")
+
+
+@op("glu(Tensor self, int dim=-1) -> Tensor", wrap=("dim",), upcast=True, module="nn")
+def glu(self: Any, dim: int) -> Any:
+    return layout.arranged("elementwise", kernels.glu(self, dim), np.split(self, 2, axis=dim))
+
+
 glu.vjp(self=lambda grad, self, dim: glu_backward(grad, self, dim))

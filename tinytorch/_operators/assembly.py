@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tinytorch._core import layout
 from tinytorch._core.declare import composite, op
 from tinytorch._core.layouts import contiguous_format
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
-from tinytorch._kernels.memory_order import channels_last_like
+from tinytorch._kernels.memory_order import channels_last_like, suggests_channels_last
 
 # Joining -------------------------------------------------------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ def unsafe_chunk(self: Any, chunks: int, dim: int = 0) -> Any:
 # Moving and repeating --------------------------------------------------------------------------------------------------------
 
 
-@op("flip(Tensor self, int[] dims) -> Tensor", out=False)
+@op("flip(Tensor self, int[] dims) -> Tensor", out=False, memory="preserved")
 def flip(self: Any, dims: Any) -> Any:
     return kernels.flip(self, kernels.distinct_dims(dims, self.ndim))
 
@@ -122,7 +123,14 @@ def flipud(self: Any) -> Any:
     return flip(self, (0,))
 
 
-roll = op("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", kernels.roll, out=False)
+@op("roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", out=False)
+def roll(self: Any, shifts: Any, dims: Any) -> Any:
+    rolled = kernels.roll(self, shifts, dims)
+    if suggests_channels_last(self):
+        return rolled
+    return layout.arranged("rows" if self.size else "preserved", rolled, [self])
+
+
 roll.vjp(self=lambda grad, shifts, dims: roll(grad, [-shift for shift in _several(shifts)], dims))
 
 
@@ -130,7 +138,16 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
 
-rot90 = op("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", kernels.rot90, out=False)
+@op("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", out=False)
+def rot90(self: Any, k: int, dims: Any) -> Any:
+    turned = kernels.rot90(self, k, dims)
+    # a flip, in the memory order of `self`, which is seen with the plane's dimensions exchanged if k is odd
+    strides = list(layout.preserved_strides(self))
+    if k % 2:
+        strides[dims[0]], strides[dims[1]] = strides[dims[1]], strides[dims[0]]
+    return layout.laid_out(turned, tuple(strides))
+
+
 rot90.vjp(self=lambda grad, k, dims: rot90(grad, -k, dims))
 
 repeat = op("repeat(Tensor self, SymInt[] repeats) -> Tensor", kernels.repeat, function=False)

@@ -56,7 +56,7 @@ def _pairs(kernel: Any, name: str) -> Any:
             raise NotImplementedError(f"{name} of half precision (torch.complex32) is not implemented")
         out = kernel(first, second)
         strides = layout.result_strides(out.shape, [first, second])
-        if layout.element_strides(out) == strides or not out.size:
+        if layout.element_strides(out) == strides:
             return out  # type: ignore[no-any-return]
         ordered = layout.empty(out.shape, strides, out.dtype)
         ordered[...] = out
@@ -92,7 +92,7 @@ def _frexp(self: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(mantissa).astype(self.dtype), np.asarray(exponent).astype(np.int32)
 
 
-frexp = op("frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", _frexp)
+frexp = op("frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", _frexp, memory="preserved")
 frexp.vjp(self=lambda grad_mantissa, exponent: grad_mantissa / exponent.exp2())
 
 

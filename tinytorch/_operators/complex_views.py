@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._core import layout
 from .._core.declare import composite, find, view
 from .._core.storage import offset_of_array, restride
 from .._core.warning import warn_once
@@ -25,7 +26,7 @@ def view_as_real(self):
     if self.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
     part = self.real.dtype
-    if self.ndim and self.flags.c_contiguous:
+    if self.ndim and layout.in_rows(self):
         return self.view(part).reshape((*self.shape, 2))
     return restride(self.real, (*self.shape, 2), (*self.strides, part.itemsize))
 

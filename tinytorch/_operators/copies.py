@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core import layout
 from tinytorch._core.declare import find, op
 from tinytorch._core.dispatch import wrap_dim
-from tinytorch._core.storage import offset_of_array
+from tinytorch._core.storage import copy_with_gaps, offset_of_array, root_of
 from tinytorch._kernels.linalg import row_major
 from tinytorch._operators import view_parts, views  # noqa: F401  (declare the views)
 
@@ -103,9 +102,8 @@ def _as_strided_scatter(
     self: np.ndarray, src: np.ndarray, size: Any, stride: Any, storage_offset: int | None
 ) -> np.ndarray:
     start = offset_of_array(self)
-    out = layout.copy_with_gaps(self, start)
-    flat = out if out.base is None else out.base
-    flat = flat.reshape(-1)
+    out = copy_with_gaps(self, start)
+    flat = root_of(out).reshape(-1)
     offset = start if storage_offset is None else storage_offset
     if min(stride, default=0) < 0:
         raise RuntimeError(

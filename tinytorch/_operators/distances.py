@@ -18,7 +18,7 @@ from tinytorch._operators.matrix_composites import broadcast_batch
 cdist_forward = op(
     "_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor",
     kernels.cdist_forward,
-    row_major=True,
+    memory="rows",
     node="CdistBackward0",
     out=False,
     forward=False,

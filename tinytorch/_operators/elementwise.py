@@ -329,11 +329,19 @@ def _i1(self, result):
 sinc = pointwise("sinc(Tensor self) -> Tensor", kernels.sinc, result="float")
 sinc.vjp(self=lambda grad, self: _sinc(grad, self))
 deg2rad = pointwise(
-    "deg2rad(Tensor self) -> Tensor", kernels.deg2rad, result="float", check=_checks.check_degrees("deg2rad")
+    "deg2rad(Tensor self) -> Tensor",
+    kernels.deg2rad,
+    result="float",
+    check=_checks.check_degrees("deg2rad"),
+    memory="preserved",
 )
 deg2rad.vjp(self=lambda grad: grad * (math.pi / 180))
 rad2deg = pointwise(
-    "rad2deg(Tensor self) -> Tensor", kernels.rad2deg, result="float", check=_checks.check_degrees("rad2deg")
+    "rad2deg(Tensor self) -> Tensor",
+    kernels.rad2deg,
+    result="float",
+    check=_checks.check_degrees("rad2deg"),
+    memory="preserved",
 )
 rad2deg.vjp(self=lambda grad: grad * (180 / math.pi))
 
@@ -348,6 +356,7 @@ nan_to_num = pointwise(
     "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
     kernels.nan_to_num,
     upcast=False,
+    memory="preserved",
 )
 nan_to_num.vjp(self=lambda grad, self: grad * self.isfinite())
 

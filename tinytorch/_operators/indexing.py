@@ -12,7 +12,7 @@ from tinytorch._core.declare import composite, find, op, pointwise, update
 from tinytorch._core.dispatch import check_separate, legacy_name
 from tinytorch._core.element_types import alike, instances, takes
 from tinytorch._core.front import front_of
-from tinytorch._core.storage import offset_of_array
+from tinytorch._core.storage import copy_with_gaps, offset_of_array
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn, warn_once
 from tinytorch._kernels import indexing as kernels
@@ -28,13 +28,13 @@ def _index_backward(grad: Any, self_shape: Any, indices: Any) -> Any:
 @op("index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", function=False, method=False)
 def index(self: Any, indices: Any) -> Any:
     result = kernels.index(self, indices)
-    if self.flags.c_contiguous or result.size < 2:
+    if (len(indices) == 1 and result.size and layout.in_rows(self)) or not any(
+        i is not None for i in indices
+    ):
         return result
     # the result of an elementwise operation over `self` with stride 0 where it is indexed, and the index tensors
     strides = layout.result_strides(result.shape, kernels.index_operands(self, indices, result.shape))
-    arranged = layout.empty(result.shape, strides, result.dtype)
-    arranged[...] = result
-    return arranged
+    return layout.laid_out(result, strides)
 
 
 index.vjp(self=_index_backward)
@@ -422,7 +422,10 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
     if dim is None:
         return self.reshape(-1).gather(0, indices.reshape(-1))
     dim = kernels.wrap_dim(dim, self.ndim)
-    indices = indices.remainder(self.shape[dim])
+    if not self.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if indices.numel():
+        indices = indices.remainder(self.shape[dim])
     shape = list(kernels.broadcast_rest(tuple(self.shape), tuple(indices.shape), dim))
     shape[dim] = indices.shape[dim]
     positions = indices.expand(shape)
@@ -436,9 +439,9 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
 def _in_place_of(self: Any, result: Any) -> Any:
     """`result` with the strides of `self`, gaps included."""
     start = offset_of_array(self)
-    if not start and (result.strides == self.strides or self.flags.c_contiguous):
+    if not start and (result.strides == self.strides or layout.in_rows(self)):
         return result
-    out = layout.copy_with_gaps(self, start)
+    out = copy_with_gaps(self, start)
     out[...] = result
     return out
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._core import dtypes
+from tinytorch._core import dtypes, layout
 from tinytorch._core.declare import composite, op
 from tinytorch._core.element_types import alike, instances
 from tinytorch._core.promotion import check_result_cast, result_type_of
@@ -97,6 +97,7 @@ def _reduced(values: Any, reduction: int) -> Any:
 mse_loss = op(
     "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
     _together(kernels.mse_loss),
+    memory="elementwise",
     element_types=instances("mse_cpu", "bool int unsigned reduced float"),
     upcast=True,
     rounds_to="common",
@@ -143,6 +144,7 @@ smooth_l1_loss_backward.vjp(
 smooth_l1 = op(
     "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor",
     _together(kernels.smooth_l1_loss),
+    memory="elementwise",
     upcast=True,
     rounds_to="common",
     module="nn",
@@ -194,6 +196,7 @@ def _huber(self: Any, target: Any, *rest: Any) -> Any:
 huber_loss = op(
     "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor",
     _huber,
+    memory="preserved",
     rounds_to="self",
     upcast=True,
     module="nn",
@@ -328,7 +331,9 @@ def _logits_kernel(self: Any, target: Any, weight: Any, pos_weight: Any, reducti
         losses = (1 - target) * self + softplus
     if weight is not None:
         losses = losses * weight
-    return kernels.reduced(np.asarray(losses).astype(target.dtype, copy=False), reduction)
+    losses = np.asarray(losses).astype(target.dtype, copy=False)
+    losses = layout.arranged("preserved", losses, [target])
+    return kernels.reduced(losses, reduction)
 
 
 def _check_logits(self: Any, target: Any) -> None:

@@ -208,7 +208,7 @@ trace.vjp(
 linalg_cross = op(
     "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     kernels.linalg_cross,
-    row_major=True,
+    memory="rows",
     module="linalg",
     element_types=(instances("cross", "int reduced float complex"), alike("self", "other")),
 )

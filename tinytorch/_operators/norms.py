@@ -115,7 +115,7 @@ def _negative(tensor: Any) -> Any:
 renorm = op(
     "renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor",
     kernels.renorm,
-    row_major=True,
+    memory="rows",
     wrap=("dim",),
     inplace=True,
 )

@@ -31,7 +31,7 @@ pow_scalar = pointwise(
 )
 pow_scalar.vjp(self=lambda grad, self, exponent: _power_scalar(grad, self, exponent))
 pow_reflected = pointwise(
-    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kernels.power, promote=("self", "exponent"), node="PowBackward2", method=False, inplace=False,
+    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", kernels.power, promote=("self", "exponent"), node="PowBackward2", memory="rows", method=False, inplace=False,
     check=_checks.check_power, element_types=instances("pow", "int unsigned reduced float complex"),
 )  # fmt: skip
 pow_reflected.vjp(exponent=lambda grad, self, exponent, result: _power_number(grad, self, exponent, result))

@@ -120,7 +120,7 @@ def nanmean(self: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None
 count_nonzero = op(
     "count_nonzero(Tensor self, int? dim=None) -> Tensor",
     lambda self, dim: kernels.count_nonzero(self, None if dim is None else (dim,)),
-    row_major=True,
+    memory="rows",
     wrap=("dim",),
     nondifferentiable=True,
     out=False,
@@ -188,7 +188,7 @@ prod_dim = op(
     kernels.prod_dim,
     element_types=_MULTIPLIED,
     wrap=("dim",),
-    row_major=True,
+    memory="rows",
     node="ProdBackward1",
     out_overlaps=True,
 )
@@ -273,6 +273,7 @@ aminmax = op(
     "aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
     kernels.aminmax,
     wrap=("dim",),
+    memory="rows",
     upcast=True,
 )
 aminmax.vjp(
@@ -292,7 +293,7 @@ def _truth(name: str, kernel: Any) -> None:
         lambda self, dim, keepdim: kernel(self, (dim,), keepdim),
         wrap=("dim",),
         nondifferentiable=True,
-        row_major=True,
+        memory="rows",
     )
 
     def several(self: np.ndarray, dim: Sequence[int] | None, keepdim: bool) -> np.ndarray:
@@ -305,7 +306,7 @@ def _truth(name: str, kernel: Any) -> None:
         f"{name}.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
         several,
         nondifferentiable=True,
-        row_major=True,
+        memory="rows",
     )
 
 

@@ -27,7 +27,11 @@ def _selected(grad: Any, self_shape: Any, dim: int, indices: Any, keepdim: bool 
 # Sorting and selecting -------------------------------------------------------------------------------------------------------
 
 
-@op("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", wrap=("dim",))
+@op(
+    "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
+    wrap=("dim",),
+    memory="preserved",
+)
 def sort(self: Any, dim: int, descending: bool) -> Any:
     return kernels.sort(self, dim, descending, False)
 
@@ -38,6 +42,7 @@ sort.vjp(self=lambda grad_values, self_shape, dim, indices: _selected(grad_value
 @op(
     "sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
     wrap=("dim",),
+    memory="preserved",
     node="SortBackward1",
 )
 def sort_stable(self: Any, stable: bool | None, dim: int, descending: bool) -> Any:
@@ -68,6 +73,7 @@ topk = op(
     "topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)",
     kernels.topk,
     wrap=("dim",),
+    memory="rows",
 )
 topk.vjp(self=lambda grad_values, self_shape, dim, indices: _selected(grad_values, self_shape, dim, indices))
 

@@ -178,7 +178,7 @@ mvlgamma = pointwise(
     kernels.mvlgamma,
     result="float",
     check=_check_mvlgamma,
-    row_major=True,
+    memory="rows",
     fast_keys=frozenset(),
     element_types=instances("arange_cpu", "reduced float"),
 )

@@ -14,14 +14,12 @@ from .._kernels import restriding as kernels
 
 @view("view(Tensor(a) self, SymInt[] size) -> Tensor(a)")
 def view_size(self, size):
-    if self.flags.c_contiguous and (not size or min(size) >= -1):
+    if layout.in_rows(self) and (not size or min(size) >= -1):
         try:
             return self.reshape(size)
         except ValueError:
             pass  # the text is torch's
     shape = kernels.infer_size(size, self.size)
-    if self.flags.c_contiguous:
-        return self.reshape(shape)
     strides = kernels.view_strides(self.shape, layout.element_strides(self), shape)
     if strides is None:
         raise RuntimeError(
