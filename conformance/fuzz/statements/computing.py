@@ -119,7 +119,7 @@ def ranked(world: World) -> str:
             f"torch.quantile({v}, {world.draw.choice(('0.25', '0.5', '1.0'))}, dim={d})",
             f"torch.linalg.vector_norm({v}, {world.draw.choice(('1', '2', '0', '3', 'float(' + repr('inf') + ')'))}, {d})",
             f"torch.searchsorted(torch.tensor([-1.0, 0.0, 1.0]), {v})",
-            f"torch.bincount({v})",
+            f"torch.bincount({v} % 9)",
             f"torch.histc({v}, 4, -2, 2)",
             f"torch.bucketize({v}, torch.tensor([-1.0, 0.5, 2.0]), right={world.flag()})",
             f"torch.renorm({v}, 2, {d}, 1.5)",
