@@ -296,67 +296,25 @@ class ParameterProxy(Proxy):
         return self.param.nelement()
 
 
+_REFLECTED = "add sub mul floordiv truediv mod lshift rshift and_ or_ xor matmul pow getitem"
+_OPERATORS = f"eq ne lt gt le ge pos neg invert {_REFLECTED}"
+
+
 def _define_operators() -> None:
-    one_or_two = [
-        "eq",
-        "ne",
-        "lt",
-        "gt",
-        "le",
-        "ge",
-        "pos",
-        "neg",
-        "invert",
-        "getitem",
-        "add",
-        "sub",
-        "mul",
-        "floordiv",
-        "truediv",
-        "mod",
-        "lshift",
-        "rshift",
-        "and_",
-        "or_",
-        "xor",
-        "matmul",
-        "pow",
-    ]
-    reflected = [
-        "add",
-        "sub",
-        "mul",
-        "floordiv",
-        "truediv",
-        "mod",
-        "lshift",
-        "rshift",
-        "and_",
-        "or_",
-        "xor",
-        "matmul",
-        "pow",
-        "getitem",
-    ]
-    for name in one_or_two:
-        setattr(Proxy, f"__{name.rstrip('_')}__", _recording(getattr(operator, name)))
-    for name in reflected:
-        setattr(Proxy, f"__r{name.rstrip('_')}__", _reflected(getattr(operator, name)))
+    for names, prefix in ((_OPERATORS, ""), (_REFLECTED, "r")):
+        for name in names.split():
+            method = _recording(getattr(operator, name), reflected=bool(prefix))
+            method.__name__ = f"__{prefix}{name.rstrip('_')}__"
+            setattr(Proxy, method.__name__, method)
 
 
-def _recording(function: Any) -> Any:
+def _recording(function: Any, reflected: bool) -> Any:
+    """A special method that writes a call of `function` down; a reflected one has its argument on the left."""
+
     def method(self: Proxy, *args: Any) -> Proxy:
-        return self.tracer.create_proxy("call_function", function, (self, *args), {})
+        given = (*args, self) if reflected else (self, *args)
+        return self.tracer.create_proxy("call_function", function, given, {})
 
-    method.__name__ = f"__{function.__name__.strip('_')}__"
-    return method
-
-
-def _reflected(function: Any) -> Any:
-    def method(self: Proxy, other: Any) -> Proxy:
-        return self.tracer.create_proxy("call_function", function, (other, self), {})
-
-    method.__name__ = f"__r{function.__name__.strip('_')}__"
     return method
 
 

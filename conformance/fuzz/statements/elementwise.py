@@ -5,209 +5,44 @@ from __future__ import annotations
 from conformance.fuzz.statements import expression, line
 from conformance.fuzz.world import World
 
-UNARY = [
-    "abs",
-    "acos",
-    "acosh",
-    "angle",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "ceil",
-    "conj",
-    "conj_physical",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "digamma",
-    "erf",
-    "erfc",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "frac",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "isreal",
-    "lgamma",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logical_not",
-    "logit",
-    "nan_to_num",
-    "neg",
-    "positive",
-    "rad2deg",
-    "reciprocal",
-    "round",
-    "rsqrt",
-    "sgn",
-    "sigmoid",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "trunc",
-    "bitwise_not",
-    "i0",
-]
-METHODS = [
-    "real",
-    "imag",
-    "double",
-    "float",
-    "half",
-    "bfloat16",
-    "int",
-    "long",
-    "bool",
-    "byte",
-    "resolve_conj",
-    "adjoint",
-    "relu",
-    "detach",
-    "clone",
-    "contiguous",
-    "cpu",
-]
-BINARY = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "true_divide",
-    "floor_divide",
-    "remainder",
-    "fmod",
-    "pow",
-    "atan2",
-    "hypot",
-    "copysign",
-    "maximum",
-    "minimum",
-    "fmax",
-    "fmin",
-    "logaddexp",
-    "logaddexp2",
-    "eq",
-    "ne",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "logical_and",
-    "logical_or",
-    "logical_xor",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "bitwise_left_shift",
-    "bitwise_right_shift",
-    "nextafter",
-    "xlogy",
-    "heaviside",
-    "gcd",
-    "lcm",
-    "ldexp",
-    "float_power",
-    "isclose",
-]
+UNARY = (
+    "abs acos acosh angle asin asinh atan atanh ceil conj conj_physical cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor "
+    "frac isfinite isinf isnan isneginf isposinf isreal lgamma log log10 log1p log2 logical_not logit nan_to_num neg positive rad2deg "
+    "reciprocal round rsqrt sgn sigmoid sign signbit sin sinc sinh sqrt square tan tanh trunc bitwise_not i0"
+)
+METHODS = "real imag double float half bfloat16 int long bool byte resolve_conj adjoint relu detach clone contiguous cpu"
+BINARY = (
+    "add sub mul div true_divide floor_divide remainder fmod pow atan2 hypot copysign maximum minimum fmax fmin logaddexp logaddexp2 eq "
+    "ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift "
+    "nextafter xlogy heaviside gcd lcm ldexp float_power isclose"
+)
 SYMBOLS = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "&", "|", "^", "<<", ">>")
-ACTIVATIONS = [
-    "relu",
-    "gelu",
-    "silu",
-    "elu",
-    "selu",
-    "celu",
-    "leaky_relu",
-    "softplus",
-    "softsign",
-    "tanhshrink",
-    "hardtanh",
-    "hardswish",
-    "hardsigmoid",
-    "mish",
-    "logsigmoid",
-    "relu6",
-    "softshrink",
-    "hardshrink",
-]
-WRITTEN = [
-    "abs",
-    "ceil",
-    "clamp_min",
-    "cos",
-    "erf",
-    "exp",
-    "floor",
-    "frac",
-    "log",
-    "neg",
-    "reciprocal",
-    "round",
-    "rsqrt",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sqrt",
-    "square",
-    "tanh",
-    "trunc",
-    "zero",
-    "relu",
-    "logical_not",
-    "nan_to_num",
-]
-WRITTEN_BINARY = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "pow",
-    "remainder",
-    "copysign",
-    "fmod",
-    "atan2",
-    "eq",
-    "lt",
-    "logical_and",
-    "bitwise_and",
-    "bitwise_or",
-    "hypot",
-    "lerp_",
-    "xlogy",
-]
+ACTIVATIONS = (
+    "relu gelu silu elu selu celu leaky_relu softplus softsign tanhshrink hardtanh hardswish hardsigmoid mish logsigmoid relu6 "
+    "softshrink hardshrink"
+)
+WRITTEN = (
+    "abs ceil clamp_min cos erf exp floor frac log neg reciprocal round rsqrt sigmoid sign sin sqrt square tanh trunc zero relu "
+    "logical_not nan_to_num"
+)
+WRITTEN_BINARY = "add sub mul div pow remainder copysign fmod atan2 eq lt logical_and bitwise_and bitwise_or hypot lerp_ xlogy"
 
 
 @expression(10)
 def unary(world: World) -> str:
-    name = world.draw.choice(UNARY)
+    name = world.draw.choice(UNARY.split())
     v = world.tensor()
     return f"torch.{name}({v})" if world.draw.chance(0.6) or name in ("i0", "isreal") else f"{v}.{name}()"
 
 
 @expression(3)
 def method(world: World) -> str:
-    return f"{world.tensor()}.{world.draw.choice(METHODS)}()"
+    return f"{world.tensor()}.{world.draw.choice(METHODS.split())}()"
 
 
 @expression(12)
 def binary(world: World) -> str:
-    name = world.draw.choice(BINARY)
+    name = world.draw.choice(BINARY.split())
     v = world.tensor()
     other = world.like(v) if world.draw.chance(0.7) else world.scalar()
     if world.draw.chance(0.1) and name not in ("isclose", "gcd"):
@@ -270,7 +105,7 @@ def converted(world: World) -> str:
 
 @expression(5)
 def activation(world: World) -> str:
-    name = world.draw.choice(ACTIVATIONS)
+    name = world.draw.choice(ACTIVATIONS.split())
     more = {
         "elu": ", alpha=0.5",
         "gelu": ", approximate='tanh'",
@@ -284,14 +119,14 @@ def activation(world: World) -> str:
 
 @line(8)
 def written(world: World) -> str:
-    v, name = world.tensor(), world.draw.choice(WRITTEN)
+    v, name = world.tensor(), world.draw.choice(WRITTEN.split())
     call = f"{v}.{name}_({world.small() if name == 'clamp_min' else ''})"
     return guarded(world, v, call)
 
 
 @line(10)
 def written_binary(world: World) -> str:
-    v, name = world.tensor(), world.draw.choice(WRITTEN_BINARY).rstrip("_")
+    v, name = world.tensor(), world.draw.choice(WRITTEN_BINARY.split()).rstrip("_")
     other = world.like(v) if world.draw.chance(0.6) else world.scalar()
     more = f", {world.small()}" if name == "lerp" else ""
     return guarded(world, v, f"{v}.{name}_({other}{more})")
