@@ -110,6 +110,7 @@ class Lockstep:
         self.theirs, self.ours = Side(reference), Side(candidate)
         self.name = name
         self.done: list[Statement] = []
+        self.failed = False
         # the version counters that a variable's tensors were first seen with: what counts is how often they were written to since
         self.versions: dict[str, tuple[int, int]] = {}
         self.theirs.start()
@@ -121,12 +122,22 @@ class Lockstep:
         self.done.append(statement)
         scale = self.scale(statement)
         expected, actual = self.run_both(statement)
+        self.failed = expected is not None and actual is not None
+        if self.failed:
+            self.follow_generator()
         found = self.compare_outcome(expected, actual)
         if found is None and self.theirs.warned != self.ours.warned:
             found = "warnings", f"{self.ours.warned} for {self.theirs.warned}"
         if found is None:
             found = self.compare_variables(scale)
         return None if found is None else Difference(place, *found, statement.operator)
+
+    def follow_generator(self) -> None:
+        """How far a failing statement had drawn random numbers is PyTorch's, and no difference."""
+        state, own = random_state(self.theirs.library), random_state(self.ours.library)
+        if state is not None and own is not None and state != own:
+            read = from_array(self.ours.library, np.frombuffer(state, np.uint8).copy())
+            self.ours.library.module.set_rng_state(read)
 
     def run_both(self, statement: Statement) -> tuple[ErrorSeen | None, ErrorSeen | None]:
         theirs, ours = self.theirs, self.ours
@@ -216,7 +227,8 @@ class Lockstep:
         if values is None or found is None or values.tobytes() == found.tobytes():
             return None
         difference = apart(found, values, str(expected["dtype"]), scale)
-        if difference:
+        # what a failing statement wrote before it failed is PyTorch's, and no difference
+        if difference and not self.failed:
             return "values", f"{label}{difference}"
         align(self.ours.library, x, values, str(expected["dtype"]))
         return None
@@ -424,7 +436,12 @@ def same_plain(expected: Any, actual: Any) -> bool:
 
 
 def align(ours: Library, x: Any, values: Array, dtype: str) -> None:
-    """Write PyTorch's numbers over the implementation's, below autograd and version counters."""
+    """Write PyTorch's numbers over the implementation's, below autograd and version counters.
+
+    Truth values stay: they may be another variable's memory, whose bytes are neither 0 nor 1.
+    """
+    if dtype == "bool":
+        return
     if dtype == "bfloat16":
         values = store(values, dtype)
     try:

@@ -209,6 +209,61 @@ v3 = v1.copysign(-1.0)
 
 m1 = torch.nn.Conv1d(0, 2, 1)
 v1 = torch.rand(2)
+
+v1 = torch.tensor([[0.5, float("inf")], [-float("inf"), 1.0], [float("nan"), 2.0]])
+v2 = v1.view(1, 1, 3, 2)
+v3 = torch.nn.functional.scaled_dot_product_attention(v2, v2, v2)
+v4 = torch.nn.functional.scaled_dot_product_attention(v2, v2, v2, is_causal=True)
+v5 = torch.tensor([[False] * 3, [True] * 3, [True, False, True]])
+v6 = torch.nn.functional.scaled_dot_product_attention(v2, v2, v2, v5)
+
+v1 = torch.full((1, 1, 16, 2), float("nan"))
+v2 = torch.nn.functional.scaled_dot_product_attention(v1, v1, v1)
+v3 = torch.nn.functional.scaled_dot_product_attention(v1.double(), v1[:, :, :7].double(), v1[:, :, :7].double())
+
+v1 = torch.ones(1, 2, 3, 0, requires_grad=True)
+v2 = torch.nn.functional.scaled_dot_product_attention(v1, v1, v1)
+v3 = torch.nn.functional.scaled_dot_product_attention(v1, v1, torch.ones(1, 2, 3, 2))
+
+v1 = torch.tensor([complex(0, 0), complex(float("inf"), 1), complex(1, float("inf"))])
+v2 = v1 + v1
+v3 = v1 - v1.flip(0)
+v4 = 1 - v1
+v5 = torch.pow(v1, torch.tensor(0j))
+v6 = torch.pow(v1, v1[0])
+v7 = v1.sgn()
+v1 += v1.flip(0)
+"""
+
+NUMBERS_BESIDE_TENSORS = """
+v1 = torch.tensor([1, 0, 200], dtype=torch.uint8)
+v2 = v1 < -3
+v3 = v1 | -3
+v4 = v1 + 300
+v5 = v1 == 2**40
+v6 = v1.clamp(max=300)
+v6 = v1.clamp(min=-(2**40))
+v1.bitwise_and_(-3)
+v1.fill_(300)
+
+v1 = torch.ones(2)
+v2 = torch.addcmul(v1, v1, v1, value=2j)
+v2 = torch.lerp(v1, v1, 2j)
+v3 = torch.ones(2, dtype=torch.int64)
+v3.addcmul_(v3, v3, value=float("nan"))
+
+v1 = torch.ones(2, requires_grad=True)
+v2 = v1 % 1.5
+v3 = v1 * 1
+v3 %= 2
+v4 = torch.tensor(0)
+v5 = v4.nextafter(v1)
+v4.eq_(1)
+
+v1 = torch.tensor([4, 0])
+v1.fmod_(v1)
+v2 = torch.nn.functional.dropout(v1, 0.5)
+v3 = torch.rand(2)
 """
 
 
@@ -225,6 +280,7 @@ PROGRAMS = programs(
     FLAGS_AND_SOURCES,
     TRANSFORMS,
     ZEROS_AND_NANS,
+    NUMBERS_BESIDE_TENSORS,
 )
 
 

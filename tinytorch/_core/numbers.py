@@ -73,13 +73,7 @@ def wrapped_number(value: Any) -> Tensor:
 
 
 def number_array(value: Any, element_type: dtypes.dtype) -> np.ndarray:
-    """A Python number as a 0-d array. Raises RuntimeError with torch's text if it does not fit."""
+    """A Python number as a 0-d array; whole numbers that do not fit keep their last bits, as in C."""
     if element_type._category == "int":
-        limits = np.iinfo(element_type._numpy)
-        if not limits.min <= int(value) <= limits.max:
-            c_name = {1: "int8_t", 2: "int16_t", 4: "int32_t", 8: "int64_t"}[element_type.itemsize]
-            name = c_name if element_type.is_signed else "u" + c_name
-            if not (not element_type.is_signed and value < 0):
-                raise RuntimeError(f"value cannot be converted to type {name} without overflow")
-            return np.array(int(value) % (1 << (8 * element_type.itemsize)), element_type._numpy)
+        return np.array(int(value) & 0xFFFFFFFFFFFFFFFF, np.uint64).astype(element_type._numpy)
     return np.array(value, element_type._numpy)

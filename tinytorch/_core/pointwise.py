@@ -85,6 +85,9 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
         if value is None or not argument.is_tensor:
             if argument.kind == "ScalarType" and value is not None:
                 values[position] = value._numpy
+            elif value.__class__ is int and position in positions and working._category == "int":
+                if argument.name not in ("min", "max"):  # bounds that do not fit are refused, by the kernel
+                    values[position] = number_array(value, working).item()
             elif not exact and position in positions:
                 values[position] = float(np.asarray(value, common._numpy))
             continue
@@ -103,8 +106,11 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
             values[position] = float(np.asarray(values[position], common._numpy))
     ufunc: Any = operator.options.get("ufunc")
     tensors = [values[i] for i, argument in enumerate(operator.arguments) if argument.is_tensor]
-    if uses_ufunc(operator) and all(
-        values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor
+    exact = not (common.is_complex and operator.options.get("real_ufunc"))
+    if (
+        exact
+        and uses_ufunc(operator)
+        and all(values[i] == a.default for i, a in enumerate(operator.arguments) if not a.is_tensor)
     ):
         out: np.ndarray = ufunc(*tensors, out=...)
     elif working is not common and "reduced_kernel" in operator.options:

@@ -33,7 +33,10 @@ def slow_infix(operator: Operator, self: Any, other: Any) -> Any:
     if isinstance(other, Tensor):
         result = operator.call(self, other)
     elif isinstance(other, bool | int | float | complex):
-        result = dispatch.slow(operator, dispatch.complete(operator, (self, other)))
+        if operator.options.get("numbers_apart"):
+            result = getattr(self, operator.name)(other)
+        else:
+            result = dispatch.slow(operator, dispatch.complete(operator, (self, other)))
     else:
         return NotImplemented
     return mark_results(result, args) if modes.inference else result

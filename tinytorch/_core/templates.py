@@ -142,7 +142,7 @@ def _inplace_infix(plan: Plan) -> str:
         f"if {first}.__class__ not in PLAIN:",
         f"    {slow}",
         f"if {second}.__class__ not in PLAIN:",
-        *["    " + line for line in _number_lines(first, second, slow)],
+        *["    " + line for line in _number_lines(operator, first, second, slow)],
         *[f"{a.name} = {a.default!r}" for a in operator.arguments if not a.is_tensor],
         f"key = {first}._key",
         *_overwrite(plan, first, [f"{second}._key is key"], infix=True),
@@ -151,8 +151,10 @@ def _inplace_infix(plan: Plan) -> str:
     return f"def inplace_infix({first}, {second}):\n" + indent(body, 1)
 
 
-def _number_lines(first: str, second: str, slow: str) -> list[str]:
-    """Lines that turn a Python number into the cached 0-dim tensor of the first operand's type."""
+def _number_lines(operator: Operator, first: str, second: str, slow: str) -> list[str]:
+    """Lines that turn a Python number into the cached 0-dim tensor of the first operand's type, unless numbers have an operator of their own."""
+    if operator.options.get("numbers_apart"):
+        return [slow]
     return [
         f"if {second}.__class__ is float:",
         f"    cache = scalars.get({first}._key)",
@@ -382,7 +384,7 @@ def _infix(plan: Plan) -> str:
     operator = plan.operator
     first, second = (argument.name for argument in plan.tensors)
     rest = [f"{a.name} = {a.default!r}" for a in operator.arguments if not a.is_tensor]
-    number = _number_lines(first, second, f"return slow_infix(operator, {first}, {second})")
+    number = _number_lines(operator, first, second, f"return slow_infix(operator, {first}, {second})")
     body = [
         f"if {first}.__class__ not in PLAIN:",
         f"    return slow_infix(operator, {first}, {second})",

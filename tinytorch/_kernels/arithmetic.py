@@ -9,6 +9,7 @@ import numpy as np
 from numpy._core import _multiarray_umath as _umath
 
 from tinytorch._kernels.multiply_add import axpy
+from tinytorch._kernels.scalar_types import checked_scalar
 
 
 def add(a: np.ndarray, b: np.ndarray, alpha: Any) -> np.ndarray:
@@ -201,7 +202,18 @@ def power(base: Any, exponent: Any) -> np.ndarray:
             return np.reciprocal(base_array * base_array)
         if exponent == -0.5:
             return np.reciprocal(np.sqrt(base_array))
-    return np.power(base_array, exponent_array)
+    out = np.power(base_array, exponent_array)
+    if array.dtype.kind == "c" and isinstance(exponent, np.ndarray):
+        return _as_exponentials(base_array, exponent_array, out)
+    return out
+
+
+def _as_exponentials(base: np.ndarray, exponent: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Complex `powers` of zero, or of infinity by zero, as exp(exponent * log(base)) gives them: nan for 0 ** 0."""
+    special = np.asarray((base == 0) | (exponent == 0))
+    if not special.any():
+        return powers
+    return np.where(special, np.exp(np.multiply(exponent, np.log(base))), powers)
 
 
 def xlogy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -239,7 +251,7 @@ def right_shift(a: np.ndarray, b: Any) -> np.ndarray:
 def lerp(start: np.ndarray, end: np.ndarray, weight: Any) -> np.ndarray:
     """start + weight * (end - start), evaluated from the nearer end."""
     if not isinstance(weight, np.ndarray):
-        weight = like(weight, start)
+        weight = checked_scalar(weight, start.dtype)
     difference = end - start
     if not weight.ndim and difference.ndim:  # one formula for all elements, and no more temporaries
         if np.abs(weight) < 0.5:
@@ -253,12 +265,12 @@ def lerp(start: np.ndarray, end: np.ndarray, weight: Any) -> np.ndarray:
 
 def addcmul(a: np.ndarray, b: np.ndarray, c: np.ndarray, value: Any) -> np.ndarray:
     """a + value * b * c."""
-    return a + like(value, a) * b * c
+    return a + checked_scalar(value, a.dtype) * b * c
 
 
 def addcdiv(a: np.ndarray, b: np.ndarray, c: np.ndarray, value: Any) -> np.ndarray:
     """a + value * b / c."""
-    return a + like(value, a) * b / c
+    return a + checked_scalar(value, a.dtype) * b / c
 
 
 def multiply(a: np.ndarray, b: Any) -> np.ndarray:
@@ -321,4 +333,4 @@ def heaviside(x: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def rsub_number(a: np.ndarray, b: Any, alpha: Any) -> np.ndarray:
     """b - alpha * a for a number b."""
-    return np.subtract(like(b, a), a) if alpha == 1 else _fused(like(b, a), a, -alpha)
+    return np.subtract(like(b, a), a) if alpha == 1 and a.dtype.kind != "c" else _fused(like(b, a), a, -alpha)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy._core.umath import clip as _clip
 
 from tinytorch._kernels.blocks import blockwise
+from tinytorch._kernels.scalar_types import checked_scalar
 
 
 def sign(x: np.ndarray) -> np.ndarray:
@@ -24,7 +25,11 @@ def sgn(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind != "c":
         return sign(x)
     size = np.abs(x)
-    return np.where(size == 0, np.zeros((), x.dtype), x / np.where(size == 0, 1, size)).astype(x.dtype)
+    np.copyto(size, 1, where=size == 0)
+    out = np.empty(x.shape, x.dtype)
+    np.divide(x.real, size, out=out.real)
+    np.divide(x.imag, size, out=out.imag)
+    return out
 
 
 def rsqrt(x: np.ndarray) -> np.ndarray:
@@ -199,7 +204,7 @@ def nan_to_num(x: np.ndarray, nan: float | None, posinf: float | None, neginf: f
 
 
 def _bound(value: Any, x: np.ndarray) -> Any:
-    return value if isinstance(value, np.ndarray) else np.asarray(value).astype(x.dtype)
+    return value if isinstance(value, np.ndarray) else checked_scalar(value, x.dtype)
 
 
 def clipped(x: np.ndarray, low: Any, high: Any) -> np.ndarray:

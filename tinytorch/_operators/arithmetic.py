@@ -14,6 +14,7 @@ add = pointwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     kernels.add,
     ufunc=np.add,
+    real_ufunc=True,
     into=kernels.add_into,
     reduced_kernel=kernels.add_reduced,
     rounds_numbers=("alpha",),
@@ -30,6 +31,7 @@ sub = pointwise(
     "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
     kernels.sub,
     ufunc=np.subtract,
+    real_ufunc=True,
     into=kernels.sub_into,
     reduced_kernel=kernels.sub_reduced,
     rounds_numbers=("alpha",),
@@ -117,6 +119,7 @@ remainder = pointwise(
     "remainder.Tensor(Tensor self, Tensor other) -> Tensor",
     kernels.remainder,
     infix="__mod__",
+    numbers_apart=True,
     element_types=instances("remainder_cpu", "int unsigned reduced float"),
     node="RemainderBackward1",
 )

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy._core import _multiarray_umath as _umath
 
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
@@ -28,10 +29,28 @@ def _scores(
             scores[..., row, row + 1 :] = -np.inf
     if mask is not None:
         if mask.dtype.kind == "b":
-            np.copyto(scores, -np.inf, where=~mask)
+            kind = scores.dtype.type
+            np.add(scores, np.where(mask, kind(0), kind(-np.inf)), out=scores)
         else:
             np.add(scores, widen(mask), out=scores)
     return scores
+
+
+#: Numbers that torch's vector code takes at once, by their size.
+_LANES = {size: (64 if _umath.__cpu_features__.get("AVX512_SKX") else 32) // size for size in (4, 8)}
+
+
+def _greatest_of_row(rows: np.ndarray) -> np.ndarray:
+    """(R, S) to (R, 1). What is left over behind the last whole vector torch compares one by one, and passes over what is nan."""
+    top = greatest(rows)
+    if not np.isnan(top).any():
+        return top
+    whole = rows.shape[-1] // _LANES[rows.itemsize] * _LANES[rows.itemsize]
+    last = np.fmax.reduce(rows[:, whole:], axis=-1, keepdims=True, initial=-np.inf)
+    if not whole:
+        return last
+    first = greatest(rows[:, :whole])
+    return np.where(np.isnan(first), first, np.fmax(first, last))
 
 
 def _flash(
@@ -48,8 +67,11 @@ def _flash(
     q, k, v = widen(query), widen(key), widen(value)
     scores = _scores(q, k, attn_mask, is_causal, factor)
     rows = scores.reshape(math.prod(scores.shape[:-1]), scores.shape[-1])
-    top = greatest(rows)
-    np.copyto(top, 0, where=np.isneginf(top))
+    top = greatest(rows) if attn_mask is not None else _greatest_of_row(rows)
+    bare = np.isneginf(top)  # rows without anything to attend to
+    if bare.any():
+        np.copyto(rows, -np.inf, where=bare)
+        np.copyto(top, 0, where=bare)
     np.subtract(rows, top, out=rows)
     np.exp(rows, out=rows)
     total = total_of(rows).reshape(*scores.shape[:-1], 1)
@@ -206,6 +228,10 @@ def scaled_dot_product_attention(
 ) -> Any:
     """softmax(query key^T / sqrt(E) + mask) value."""
     _check(query, key, value, attn_mask, is_causal)
+    shape = (*query.shape[:-1], value.shape[-1])
+    if 0 in shape or not key.shape[-2]:  # nothing to compute, but a history
+        total = query.sum() + key.sum() + value.sum()
+        return query.new_zeros(shape) + find("mul", "Scalar").call(total, 0)
     if switches["flash"] and _fusible(query, key, value, attn_mask, dropout_p, enable_gqa):
         if enable_gqa:
             key, value = _repeated_heads(query, key, value)
@@ -266,10 +292,11 @@ def _math(
         raise RuntimeError(f"expected scalar type {Named(dtypes.defaults.dtype)} but found {Named(given)}")
     if given._reduced:
         query, key, value = query.float(), key.float(), value.float()
-    factor = math.sqrt(1 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))
-    negative = scale is not None and scale < 0
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else math.inf
+    factor = math.sqrt(abs(scale))
     times = find("mul", "Scalar").call
-    query = times(query, -factor if negative else factor)
+    query = times(query, -factor if scale < 0 else factor)
     mask = attn_mask
     if is_causal:
         shape = [query.shape[-2], key.shape[-2]]
