@@ -31,6 +31,7 @@ def write(obj: object, file: Any, module: Any, protocol: int) -> None:
     pickler.dump(obj)
     keys = sorted(pickler.storages)
     module.dump(keys, file, protocol=protocol)
+    file.flush()
     for key in keys:
         storage, kind = pickler.storages[key], pickler.kinds[key]
         file.write(struct.pack("<q", storage.nbytes() // kind.itemsize))

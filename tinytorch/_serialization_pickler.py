@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Any, ClassVar
 
 from ._core import dtypes, layouts
+from ._core.construct import warn_if_has_hooks
 from ._core.device import device
 from ._core.generator import Generator
 from ._core.layout import element_strides
@@ -123,7 +124,11 @@ class Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]  # the one i
         elif (module == "torch" or module.startswith("torch.")) and qualified:
             self._write_name(obj, module, qualified)
         else:
-            super().save_global(obj, name)
+            try:
+                super().save_global(obj, name)
+            except pickle.PicklingError:
+                pickle.dumps(obj)  # the pickler in C has words of its own
+                raise
 
     # pickle looks up classes and functions in this table before it asks for a method.
     dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
@@ -179,6 +184,7 @@ def _reduced(tensor: Any) -> tuple[Any, ...]:
                 state,
             )
         return _rebuilder("_rebuild_parameter"), (plain, tensor.requires_grad, OrderedDict())
+    warn_if_has_hooks(tensor)
     function, arguments = _plain(tensor)
     if cls is Tensor and not state:
         return function, arguments

@@ -128,6 +128,10 @@ class Reader:
 
     def _find_end(self) -> tuple[int, int, int]:
         """Number of entries, size and position of the directory."""
+        if self._size < _END.size:
+            raise RuntimeError(
+                f"PytorchStreamReader failed reading zip archive: not a ZIP archive.{_DAMAGED}"
+            )
         reach = min(self._size, _END.size + _MANY)
         tail = self._at(self._size - reach, reach)
         place = tail.rfind(b"PK\x05\x06", 0, max(0, len(tail) - _END.size + 4))

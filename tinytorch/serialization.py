@@ -194,6 +194,7 @@ def save(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
         )
     write(f)
+    f.flush()
 
 
 def _replace(path: str, write: Callable[[Any], None]) -> None:

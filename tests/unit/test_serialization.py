@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import io
 import pathlib
 import pickle
+import warnings
 import zipfile
 from collections import Counter, OrderedDict
 from typing import Any
@@ -267,3 +269,79 @@ def test_plain_pickle_copies_each_tensor_for_itself() -> None:
     assert (b.tolist(), b.storage_offset()) == ([1, 2, 3], 1)  # as torch has it; torch.save keeps sharing
     parameter = pickle.loads(pickle.dumps(tinytorch.nn.parameter.Parameter(tinytorch.ones(2))))
     assert type(parameter) is tinytorch.nn.parameter.Parameter
+
+
+class Kept:
+    """A file that can be written and flushed, and no more."""
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.flushed = 0
+
+    def write(self, content: Any) -> int:
+        self.content += bytes(content)
+        return len(content)
+
+
+class Flushed(Kept):
+    def flush(self) -> None:
+        self.flushed += 1
+
+
+def test_what_a_file_to_save_into_must_offer() -> None:
+    def said(library: Any) -> list[Any]:
+        found: list[Any] = []
+        for zipped in (True, False):
+            for file in (Kept(), Flushed()):
+                try:
+                    library.save(library.ones(1), file, _use_new_zipfile_serialization=zipped)
+                    found.append(file.flushed)
+                except AttributeError as error:
+                    found.append(str(error))
+        return found
+
+    assert said(tinytorch) == said(torch)
+
+
+def test_what_cannot_be_pickled_and_what_is_no_archive() -> None:
+    def said(library: Any) -> list[str]:
+        def local() -> None:
+            pass
+
+        found = []
+        for thing in (local, (number for number in (1,)), type("Unknown", (), {})):
+            try:
+                library.save(thing, io.BytesIO())
+                found.append("saved")
+            except Exception as error:
+                found.append(f"{type(error).__name__}: {error}".split(" at 0x")[0])
+        for content in (b"PK\x03\x04", b"PK\x03\x04" + b"a" * 17, b"PK\x03\x04" + b"a" * 18):
+            try:
+                library.load(io.BytesIO(content))
+            except RuntimeError as error:
+                found.append(str(error))
+        return found
+
+    assert said(tinytorch) == said(torch)
+
+
+def test_hooks_that_are_lost_are_warned_of() -> None:
+    def warned(library: Any) -> list[Any]:
+        found = []
+        for make in (library.ones, lambda size: library.nn.Parameter(library.ones(size))):
+            leaf = make(1).requires_grad_()
+            leaf.register_hook(print)
+            for keep in (
+                lambda x: library.save(x, io.BytesIO()),
+                lambda x: library.save(x, io.BytesIO(), _use_new_zipfile_serialization=False),
+                pickle.dumps,
+                copy.copy,
+                copy.deepcopy,
+            ):
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    keep(leaf)
+                found.append([str(item.message) for item in caught])
+        return found
+
+    assert warned(tinytorch) == warned(torch)

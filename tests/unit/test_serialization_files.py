@@ -184,6 +184,9 @@ def test_anything_with_write_and_a_place_in_a_file() -> None:
             self.parts.append(bytes(content))
             return len(content)
 
+        def flush(self) -> None:
+            pass
+
     sink = Sink()
     tinytorch.save(tinytorch.arange(3), sink)
     content = b"".join(sink.parts)

@@ -165,6 +165,17 @@ def reduced(tensor: Any) -> tuple[Any, ...]:
     )
 
 
+def warn_if_has_hooks(tensor: Any) -> None:
+    """Warn of hooks that saving `tensor` would lose."""
+    for hook in (tensor._backward_hooks or {}).values():
+        if not hasattr(hook, "__torch_unserializable__"):
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can decorate the function with "
+                "@torch.utils.hooks.unserializable_hook to suppress this warning",
+                stacklevel=2,
+            )
+
+
 def rebuild_tensor(
     cls: type,
     memory: Memory | None,

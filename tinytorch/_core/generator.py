@@ -130,7 +130,7 @@ class Generator:
     def __del__(self) -> None:
         # Programs that make a generator per draw, such as those of Brownian paths, would pay for an engine each time.
         source = getattr(self, "_source", None)
-        if source is not None and len(_spare) < _MOST_SPARE:
+        if source is not None and _spare is not None and len(_spare) < _MOST_SPARE:
             _spare.append((source, self._bulk))
 
     # ---- drawing; the caller holds the lock

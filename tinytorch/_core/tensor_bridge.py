@@ -121,8 +121,9 @@ class BridgeMembers:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickling: the storage's bytes and the window on them; gradients and history stay behind."""
-        from .construct import reduced
+        from .construct import reduced, warn_if_has_hooks
 
+        warn_if_has_hooks(self)
         if self._key._special not in (None, "strided", "meta", "lazy"):
             return self._key.data("pickle")
         return reduced(self)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .._core.construct import warn_if_has_hooks
 from .._core.graph import edge_of
 from .._core.modes import modes
 from .._core.mutation import wrap_view
@@ -19,16 +20,6 @@ def unserializable_hook(f: Any) -> Any:
     """Mark a hook that must not be pickled."""
     f.__torch_unserializable__ = True
     return f
-
-
-def warn_if_has_hooks(tensor: Any) -> None:
-    """Warn of hooks that saving `tensor` would lose."""
-    for hook in (tensor._backward_hooks or {}).values():
-        if not hasattr(hook, "__torch_unserializable__"):
-            warnings.warn(
-                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can decorate the function with "
-                "@torch.utils.hooks.unserializable_hook to suppress this warning"
-            )
 
 
 class _BackwardHookFunctionBackward(Node):
