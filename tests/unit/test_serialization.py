@@ -272,7 +272,7 @@ def test_plain_pickle_copies_each_tensor_for_itself() -> None:
 
 
 class Kept:
-    """A file that can be written and flushed, and no more."""
+    """A file that can be written, and no more."""
 
     def __init__(self) -> None:
         self.content = b""

@@ -96,10 +96,15 @@ def _blocked(step: Callable[..., None], dim: int, result_dtype: np.dtype, *array
     return result
 
 
+#: Up to this many float32 exponentials are taken in float64. The time does not count there, and where rows are longer, the order in
+#: which they are summed matters more than the last bit of a summand.
+ROUNDED_ONCE = 8192
+
+
 def exponential(x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """exp in the type of `out`, rounded once. NumPy's own float32 code is off by one unit in the last place every other time, and
-    what cancels in derivatives of losses is small enough to show it."""
-    if out.dtype == np.float32:
+    """exp in the type of `out`, for few elements rounded once. NumPy's own float32 code is off by one unit in the last place every
+    other time, and what cancels in derivatives of losses is small enough to show it."""
+    if out.size <= ROUNDED_ONCE and out.dtype == np.float32:
         return np.exp(x, out, dtype=np.float64, casting="same_kind")
     return np.exp(x, out)
 
@@ -113,7 +118,7 @@ def _softmax_block(x: np.ndarray, out: np.ndarray) -> None:
 def _log_softmax_block(x: np.ndarray, out: np.ndarray) -> None:
     np.subtract(x, greatest(x), out=out)
     total = total_of(exponential(out, np.empty_like(out)))
-    np.subtract(out, np.log(total, out=total), out=out)
+    np.subtract(out, np.log(total, out=total, dtype=np.float64, casting="same_kind"), out=out)
 
 
 def _softmax_backward_block(grad: np.ndarray, output: np.ndarray, out: np.ndarray) -> None:
