@@ -13,7 +13,8 @@ from tinytorch._kernels.blocks import BLOCK, blockwise
 from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.embedding import add_rows
 from tinytorch._kernels.interpolation import upsample_backward
-from tinytorch._kernels.reducing import SHORT_ROW, precise_sum, row_sums
+from tinytorch._kernels.reducing import LARGE, SHORT_ROW, precise_sum, row_sums
+from tinytorch._kernels.running import SLICE, running
 from tinytorch._kernels.scatter import accumulate_rows, scatter
 from tinytorch._kernels.softmax import greatest
 
@@ -192,6 +193,36 @@ def test_row_sums(width: int, dtype: Any) -> None:
         special = np.array([[np.inf, -np.inf, *[0] * (width - 2)], [np.inf, 1, *[1] * (width - 2)]])
         with np.errstate(invalid="ignore"):
             assert str(row_sums(special.astype(dtype))) == "[nan inf]"
+
+
+@pytest.mark.parametrize("size", [LARGE - 1, LARGE, LARGE + 1, 3 * LARGE + SHORT_ROW - 1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_of_all(size: int, dtype: Any) -> None:
+    array = np.random.default_rng(size).normal(size=size).astype(dtype)
+    for shaped in (array, array.reshape(1, -1, 1), array[::-1]):
+        axes = tuple(range(shaped.ndim))
+        total = precise_sum(shaped, axes)
+        assert total.shape == () and total.dtype == dtype
+        assert precise_sum(shaped, axes, True).shape == (1,) * shaped.ndim
+        exact = array.astype(np.longdouble)
+        assert abs(total - exact.sum()) <= 4e-8 * np.abs(exact).sum() ** (1 if dtype is np.float32 else 0)
+    array[-1] = np.nan
+    assert np.isnan(precise_sum(array, (0,)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply], ids=["sum", "product"])
+def test_running_results_slice_by_slice(ufunc: np.ufunc, dtype: Any) -> None:
+    """Along dimensions whose slices are large the result is what it is where they are small."""
+    array = values((4, 3, SLICE), dtype, 10)
+    for dim in (0, 1):
+        for laid_out in (array, np.asfortranarray(array)):
+            large = running(laid_out, dim, None, ufunc)
+            parts = [running(part, dim, None, ufunc) for part in np.split(laid_out, 4, axis=2)]
+            assert large.flags.c_contiguous
+            assert np.array_equal(
+                large.astype(complex), np.concatenate(parts, axis=2).astype(complex), equal_nan=True
+            )
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1), (0, 1, 2)])

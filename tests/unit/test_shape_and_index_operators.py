@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -387,3 +389,30 @@ torch.histogram(ai,4)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_operator(program: str) -> None:
     assert outcome(tinytorch, program) == outcome(torch, program)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "int8", "uint8"])
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_first_few_of_long_rows(largest: bool, dtype: str) -> None:
+    """topk with k up to and beyond what is found one by one: equal elements, nan, infinities, the least and the greatest number."""
+
+    def found(library: Any) -> list[str]:
+        random = np.random.default_rng(0)
+        results = []
+        for shape, dim in (((40, 300), 1), ((3, 70, 4), 1), ((90,), 0), ((0, 50), 1)):
+            numbers = random.normal(size=shape) * 40
+            odd = np.where(
+                random.random(shape) < 0.2, random.choice([np.nan, np.inf, -np.inf], shape), numbers
+            )
+            few = np.where(random.random(shape) < 0.97, -np.inf if largest else np.inf, numbers)
+            for given in (numbers, np.round(numbers / 9), odd, few):
+                if "int" in dtype:
+                    limits = np.iinfo(dtype)
+                    given = np.clip(np.nan_to_num(given), limits.min, limits.max).astype(dtype)
+                tensor = library.from_numpy(np.array(given)).to(getattr(library, dtype))
+                for k in (1, 3, 8, 9):
+                    best, places = tensor.topk(k, dim, largest)
+                    results.append(str((best.tolist(), places.tolist(), best.stride())))
+        return results
+
+    assert found(tinytorch) == found(torch)

@@ -39,10 +39,34 @@ def _check_parameter(dtype: np.dtype, *parameters: Maybe) -> None:
 # Rows: layer and group normalisation ---------------------------------------------------------------------------------
 
 
+def _added(factor: np.ndarray, mean: np.ndarray, bias: Maybe) -> np.ndarray:
+    """bias - mean * factor, rounded once, as torch's fused multiply-add rounds it. All (..., C)."""
+    exact = -mean.astype(np.float64) * factor
+    if bias is not None:
+        exact += widen(bias).reshape(-1)
+    return exact.astype(factor.dtype, copy=False)
+
+
+def _linear(rows: np.ndarray, factor: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """rows * factor + added, for contiguous (M, L) and (M,); each sum is rounded once, as in torch, where the rows are long."""
+    count, width = rows.shape
+    out = np.empty_like(rows)
+    if width >= LONG:
+        out[...] = added[:, None]
+        if all(map(axpy, rows, out, factor.tolist())):
+            return out
+    step = max(1, BLOCK // max(width, 1))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        np.multiply(rows[part], factor[part, None], out=out[part])
+        np.add(out[part], added[part, None], out=out[part])
+    return out
+
+
 def normalize_rows(
-    x: np.ndarray, eps: float, out: np.ndarray, finish: Finish | None = None
+    x: np.ndarray, eps: float, out: np.ndarray | None = None, finish: Finish | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(M, D) rows to mean 0 and variance 1 into out; the means and reciprocal deviations (M,).
+    """The means and reciprocal deviations (M,) of (M, D) rows; with `out`, also the rows to mean 0 and variance 1 into it.
 
     finish(rows, block): what is to happen to each block of rows in `out` while it is in the cache.
     """
@@ -50,17 +74,20 @@ def normalize_rows(
     means, rates = np.empty(count, x.dtype), np.empty(count, x.dtype)
     step = max(1, BLOCK // max(width, 1))
     kind = x.dtype.type
+    scratch = np.empty((min(step, count), width), x.dtype) if out is None else None
     for start in range(0, count, step):
         rows = slice(start, start + step)
-        block, target = x[rows], out[rows]
+        block = x[rows]
+        target = out[rows] if scratch is None else scratch[: len(block)]
         mean = row_sums(block)
         np.divide(mean, kind(width), out=mean)
         np.subtract(block, mean[:, None], out=target)
         variance = np.vecdot(target, target)
         np.divide(variance, kind(width), out=variance)
         rate = 1 / np.sqrt(variance + kind(eps))
-        np.multiply(target, rate[:, None], out=target)
         means[rows], rates[rows] = mean, rate
+        if out is not None:
+            np.multiply(target, rate[:, None], out=target)
         if finish is not None:
             finish(rows, target)
     return means, rates
@@ -226,32 +253,19 @@ def group_norm(
     if not is_float(input.dtype):
         not_implemented("GroupNormKernelImpl", input.dtype)
     rows = np.ascontiguousarray(widen(input)).reshape(N * group, C // group * HxW)
-    out = np.empty_like(rows)
-    scale, shift = (_per_group(p, N, group) for p in (weight, bias))
-
-    def finish(rows: slice, block: np.ndarray) -> None:
-        parts = block.reshape(len(block), C // group, HxW)
-        if scale is not None:
-            np.multiply(parts, scale[rows], out=parts)
-        if shift is not None:
-            np.add(parts, shift[rows], out=parts)
-
-    mean, rate = normalize_rows(rows, eps, out, finish)
+    mean, rate = normalize_rows(rows, eps)
+    # per sample and channel: x * scale + shift, as torch computes it
+    shape = (N, group, C // group)
+    means, rates = (np.broadcast_to(x.reshape(N, group, 1), shape).reshape(N, C) for x in (mean, rate))
+    scale = rates if weight is None else rates * widen(weight)
+    shift = _added(scale, means, bias)
+    out = _linear(rows.reshape(N * C, HxW), scale.reshape(-1), shift.reshape(-1))
     mixed = weight is not None and weight.dtype != input.dtype
     kept = rows.dtype if mixed else input.dtype
     return (
         out.reshape(input.shape).astype(input.dtype, copy=False),
         mean.reshape(N, group).astype(kept, copy=False),
         rate.reshape(N, group).astype(kept, copy=False),
-    )
-
-
-def _per_group(parameter: Maybe, N: int, group: int) -> Maybe:
-    """A parameter (C,) as (N * group, C / group, 1): a row per set of channels and sample."""
-    return (
-        None
-        if parameter is None
-        else np.tile(widen(parameter).reshape(group, len(parameter) // group, 1), (N, 1, 1))
     )
 
 
@@ -369,36 +383,12 @@ def batch_norm(
         rate = 1 / np.sqrt(widen(running_var) + x.dtype.type(eps))
         saved = np.empty(0, kept), np.empty(0, kept)
     factor = (rate if weight is None else rate * widen(weight).reshape(-1)).astype(x.dtype, copy=False)
-    # bias - mean * factor, rounded once, as torch's fused multiply-add rounds it
-    added = -mean.astype(np.float64) * factor + (0 if bias is None else widen(bias).reshape(-1))
-    out = _linear(x, factor, added.astype(x.dtype, copy=False))
+    added = _added(factor, mean, bias)
+    area = math.prod(x.shape[2:])
+    rows = np.ascontiguousarray(x).reshape(x.shape[0] * channels, area)
+    out = _linear(rows, np.tile(factor, x.shape[0]), np.tile(added, x.shape[0])).reshape(x.shape)
     out = channels_last_like(np.ascontiguousarray(out.astype(dtype, copy=False)), input)
     return out, *saved
-
-
-def _linear(x: np.ndarray, factor: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """x * factor + added, per channel (dimension 1), in row-major memory; each channel's sum is rounded once where it is long."""
-    area = math.prod(x.shape[2:])
-    planes = np.ascontiguousarray(x).reshape(*x.shape[:2], area)
-    out = np.empty_like(planes)
-    step = max(1, BLOCK // max(x.shape[1] * area, 1))
-    factors = factor.tolist()
-    for start in range(0, len(planes), step):
-        block, target = planes[start : start + step], out[start : start + step]
-        if area < LONG or not _fused(block, target, factors, added):
-            np.multiply(block, factor[:, None], out=target)
-            np.add(target, added[:, None], out=target)
-    return out.reshape(x.shape)
-
-
-def _fused(block: np.ndarray, target: np.ndarray, factors: list[float], added: np.ndarray) -> bool:
-    """`_linear` by fused multiply-adds, (N, C, L) into `target`; False where there are none."""
-    target[...] = added[:, None]
-    for planes, sums in zip(block, target, strict=True):
-        for plane, total, factor in zip(planes, sums, factors, strict=True):
-            if not axpy(plane, total, factor):
-                return False
-    return True
 
 
 def _move_statistics_bfloat16(

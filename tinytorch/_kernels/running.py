@@ -12,6 +12,9 @@ from .scalar_types import (
 )
 from .sorting import Pair, comparable
 
+#: Elements of a slice across a dimension from which it pays to go slice by slice.
+SLICE = 256
+
 
 def running_extreme(self: np.ndarray, dim: int, ufunc: np.ufunc, kernel: str) -> Pair:
     """Running maximum or minimum along `dim` and the latest position at which it was reached; a nan stays."""
@@ -42,6 +45,18 @@ def _accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype
 
 
+def _by_slices(values: np.ndarray, dim: int, wide: np.dtype[Any], ufunc: np.ufunc) -> np.ndarray:
+    """`ufunc.accumulate` along a dimension that is not the last, whole slices at a time: NumPy goes through such memory column by column."""
+    result = np.empty(values.shape, values.dtype)
+    given, taken = np.moveaxis(values, dim, 0), np.moveaxis(result, dim, 0)
+    total = given[0].astype(wide)
+    taken[0] = given[0]
+    for place in range(1, len(given)):
+        ufunc(total, given[place].astype(wide, copy=False), out=total)
+        taken[place] = total
+    return result
+
+
 def running(self: np.ndarray, dim: int, dtype: np.dtype[Any] | None, ufunc: np.ufunc) -> np.ndarray:
     """Running sum or product along `dim`; integers and bool give int64."""
     if dtype is None:
@@ -52,6 +67,8 @@ def running(self: np.ndarray, dim: int, dtype: np.dtype[Any] | None, ufunc: np.u
     if dtype == np.bool_:
         ufunc = np.logical_or if ufunc is np.add else np.logical_and
     wide = _accumulator(dtype)
+    if values.shape[dim] > 1 and values.size // values.shape[dim] >= SLICE and dim != self.ndim - 1:
+        return _by_slices(values, dim, wide, ufunc)
     if wide == dtype:
         return np.ascontiguousarray(ufunc.accumulate(values, axis=dim, dtype=dtype))
     return np.asarray(ufunc.accumulate(values.astype(wide), axis=dim)).astype(dtype, order="C")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ def _argsort(array: np.ndarray, axis: int, descending: bool) -> np.ndarray:
     return (array.shape[axis] - 1) - np.flip(order, axis)
 
 
+#: Up to so many elements of a row are found one after the other, which takes less time than a partition.
+FEW = 8
 #: Up to these sizes, of a row and in all, an unstable sort reproduces torch's order among equal elements.
 _EXACT_ROW, _EXACT_TOTAL = 1 << 10, 1 << 14
 
@@ -116,6 +119,26 @@ def _at_places(rows: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.nda
     return turn.argmax(1), equal.sum(1) > 1
 
 
+def _one_by_one(rows: np.ndarray, k: int, largest: bool) -> np.ndarray | None:
+    """Where the k largest or smallest of each row stand, found one after the other; None if numbers that end a search are among them."""
+    if rows.dtype.kind == "f":
+        if not largest and np.isnan(np.min(rows, initial=np.inf)):
+            return None
+        beyond: Any = -np.inf if largest else np.inf
+    else:
+        limits = np.iinfo(rows.dtype)
+        beyond = limits.min if largest else limits.max
+    rest, numbers = rows.copy(), np.arange(len(rows))
+    search = np.argmax if largest else np.argmin
+    order = np.empty((len(rows), k), np.int64)
+    for turn in range(k):
+        order[:, turn] = place = search(rest, axis=1)
+        if (rest[numbers, place] == beyond).any():
+            return None
+        rest[numbers, place] = beyond
+    return order
+
+
 def topk(self: np.ndarray, k: int, dim: int, largest: bool, sorted_: bool) -> Pair:
     """The k largest (or smallest) elements along `dim` and their positions. nan counts as the largest."""
     size = self.shape[dim] if self.ndim else 1
@@ -133,14 +156,14 @@ def topk(self: np.ndarray, k: int, dim: int, largest: bool, sorted_: bool) -> Pa
     if k:
         if 4 * k < size:
             # only the k winners are put in order
-            last = size - k if largest else k - 1
-            winners = (
-                np.argpartition(rows, last, axis=1)[:, -k:]
-                if largest
-                else np.argpartition(rows, last, axis=1)[:, :k]
-            )
-            winners.sort(axis=1)
-            order = np.take_along_axis(winners, _argsort(np.take_along_axis(rows, winners, 1), 1, largest), 1)
+            found = _one_by_one(rows, k, largest) if k <= FEW else None
+            if found is None:
+                last = size - k if largest else k - 1
+                winners = np.argpartition(rows, last, axis=1)[:, slice(-k, None) if largest else slice(k)]
+                winners.sort(axis=1)
+                ranked = _argsort(np.take_along_axis(rows, winners, 1), 1, largest)
+                found = np.take_along_axis(winners, ranked, 1)
+            order = found
             ahead = np.take_along_axis(rows, order, 1)
             edge = ahead[:, -1:]
             tied = _with_ties(ahead) | (_equal(rows, edge).sum(1) > _equal(ahead, edge).sum(1))
