@@ -266,6 +266,35 @@ v2 = torch.nn.functional.dropout(v1, 0.5)
 v3 = torch.rand(2)
 """
 
+WITHOUT_ELEMENTS = """
+v1 = torch.ones(2, 0)
+v1.index_add_(0, torch.tensor([0, 1]), v1)
+v1[torch.tensor([0, 1]), ...] = v1
+
+v1 = torch.ones(0, requires_grad=True)
+v2 = torch.einsum("i,j->ij", v1, v1)
+v3 = torch.einsum("i,i->", v1, v1)
+v4 = torch.ones(2, requires_grad=True).repeat_interleave(0, 0)
+v5 = torch.tensor(1.0).repeat_interleave(3, 0)
+v5 = torch.tensor(1.0).repeat_interleave(torch.tensor(3), 0)
+
+v1 = torch.ones(4, 0)
+v2 = torch.take_along_dim(v1, torch.zeros(4, 0, dtype=torch.int64), 1)
+v3 = torch.linalg.matrix_norm(v1, 1)
+v4 = torch.linalg.matrix_norm(v1, 2)
+v5 = v1.view(torch.uint8)
+v6 = v1.view(torch.complex64)
+v7 = torch.nn.functional.instance_norm(torch.ones(4, 3, 0))
+v8 = torch.nn.functional.conv1d(torch.ones(1, 1, 0), torch.ones(2, 1, 1), padding=1)
+
+v1 = torch.ones(2, 0, requires_grad=True)
+v2 = v1.H
+v2.set_(v2)
+
+v1 = torch.ones(0, dtype=torch.complex64, requires_grad=True)
+v2 = v1.scatter_reduce(0, torch.zeros(0, dtype=torch.int64), v1, "sum")
+"""
+
 
 def programs(*texts: str) -> list[str]:
     return [part.strip() for text in texts for part in text.strip().split("\n\n")]
@@ -281,6 +310,7 @@ PROGRAMS = programs(
     TRANSFORMS,
     ZEROS_AND_NANS,
     NUMBERS_BESIDE_TENSORS,
+    WITHOUT_ELEMENTS,
 )
 
 

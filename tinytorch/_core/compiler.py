@@ -51,6 +51,7 @@ GLOBALS: dict[str, Any] = {
     "refresh": mutation.refresh,
     "released_message": released_message,
     "raise_stale": dispatch.raise_stale,
+    "refuse_complex": mutation.refuse_complex,
     "refuse_history": mutation.refuse_history,
     "revive": dispatch.revive,
     "zeros_for": dispatch.zeros_for,

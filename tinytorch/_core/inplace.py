@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -54,9 +54,11 @@ def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
         for tensor in tensors_of(operator, args[1:], 1):
             if tensor is not self and tensor._counter is self._counter and self._counter is not None:
                 check_separate(self._array, tensor._array)
-    elif operator.indexed and self._counter is not None:
+    elif operator.indexed:
         for tensor in tensors_of(operator, args[1:], 1):
-            if tensor._counter is self._counter:
+            if tensor is self:
+                refuse_overlap()
+            if tensor._counter is self._counter and self._counter is not None:
                 check_separate(self._array, tensor._array, wholly=True)
     if operator.family == "pointwise":
         args = wrap_numbers(operator, args)
@@ -125,10 +127,15 @@ def check_separate(written: np.ndarray, read: np.ndarray, wholly: bool = False) 
     if not layout.is_dense(written.shape, steps) or not layout.is_dense(read.shape, others):
         return  # which torch finds too hard to tell
     if wholly or not (first == second and written.nbytes == read.nbytes and steps == others):
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
-            "the tensor before performing the operation."
-        )
+        refuse_overlap()
+
+
+def refuse_overlap() -> NoReturn:
+    """An operand lies in the memory to be overwritten; the tensor itself does even without elements."""
+    raise RuntimeError(
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() "
+        "the tensor before performing the operation."
+    )
 
 
 def _overwritten(operator: Operator, args: tuple[Any, ...]) -> bool:

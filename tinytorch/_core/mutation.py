@@ -550,6 +550,13 @@ def refuse_history(result: Any) -> NoReturn:
     raise RuntimeError(f"Autograd not support dtype: {dispatch.legacy_name(result._key._dtype)}")
 
 
+def refuse_complex(operator: Operator) -> NoReturn:
+    """A recorded operator gave complex numbers, for which torch has no derivative of it."""
+    raise RuntimeError(
+        f"{operator.name} does not support automatic differentiation for outputs with complex dtype."
+    )
+
+
 _renamed: dict[tuple[type, str], type] = {}
 
 

@@ -96,8 +96,7 @@ def set_source(
     self: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
 ) -> Any:
     """`Tensor.set_`: look at another tensor's or storage's memory."""
-    if self.requires_grad and modes.grad and self.is_leaf:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    mutation.check_writable(self)
     edges = mutation.edges_of((self, source if isinstance(source, Tensor) and size is None else None))
     if source is None:
         set_array(self, np.empty(0, self._array.dtype))

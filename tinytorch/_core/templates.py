@@ -35,6 +35,9 @@ def record_source(plan: Plan) -> str:
         quiet = operator.nondifferentiable or operator.options.get("forgets")
         body.append(f"if {plan.outputs[0]}._key._dtype._category not in ('float', 'complex'):")
         body.append("    return" if quiet else f"    refuse_history({plan.outputs[0]})")
+    if operator.options.get("real_history"):
+        body.append(f"if {plan.outputs[0]}._key._dtype._category == 'complex':")
+        body.append("    refuse_complex(operator)")
     if not plan.active:
         results = "results" if plan.many else f"({_outputs(plan)},)"
         inputs = ", ".join(f"*{a.name}" if a.is_list else a.name for a in plan.tensors)

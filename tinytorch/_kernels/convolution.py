@@ -252,6 +252,7 @@ def _check(
                 for label, d in zip(labels, [1] * (2 - rank) + [*dilation], strict=True)
             )
             raise RuntimeError(f"dilation should be greater than zero, but got {shown}")
+        _check_places(x, rank)
         return
     sizes = [n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)]
     kernels = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation, strict=True)]
@@ -263,6 +264,16 @@ def _check(
     if 0 in dilation:
         raise RuntimeError(
             f"dilation should be greater than zero, but got {_shape([1] * (rank == 1) + [*dilation])}"
+        )
+    _check_places(x, rank)
+
+
+def _check_places(x: np.ndarray, rank: int) -> None:
+    """Images may be none, or without channels, but not without places."""
+    if 0 in x.shape[2:] and 0 not in x.shape[:2]:
+        raise RuntimeError(
+            "Only zero batch or zero channel inputs are supported, but got input shape: "
+            f"{_shape([*x.shape[:2], *[1] * (rank == 1), *x.shape[2:]])}"
         )
 
 

@@ -193,6 +193,8 @@ def repeat_interleave_tensor(
     source = self
     if dim is None:
         source, dim = self.flatten(), 0
+    elif not source.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if repeats.ndim == 0 or (repeats.ndim == 1 and repeats.shape[0] == 1):
         repeats = repeats.reshape((1,)).expand((source.shape[dim],))
     elif repeats.ndim == 1:
@@ -219,18 +221,14 @@ def repeat_interleave_int(
     dim = wrap_dim(dim, source.ndim)
     if repeats < 0:
         raise RuntimeError("Repeats must be non-negative")
-    if source.ndim == 0:
-        source = source.unsqueeze(0)
+    if source.ndim == 0:  # torch looks for the dimension behind the repeated one
+        wrap_dim(1, 0)
     shape = list(source.shape)
     spread = source.unsqueeze(dim + 1).expand([*shape[: dim + 1], repeats, *shape[dim + 1 :]])
     shape[dim] *= repeats
     if output_size is not None and output_size != shape[dim]:
         raise RuntimeError("repeat_interleave: Invalid output_size")
-    return (
-        spread.clone(memory_format=contiguous_format).view(shape)
-        if spread.numel()
-        else spread.new_zeros(shape)
-    )
+    return spread.clone(memory_format=contiguous_format).view(shape)
 
 
 # Triangles and diagonals -----------------------------------------------------------------------------------------------------

@@ -230,8 +230,6 @@ def einsum_operator(equation: str, tensors: Sequence[Any], path: Any = None) -> 
             sizes[dimension] = size
     if len(operands) == 1:
         return operands[0].sum(list(range(out_rank, rank))) if rank > out_rank else operands[0]
-    if any(0 in operand.shape for operand in operands):
-        return operands[0].new_zeros(sizes[:out_rank])
     result = operands[0]
     for operand in operands[1:]:
         result = _contracted(result, operand, out_rank, rank, counts)

@@ -424,7 +424,7 @@ def take_along_dim(self: Any, indices: Any, dim: int | None = None) -> Any:
     dim = kernels.wrap_dim(dim, self.ndim)
     if not self.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if indices.numel():
+    if indices.numel() and self.shape[dim]:
         indices = indices.remainder(self.shape[dim])
     shape = list(kernels.broadcast_rest(tuple(self.shape), tuple(indices.shape), dim))
     shape[dim] = indices.shape[dim]

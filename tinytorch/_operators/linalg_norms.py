@@ -64,12 +64,19 @@ def matrix_norm(
     if size == 2:
         if dtype is not None:
             self = self.to(dtype)
-        return _spectral(self, dims, keepdim, lambda values, keep: getattr(values, extreme)(-1, keep))
+        return _spectral(self, dims, keepdim, lambda values, keep: _most(values, extreme, -1, keep))
     first, second = dims if size == 1 else dims[::-1]
     summed = linalg_vector_norm(self, 1, [first], keepdim, dtype)
     if not keepdim and first < second:
         second -= 1
-    return getattr(summed, extreme)(second, keepdim)
+    return _most(summed, extreme, second, keepdim)
+
+
+def _most(sizes: Any, extreme: str, dim: int, keepdim: bool) -> Any:
+    """The largest or smallest along a dimension; the largest of nothing is zero."""
+    if extreme == "amax" and not sizes.shape[dim]:
+        return sizes.sum(dim, keepdim)
+    return getattr(sizes, extreme)(dim, keepdim)
 
 
 @composite(

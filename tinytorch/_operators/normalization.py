@@ -458,9 +458,17 @@ def instance_norm(
     if means is not None and first is not None:  # torch takes means of any type here
         means = means.to(first.dtype)
     folded = input.contiguous().view([1, count * channels, *shape[2:]])
-    out = native_batch_norm(
-        folded, repeated(weight), repeated(bias), means, variances, use_input_stats, momentum, eps
-    )[0]
+    out = batch_norm(
+        folded,
+        repeated(weight),
+        repeated(bias),
+        means,
+        variances,
+        use_input_stats,
+        momentum,
+        eps,
+        cudnn_enabled,
+    )
     if running_mean is not None:
         running_mean.detach().copy_(means.view(count, channels).mean(0, False))
     if running_var is not None:

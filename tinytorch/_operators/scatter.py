@@ -106,6 +106,7 @@ scatter_add.vjp(self=lambda grad: grad, src=lambda grad, dim, index: grad.gather
     contiguous=True,
     out=True,
     out_cast=False,
+    real_history=True,
 )
 def scatter_reduce(self: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> None:
     kernels.check_scatter(self, dim, index, src)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinytorch._core import dtypes, mutation
 from tinytorch._core.declare import find
-from tinytorch._core.inplace import check_separate
+from tinytorch._core.inplace import check_separate, refuse_overlap
 from tinytorch._core.modes import PLAIN, modes
 from tinytorch._core.promotion import legacy_name
 from tinytorch._core.tensor import Tensor, wrap
@@ -476,6 +476,8 @@ def _refuse_overlap(target: Any, given: list[Any], value: Any) -> None:
     """Neither the value nor an index may lie in the memory that is written; one number for one mask is handed to masked_fill_."""
     filled = value._array.size == 1 and len(given) == 1 and given[0]._array.dtype == np.bool_
     for operand in given if filled else (value, *given):
+        if operand is target and not filled:
+            refuse_overlap()
         if operand._counter is target._counter and target._counter is not None:
             check_separate(target._array, operand._array, wholly=not filled)
 

@@ -53,12 +53,13 @@ def view_dtype(self, dtype):
     if dtype.itemsize != self.dtype.itemsize:
         if not self.ndim:
             raise RuntimeError("self.dim() cannot be 0 to view " + _pair(self.dtype, dtype))
-        if self.strides[-1] != self.itemsize:
+        steps = layout.element_strides(self)
+        if steps[-1] != 1:
             raise RuntimeError(
-                "self.stride(-1) must be 1 to view "
-                + _pair(self.dtype, dtype)
-                + f", but got {self.strides[-1] // self.itemsize}"
+                "self.stride(-1) must be 1 to view " + _pair(self.dtype, dtype) + f", but got {steps[-1]}"
             )
+        if not self.size:
+            return _empty_as(self, steps, dtype)
         if dtype.itemsize > self.itemsize and self.shape[-1] * self.itemsize % dtype.itemsize:
             ratio = dtype.itemsize // self.itemsize
             raise RuntimeError(
@@ -67,6 +68,24 @@ def view_dtype(self, dtype):
                 + f", but got {self.shape[-1]}"
             )
     return self.view(dtype)
+
+
+def _empty_as(array, steps, dtype):
+    """The view of an array without elements as another type, whose strides torch still converts."""
+    ratio = dtype.itemsize / array.itemsize
+    shape = (*array.shape[:-1], int(array.shape[-1] / ratio))
+    if ratio > 1:
+        if array.shape[-1] % ratio:
+            raise RuntimeError(
+                f"self.size(-1) must be divisible by {int(ratio)} to view {_pair(array.dtype, dtype)}, but got {array.shape[-1]}"
+            )
+        for dim, step in enumerate(steps[:-1]):
+            if step % ratio:
+                raise RuntimeError(
+                    f"self.stride({dim}) must be divisible by {int(ratio)} to view {_pair(array.dtype, dtype)}, but got {step}"
+                )
+    scaled = [int(step / ratio) * dtype.itemsize for step in steps[:-1]]
+    return np.ndarray(shape, dtype, np.empty(0, dtype), 0, (*scaled, dtype.itemsize))
 
 
 def _pair(source, target):
