@@ -20,7 +20,7 @@ from typing import Any
 from conformance.cases import Case
 from conformance.engine import Library
 from conformance.program import Program, Target
-from conformance.sources.sessions import session
+from conformance.sources.sessions import NOT_BUILT_IN, session
 
 DTYPE = "docstring"
 # modules and classes whose public names are asked; the first of several names of one text gives the case its name
@@ -126,10 +126,6 @@ ASSUMED = {
     "data_loader": "data_loader = torch.utils.data.DataLoader(dataset, batch_size=2)",
     "loader": "loader = torch.utils.data.DataLoader(dataset, batch_size=2)",
 }
-# built-in names that examples use for something of theirs; Python's own waits for a person, or ends the process
-NOT_BUILT_IN = frozenset(("input", "exit", "quit", "help", "breakpoint"))
-
-
 # where a capitalised name that an example takes for granted may come from
 HOMES = (
     "torch.nn",

@@ -21,6 +21,8 @@ from conformance.textual import ADDRESS
 torch: Any = None  # the library a session runs under
 
 DEPTH = 4
+# built-in names that examples use for something of theirs; Python's own waits for a person, or ends the process
+NOT_BUILT_IN = frozenset(("input", "exit", "quit", "help", "breakpoint"))
 FUNCTION = re.compile(r"<(?:built-in )?(?:function|method) ([\w.]+)[^<>]*>")
 # a file that two runs name alike
 FILE = "<session>"
@@ -76,7 +78,7 @@ def session(name: str, prologue: str, source: str) -> Session:
     """Run the lines of `source`, after those of `prologue`, of which nothing is written down but how they fail."""
     shown: list[Any] = []
     names = dict(vars(builtins), __import__=importer(torch))
-    for gone in ("exit", "quit", "help", "breakpoint", "input"):
+    for gone in NOT_BUILT_IN:
         names.pop(gone, None)
     # what is defined at a prompt can be pickled
     main = types.ModuleType("__main__")

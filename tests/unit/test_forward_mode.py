@@ -49,6 +49,9 @@ PROGRAMS = {
     "twice": "fw.make_dual(d, t)",
     "out": "torch.sin(d, out=torch.zeros(3))",
     "plain": "fw.unpack_dual(x)",
+    "draws": "[fw.unpack_dual(torch.manual_seed(0) and f(d / 4)) for f in (torch.bernoulli, lambda p: p.bernoulli(), lambda p: torch.bernoulli(input=p))]",
+    "sums into places": "fw.unpack_dual(d.scatter_reduce(0, torch.tensor([0, 0, 1]), d, 'sum'))",
+    "products into places": "fw.unpack_dual(d.scatter_reduce(0, torch.tensor([0, 0, 1]), d, 'prod'))",
     "switched off": "(lambda g: (g.__enter__(), d.sin(), fw.unpack_dual(d), g.__exit__(None, None, None))[1:3])(fw._set_fwd_grad_enabled(False))",
 }
 

@@ -136,6 +136,18 @@ VALUES: dict[str, Program] = {
         for x, y in [_leaves(torch, (3,), (3,), dtype=torch.complex128)]
         for g in torch.autograd.grad(torch.ldexp(x + 1j, y - 1j).imag.sum(), (x, y))
     ],
+    "differences of order zero, with something put before": lambda torch: torch.diff(
+        torch.arange(6.0).view(2, 3), 0, -1, torch.ones(2, 1)
+    ).tolist(),
+    "results of another type than the target": lambda torch: [
+        _ending(lambda: torch.diff(torch.ones(3), 0, out=torch.ones(3, dtype=torch.float64))),
+        *[
+            _ending(
+                lambda x=x: torch.matmul(x, torch.ones(3), out=torch.ones(x.shape[:-1], dtype=torch.float64))
+            )
+            for x in (torch.ones(3), torch.ones(2, 3), torch.ones(5, 2, 3))
+        ],
+    ],
     "ranks of least squares where only the right-hand sides are a batch": lambda torch: [
         tuple(part.shape)
         for driver in ("gels", "gelsy", "gelsd", "gelss")
@@ -175,6 +187,12 @@ VALUES: dict[str, Program] = {
         .name()
     ),
 }
+
+
+def _ending(call: Callable[[], Any]) -> tuple[str, str]:
+    with pytest.raises(Exception) as error:
+        call()
+    return type(error.value).__name__, str(error.value)
 
 
 def _warned(call: Callable[[], Any]) -> list[str]:

@@ -39,7 +39,7 @@ def _guard(operator: Operator, call: Any, args: tuple[Any, ...], kwargs: dict[st
         if operator.family == "factory":
             return _random_factory(operator, call, args, kwargs, current)
         return _random(operator, args, kwargs, current)
-    if (operator.family == "factory" and args and isinstance(args[0], Tensor)) or "self" in kwargs:
+    if operator.family == "factory" and ((args and isinstance(args[0], Tensor)) or "self" in kwargs):
         return _from_tensor(operator, call, args, kwargs)
     return call(*args, **kwargs)
 

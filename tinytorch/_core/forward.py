@@ -269,6 +269,10 @@ def _leaf(output: Any) -> Tensor:
     return leaf
 
 
+#: What a rule returns for a tangent that torch leaves out, without saying so.
+LEFT_OUT: Any = object()
+
+
 def _push(operator: Operator, primals: tuple[Any, ...], tangents: dict[str, Any], result: Any) -> list[Any]:
     """Tangents of the outputs, in order; None for zero."""
     returns = operator.schema.returns
@@ -352,6 +356,7 @@ def _run(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any:
             zeros_like(o) if t is None and _differentiable(o) else t
             for o, t in zip(outputs, pushed, strict=True)
         ]
+    pushed = [None if tangent is LEFT_OUT else tangent for tangent in pushed]
     shown = [
         dual(output, None if tangent is None else _fit(tangent, output), layer)
         if _differentiable(output)
@@ -435,6 +440,7 @@ def _run_inplace(operator: Operator, args: tuple[Any, ...], layer: Layer) -> Any
     if tangents and not random and not operator.nondifferentiable:
         result = call_number(operator, frozen)
         (new,) = _push(operator, frozen, tangents, result)
+        new = None if new is LEFT_OUT else new
         new = None if new is None else _fit(new, target)
     inplace_number(operator, primals)
     if target._array is not np.asarray(self._array) and target._array.shape != self._array.shape:

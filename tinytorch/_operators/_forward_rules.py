@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.declare import Operator, find, registry
+from .._core.forward import LEFT_OUT
 
 
 def _find(name: str, overload: str) -> Operator | None:
@@ -214,7 +215,7 @@ def _bernoulli(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
 @_rule("scatter_reduce", "two")
 def _scatter_reduce(tangents: dict[str, Any], result: Any, **arguments: Any) -> Any:
     """torch has no tangent of products."""
-    return None if arguments["reduce"] == "prod" else NotImplemented
+    return LEFT_OUT if arguments["reduce"] == "prod" else NotImplemented
 
 
 @_rule("as_strided_scatter")

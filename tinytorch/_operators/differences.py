@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinytorch._core.declare import composite, find
+from tinytorch._core.dispatch import legacy_name
 from tinytorch._kernels.indexing import wrap_dim
 
 from .assembly import cat
@@ -14,13 +15,26 @@ def _slice(self: Any, dim: int, start: int | None, end: int | None) -> Any:
     return find("slice", "Tensor").call(self, dim, start, end, 1)
 
 
-@composite("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor")
+def _check_out(targets: list[Any], args: list[Any]) -> None:
+    """Differences of order 0 are copied into a target of their own type only."""
+    self, order = args[:2]
+    if order == 0 and self.dim() and targets[0].dtype is not self.dtype:
+        raise RuntimeError(
+            f"expected scalar_type {legacy_name(self.dtype)} but found {legacy_name(targets[0].dtype)}"
+        )
+
+
+@composite(
+    "diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor",
+    out_check=_check_out,
+)
 def diff(self: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if self.ndim < 1:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
-    dim = wrap_dim(dim, self.ndim) if n else 0
+    joined = prepend is not None or append is not None
+    dim = wrap_dim(dim, self.ndim) if n or joined else 0
     for other in (prepend, append):
         if other is None:
             continue

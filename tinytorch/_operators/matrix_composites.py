@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch._core.declare import composite, find
+from tinytorch._core.dispatch import legacy_name
 from tinytorch._core.element_types import alike, instances
 from tinytorch._core.outputs import deliver
 from tinytorch._core.warning import warn_once
@@ -66,7 +67,19 @@ def broadcast_batch(one: Sequence[int], other: Sequence[int]) -> list[int]:
     return [b if a == 1 else a for a, b in zip(left, right, strict=True)]
 
 
-@composite("matmul(Tensor self, Tensor other) -> Tensor", infix="__matmul__")
+def _check_out(targets: list[Any], args: list[Any]) -> None:
+    """Products with a vector go into the target without a copy: then what they call says that its type is another."""
+    self, other = args
+    if self.dtype is not other.dtype or targets[0].dtype is self.dtype or other.dim() != 1:
+        return
+    given, own = legacy_name(targets[0].dtype), legacy_name(self.dtype)
+    if self.dim() == 1:
+        raise RuntimeError(f"result dtype {given} does not match input dtype {own}")
+    if self.dim() > 1 and self.shape[-1] == other.shape[0] and (self.dim() == 2 or _folds(self, other)):
+        raise RuntimeError(f"addmv input tensors must have the same dtype, but got {given}, {own}, and {own}")
+
+
+@composite("matmul(Tensor self, Tensor other) -> Tensor", infix="__matmul__", out_check=_check_out)
 def matmul(self: Any, other: Any) -> Any:
     """Matrix product over the last two dimensions, batches broadcast; vectors gain and lose a dimension."""
     first, second = self.dim(), other.dim()
