@@ -17,6 +17,20 @@ def check_lr(lr: Any) -> None:
         raise ValueError("Tensor lr must be 1-element")
 
 
+def check_moments(lr: Any, betas: Any, eps: float, weight_decay: float) -> None:
+    """Raises ValueError for options that no optimizer with two running averages can have."""
+    check_lr(lr)
+    if not 0.0 <= lr:
+        raise ValueError(f"Invalid learning rate: {lr}")
+    if not 0.0 <= eps:
+        raise ValueError(f"Invalid epsilon value: {eps}")
+    for place in (0, 1):
+        if not 0.0 <= betas[place] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {place}: {betas[place]}")
+    if not 0.0 <= weight_decay:
+        raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+
+
 def check_fused(optimizer: Any, fused: Any, foreach: Any, differentiable: bool) -> None:
     """Raises RuntimeError for variants that exclude each other; the results of the others are the same here."""
     if not fused:

@@ -12,7 +12,7 @@ from ._steps import (
     as_number,
     check_fused,
     check_fused_parameter,
-    check_lr,
+    check_moments,
     new_step,
     real,
     refuse_capturable,
@@ -43,19 +43,9 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        if isinstance(lr, torch.Tensor):
-            if foreach and not capturable:
-                raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
-            check_lr(lr)
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        for place in (0, 1):
-            if not 0.0 <= betas[place] < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {place}: {betas[place]}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if isinstance(lr, torch.Tensor) and foreach and not capturable:
+            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+        check_moments(lr, betas, eps, weight_decay)
         self._check_tensor_betas(betas, foreach, capturable)
         defaults = {
             "lr": lr,

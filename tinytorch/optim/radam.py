@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._functional import radam as radam
-from ._steps import as_number, check_lr, new_step, real, update_each, zeros_like
+from ._steps import as_number, check_moments, new_step, real, update_each, zeros_like
 from .optimizer import Optimizer, _use_grad_for_differentiable, _with_gradients
 
 __all__ = ["RAdam", "radam"]
@@ -28,17 +28,7 @@ class RAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_lr(lr)
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        if not 0.0 <= betas[0] < 1.0:
-            raise ValueError(f"Invalid beta parameter at index 0: {betas[0]}")
-        if not 0.0 <= betas[1] < 1.0:
-            raise ValueError(f"Invalid beta parameter at index 1: {betas[1]}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        check_moments(lr, betas, eps, weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

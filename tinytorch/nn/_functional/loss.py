@@ -78,6 +78,22 @@ def cross_entropy(
     return ops.cross_entropy_loss(input, target, weight, number, ignore_index, label_smoothing)
 
 
+def _check_weight(weight: Any, input: Any) -> None:
+    if weight.size() != input.size():
+        raise ValueError("Weights and input must have the same size.")
+
+
+def _reduced(values: Any, reduction: str, count: Any = None) -> Any:
+    """Weighted losses, their sum, or that over `count`; without one, their mean."""
+    if reduction == "none":
+        return values
+    if reduction == "sum":
+        return values.sum()
+    if reduction == "mean":
+        return values.mean() if count is None else values.sum() / count
+    raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+
+
 def mse_loss(
     input: Any,
     target: Any,
@@ -93,16 +109,8 @@ def mse_loss(
     first, second = _broadcast(input, target)
     if weight is None:
         return ops.mse_loss(first, second, reduction_number(reduction))
-    if weight.size() != input.size():
-        raise ValueError("Weights and input must have the same size.")
-    values = (first - second).pow(2) * weight
-    if reduction == "none":
-        return values
-    if reduction == "sum":
-        return values.sum()
-    if reduction == "mean":
-        return values.sum() / weight.sum()
-    raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+    _check_weight(weight, input)
+    return _reduced((first - second).pow(2) * weight, reduction, weight.sum())
 
 
 def l1_loss(
@@ -120,16 +128,8 @@ def l1_loss(
     first, second = _broadcast(input, target)
     if weight is None:
         return ops.l1_loss(first, second, reduction_number(reduction))
-    if weight.size() != input.size():
-        raise ValueError("Weights and input must have the same size.")
-    values = (first - second).abs() * weight
-    if reduction == "none":
-        return values
-    if reduction == "sum":
-        return values.sum()
-    if reduction == "mean":
-        return values.sum() / weight.sum()
-    raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+    _check_weight(weight, input)
+    return _reduced((first - second).abs() * weight, reduction, weight.sum())
 
 
 def smooth_l1_loss(
@@ -161,16 +161,8 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is None:
         return ops.huber_loss(first, second, reduction_number(reduction), delta)
-    if weight.size() != input.size():
-        raise ValueError("Weights and input must have the same size.")
-    values = ops.huber_loss(first, second, 0, delta) * weight
-    if reduction == "none":
-        return values
-    if reduction == "sum":
-        return values.sum()
-    if reduction == "mean":
-        return values.mean()
-    raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+    _check_weight(weight, input)
+    return _reduced(ops.huber_loss(first, second, 0, delta) * weight, reduction)
 
 
 def binary_cross_entropy(
