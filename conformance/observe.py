@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import types
 import warnings
@@ -111,8 +112,14 @@ def alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
+#: what C++ adds to an error's text where torch quotes it in another
+STACK = re.compile(r"\nException raised from .*", re.DOTALL)
+
+
 def see_error(library: Library, error: BaseException, stage: str) -> ErrorSeen:
-    return ErrorSeen(type(error).__name__, str(error), error_kind(library.module.Tensor, error), stage)
+    return ErrorSeen(
+        type(error).__name__, STACK.sub("", str(error)), error_kind(library.module.Tensor, error), stage
+    )
 
 
 def error_kind(tensor: Any, error: BaseException) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .element_types import Named
 from .gradients import conform, contiguous_copy
 from .graph import facts_of, received_by
 from .modes import modes
-from .promotion import legacy_name
 from .tensor import Tensor
 
 
@@ -27,8 +27,8 @@ def _check_replacement(before: Any, changed: Any, hook: Any) -> None:
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
     if changed.dtype is not before.dtype:
         raise RuntimeError(
-            f"hook '{_hook_name(hook)}' has changed the type of value (was torch.{legacy_name(before._key._dtype)}Tensor got "
-            f"torch.{legacy_name(changed._key._dtype)}Tensor)"
+            f"hook '{_hook_name(hook)}' has changed the type of value (was {Named(before._key._dtype).tensor} got "
+            f"{Named(changed._key._dtype).tensor})"
         )
     if changed.shape != before.shape:
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")

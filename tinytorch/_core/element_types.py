@@ -159,6 +159,27 @@ class Alike(Rule):
                 raise self.error(text.format(Named(keys[0]), Named(key)))
 
 
+class Demands(Rule):
+    """What torch asks of a call before it comes to the types."""
+
+    def __init__(self, check: Callable[..., None], usually: str) -> None:
+        self.demand, self.usually, self.of = check, usually, "shapes"
+
+    def usual(self, operator: Operator, names: dict[str, Any]) -> str:
+        return self.usually
+
+    def check(self, operator: Operator, args: tuple[Any, ...]) -> None:
+        self.demand(*args)
+
+
+def demands(check: Callable[..., None], usually: str) -> Demands:
+    """`check`, a function of the operator's arguments, raises torch's error where they break a demand other than of types.
+
+    usually: a test in Python, of the arguments by name, that calls in order pass; where it fails `check` decides.
+    """
+    return Demands(check, usually)
+
+
 def instances(
     kernel: str | Callable[..., str],
     words: str,

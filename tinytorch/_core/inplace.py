@@ -18,12 +18,13 @@ from .dispatch import (
     tensors_of,
     transforms,
 )
-from .element_types import check_types
+from .element_types import Named, check_types
 from .modes import modes
 from .numbers import wrap_numbers
-from .pointwise import apply_rule, promotion_of, uses_ufunc
-from .promotion import can_cast, check_result_cast
+from .pointwise import apply_rule, settle, uses_ufunc
+from .promotion import check_result_cast
 from .quiet import hush, unhush
+from .warning import warn_once
 
 
 def inplace(operator: Operator, args: tuple[Any, ...]) -> Any:
@@ -197,18 +198,16 @@ def inplace_composite(operator: Operator, *args: Any, **kwargs: Any) -> Any:
 
 
 def _check_promotion(operator: Operator, self: Any, args: tuple[Any, ...]) -> None:
-    common, _ = promotion_of(operator, args)
+    common, _, shape, _ = settle(operator, args)
+    check_target_shape(self, shape)
+    own = self._key._dtype
     rule = operator.options.get("result", "same")
     if rule == "bool":
+        if common._category == "complex" and own._category in ("int", "float") and self._array.size:
+            warn_once("Casting complex values to real discards the imaginary part")
         return
-    common = apply_rule(rule, common, args)
-    if not can_cast(common, self._key._dtype):  # torch looks at the shape first
-        shapes = [tensor._array.shape for tensor in tensors_of(operator, args)]
-        try:
-            check_target_shape(self, np.broadcast_shapes(*shapes))
-        except ValueError:
-            pass  # they do not fit each other, either
-    check_result_cast(common, self._key._dtype)
+    name = Named(own).c if operator.options.get("casts_to_native") else None
+    check_result_cast(apply_rule(rule, common, args), own, name)
 
 
 def check_target_shape(self: Any, shape: tuple[int, ...]) -> None:

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from . import dispatch, layout
+from . import dispatch, dtypes, layout
 from .declare import Operator, find
 from .inplace import check_target_shape
 from .lazy import map_tensors, read, resolved
 from .modes import modes
 from .mutation import bump, unimplemented
+from .numbers import wrap_numbers
+from .pointwise import apply_rule, promotion_of, settle
 from .quiet import hush, unhush
 from .restructure import window
 from .returns import named
 from .sampling import NATIVE_NAMES
 from .tensor import Tensor, set_array
+from .warning import warn_once
 
 
 def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
@@ -55,6 +58,7 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         for target in targets:
             _check_memory(operator, target, args)
             _check_operand(operator, target, args)
+            _check_before(operator, target, args)
     before = modes.grad
     modes.grad = before and history == "copied"
     try:
@@ -74,9 +78,12 @@ def run_out(operator: Operator, args: list[Any], out: Any) -> Any:
         converted = operator.family == "op" and result._key._dtype is not target._key._dtype
         filled = target._array.size and operator.family != "pointwise"
         in_rows = converted or filled or operator.options.get("out_row_major")
+        if operator.family == "pointwise" and not operator.options.get("out_resized_once"):
+            _fit_temporary(operator, result, target, args)
         fit(result, target, bool(operator.options.get("quiet_out")), bool(in_rows))
         if operator.family != "pointwise":
             _check_memory(operator, target, args)
+        _warn_of_parts(operator, target, args)
         fill(result, target)
         if history and before:
             _record(operator, history, result, target, args)
@@ -187,6 +194,22 @@ def _check_operand(operator: Operator, target: Any, args: list[Any]) -> None:
         check_target_shape(target, shape)
 
 
+def _check_before(operator: Operator, target: Any, args: list[Any]) -> None:
+    """What torch says of an elementwise call before it looks for a kernel: shapes, and whether the result's type fits."""
+    if modes.layers:
+        return
+    values = wrap_numbers(operator, tuple(args))
+    common, _, _, _ = settle(operator, values)
+    if common._category != "complex":  # whose results may be real
+        rule = operator.options.get("result", "same")
+        _check_type(
+            operator,
+            args,
+            dtypes.bool_ if rule == "bool" else apply_rule(rule, common, values),
+            target._key._dtype,
+        )
+
+
 def deliver(operator: Operator, result: Tensor, out: Any) -> Any:
     """Store the result of a Python form of `operator` in `out`; returns `out`. Types are checked as `run_out` does."""
     _check_type(operator, [], result._key._dtype, out._key._dtype)
@@ -225,6 +248,31 @@ def fit(result: Tensor, target: Any, quiet: bool = False, row_major: bool = Fals
             else layout.contiguous_strides(result._array.shape)
         )
         set_array(target, window(target._array, result._array.shape, strides))
+
+
+def _fit_temporary(operator: Operator, result: Tensor, target: Any, args: list[Any]) -> None:
+    """torch resizes what it computes into, too, where that is of another type than the target, and warns of it as of the target."""
+    own = target._key._dtype
+    if target._array.shape == result._array.shape or not target._array.size:
+        return
+    computed = result._key._dtype
+    if operator.options.get("result") == "bool":
+        computed = (
+            own if own is dtypes.bool_ else promotion_of(operator, wrap_numbers(operator, tuple(args)))[0]
+        )
+    if computed is not own:
+        warn_resized(target._array.shape, result._array.shape)
+
+
+def _warn_of_parts(operator: Operator, target: Any, args: list[Any]) -> None:
+    """torch stores truth values of complex operands in their type first, and says what is lost if that goes into a real target."""
+    if (
+        operator.options.get("result") == "bool"
+        and target._key._dtype._category in ("int", "float")
+        and target._array.size
+    ):
+        if any(tensor.is_complex() for tensor in dispatch.tensors_of(operator, tuple(args))):
+            warn_once("Casting complex values to real discards the imaginary part")
 
 
 def fill(result: Tensor, target: Any) -> None:

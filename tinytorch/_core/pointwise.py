@@ -66,12 +66,43 @@ def _is_wrapped(tensor: Any) -> bool:
     return tensor.__class__ is WrappedNumber
 
 
-def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
-    """Promote, broadcast, compute in at least float32, and lay the result out as torch does."""
-    common, positions = promotion_of(operator, args)
+def settle(
+    operator: Operator, args: tuple[Any, ...]
+) -> tuple[dtypes.dtype, list[int], layout.Shape, NotImplementedError | None]:
+    """What torch finds out before a kernel runs, in its order: what the operator itself asks, whether shapes fit, the common type.
+
+    Returns that type and which arguments take part in it, the shape of the result, and the refusal of a kernel that torch lacks, which comes last.
+    """
+    shapes = [
+        value._array.shape
+        for argument, value in zip(operator.arguments, args, strict=True)
+        if argument.is_tensor and value is not None
+    ]
+    try:
+        common, positions = promotion_of(operator, args)
+    except RuntimeError:
+        layout.broadcast_shapes(*shapes)
+        raise
+    refusal = None
     check = operator.options.get("check")
     if check is not None:
-        check(common, *args)
+        try:
+            check(common, *args)
+        except NotImplementedError as error:
+            if "not implemented for" not in str(error):
+                raise
+            refusal = error
+    order = operator.options.get("shape_order")  # torch calls an operator of other operands in that order
+    if order is not None:
+        shapes = [shapes[i] for i in order]
+    return common, positions, layout.broadcast_shapes(*shapes), refusal
+
+
+def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
+    """Promote, broadcast, compute in at least float32, and lay the result out as torch does."""
+    common, positions, shape, refusal = settle(operator, args)
+    if refusal is not None:
+        raise refusal
     rule = operator.options.get("result", "same")
     common = apply_rule(rule, common, args)
     for types in computing(operator) if "element_types" in operator.options else ():
@@ -96,10 +127,9 @@ def compute_pointwise(operator: Operator, args: tuple[Any, ...]) -> np.ndarray:
             array = _cast_operand(value, array, common, working, exact)
         values[position] = array
         arrays.append(value._array)
-    order = operator.options.get("shape_order")  # torch calls an operator of other operands in that order
+    order = operator.options.get("shape_order")
     if order is not None:
         arrays = [arrays[i] for i in order]
-    shape = layout.broadcast_shapes(*[array.shape for array in arrays])
     if working is not common:
         for name in operator.options.get("rounds_numbers", ()):
             position = operator.schema.names.index(name)

@@ -208,9 +208,10 @@ def legacy_name(element_type: dtype) -> str:
     return SCALAR_TYPE_NAMES[element_type]
 
 
-def check_result_cast(common: dtype, target: dtype) -> None:
-    """Raises RuntimeError unless results of type `common` may be stored as `target`."""
+def check_result_cast(common: dtype, target: dtype, name: str | None = None) -> None:
+    """Raises RuntimeError unless results of type `common` may be stored as `target`, which the text calls by `name` if one is given."""
     if not can_cast(common, target):
+        name = name or legacy_name(target)
         raise RuntimeError(
-            f"result type {legacy_name(common)} can't be cast to the desired output type {legacy_name(target)}"
+            f"result type {legacy_name(common)} can't be cast to the desired output type {name}"
         )

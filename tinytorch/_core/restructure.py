@@ -18,6 +18,8 @@ def restructure(operator: Operator, args: tuple[Any, ...]) -> Any:
     """The in-place form of a view operator: `args[0]` itself becomes the view. Nothing changes if the view is impossible."""
     self = args[0]
     mutation.check_writable(self)
+    if "inplace_check" in operator.options:
+        operator.options["inplace_check"](*args)
     if self._key._special not in (None, "strided", "meta"):
         result = operator.call(*args)  # under a transformation
         self._array, self._key, self._edge = result._array, result._key, result._edge
@@ -96,15 +98,15 @@ def set_source(
     self: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
 ) -> Any:
     """`Tensor.set_`: look at another tensor's or storage's memory."""
+    if isinstance(source, Tensor) and source._key._dtype is not self._key._dtype:
+        raise RuntimeError(
+            f"Could not set tensor of type {_native_name(source)} to a tensor of type {_native_name(self)}"
+        )
     mutation.check_writable(self)
     edges = mutation.edges_of((self, source if isinstance(source, Tensor) and size is None else None))
     if source is None:
         set_array(self, np.empty(0, self._array.dtype))
     elif isinstance(source, Tensor):
-        if source._key._dtype is not self._key._dtype:
-            raise RuntimeError(
-                f"Could not set tensor of type {_native_name(source)} to a tensor of type {_native_name(self)}"
-            )
         array = source._array
         if size is not None:
             strides = layout.contiguous_strides(tuple(size)) if stride is None else tuple(stride)

@@ -9,8 +9,8 @@ import numpy as np
 
 from . import dtypes
 from .declare import Operator
+from .element_types import Named
 from .modes import modes
-from .promotion import legacy_name
 from .tensor import Tensor, wrap
 
 
@@ -39,7 +39,7 @@ def raise_stale(
         function, output = edge if edge.__class__ is tuple else (edge, 0)
         if function._arity:  # the stand-in of a conjugated leaf refers to the leaf
             origin = f", which is output {output} of {operation_name(function)},"
-    type_name = f"torch.{legacy_name(element_type)}Tensor"
+    type_name = Named(element_type).tensor
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{type_name} {list(array.shape)}]{origin} is at version {current}; expected version {expected} instead. "

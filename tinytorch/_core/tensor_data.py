@@ -10,7 +10,6 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import defaults, dtype
-from .modes import modes
 from .promotion import promote_types
 from .sealed import type_name
 from .tensor import Tensor
@@ -192,8 +191,6 @@ def _real(value: Any) -> Any:
     """`value` as C's PyFloat_AsDouble sees it."""
     if isinstance(value, complex) and not isinstance(value, np.generic):
         raise TypeError(f"must be real number, not {type_name(value)}")
-    if isinstance(value, Tensor):
-        _warn_history(value)
     if isinstance(value, np.complexfloating):
         return _without_imaginary_part(value)
     cls = type(value)
@@ -212,20 +209,6 @@ def _without_imaginary_part(value: Any) -> float:
         stacklevel=7,
     )
     return real
-
-
-def _warn_history(value: Any) -> None:
-    if modes.grad and value.requires_grad and not _told_history:
-        _told_history.append(True)
-        warnings.warn(
-            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-            "Consider using tensor.detach() first.",
-            UserWarning,
-            stacklevel=8,
-        )
-
-
-_told_history: list[bool] = []
 
 
 def _complex(value: Any) -> complex:

@@ -16,13 +16,19 @@ from .dtypes import dtype
 from .layouts import memory_format
 from .modes import modes
 from .size import Size, size_of
+from .warning import warn_once
 
 _CPU = device_of("cpu")
 _META = device_of("meta")
 
 
-#: Filled when torch's warning about numbers made of recorded tensors has been given: it comes once.
-_warned_of_recorded: list[bool] = []
+def warn_of_history(tensor: Any) -> None:
+    """Warn, once per process, that a number taken from a recorded tensor has no history."""
+    if modes.grad and tensor.requires_grad:
+        warn_once(
+            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+            "Consider using tensor.detach() first."
+        )
 
 
 class PropertyMembers:
@@ -317,15 +323,8 @@ class PropertyMembers:
         return bool(array.item())
 
     def __float__(self) -> float:
+        warn_of_history(self)
         self._one_element()
-        if not _warned_of_recorded and modes.grad and self.requires_grad:  # type: ignore[attr-defined]
-            _warned_of_recorded.append(True)
-            warnings.warn(
-                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-                "Consider using tensor.detach() first.",
-                UserWarning,
-                stacklevel=2,
-            )
         value = self.item()
         return float(value) if value.__class__ is not complex else float(_real_part(value, "double"))
 
@@ -344,6 +343,7 @@ class PropertyMembers:
         return self if not self._array.ndim else self.flip(tuple(range(self._array.ndim)))  # type: ignore[attr-defined]
 
     def __complex__(self) -> complex:
+        warn_of_history(self)
         self._one_element()
         return complex(self.item())
 

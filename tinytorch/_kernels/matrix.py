@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinytorch._kernels.dtype_names import is_low_precision, not_implemented, scalar_name, type_name
-from tinytorch._kernels.scalar_types import broadcast_shape, promote_pair
+from tinytorch._kernels.scalar_types import promote_pair, tensor_type_name
 
 Number = complex | float | int
 
@@ -61,10 +61,8 @@ def _scaled(product: np.ndarray, self: np.ndarray, beta: Number, alpha: Number) 
 def _expandable(self: np.ndarray, shape: tuple[int, ...]) -> None:
     """Raise torch's expand error unless self broadcasts to shape."""
     if self.ndim > len(shape):
-        name = {"Float": "torch.FloatTensor", "Double": "torch.DoubleTensor", "Long": "torch.LongTensor"}
-        kind = name.get(scalar_name(self.dtype), f"torch.{scalar_name(self.dtype)}Tensor")
         raise RuntimeError(
-            f"expand({kind}{{{_shape(self)}}}, size=[{', '.join(map(str, shape))}]): the number of sizes provided "
+            f"expand({tensor_type_name(self.dtype)}{{{_shape(self)}}}, size=[{', '.join(map(str, shape))}]): the number of sizes provided "
             f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({self.ndim})"
         )
     offset = len(shape) - self.ndim
@@ -360,17 +358,6 @@ def trace(self: np.ndarray) -> np.ndarray:
 
 def linalg_cross(self: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarray:
     """The vector product along dim, which has size 3; the other dimensions broadcast."""
-    if self.ndim != other.ndim:
-        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
-    if not -self.ndim <= dim < self.ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-self.ndim}, {self.ndim - 1}], but got {dim})"
-        )
-    if self.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[dim]} and {other.shape[dim]}"
-        )
-    broadcast_shape(self.shape, other.shape)
     left, right = np.moveaxis(self, dim, 0), np.moveaxis(other, dim, 0)  # (3, ...)
     parts = [
         left[(i + 1) % 3] * right[(i + 2) % 3] - left[(i + 2) % 3] * right[(i + 1) % 3] for i in range(3)

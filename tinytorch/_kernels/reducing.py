@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinytorch._kernels.dtype_names import is_float, is_low_precision, not_implemented, scalar_name
+from tinytorch._kernels.scalar_types import converted
 
 Dims = tuple[int, ...] | None
 CHUNK = 128
@@ -102,9 +103,9 @@ def sum(
     if target.kind == "b":
         return np.logical_or.reduce(self, axis=axes, keepdims=keepdim, out=...)
     if target.kind in "iu":
-        source = self if self.dtype.kind in "biu" else self.astype(target)
+        source = self if self.dtype.kind in "biu" else converted(self, target)
         return np.add.reduce(source, axis=axes, keepdims=keepdim, dtype=target, out=...)
-    source = self if self.dtype == target else self.astype(target)
+    source = converted(self, target)
     if is_low_precision(target):
         return precise_sum(source.astype(np.float32), axes, keepdim).astype(target)
     return precise_sum(source, axes, keepdim)
@@ -115,16 +116,10 @@ def mean(
 ) -> np.ndarray:
     """The sum over dim divided by the number of elements; nan for none."""
     target = dtype if dtype is not None else self.dtype
-    if not (is_float(target) or target.kind == "c"):
-        which = "Optional dtype" if dtype is not None else "Input dtype"
-        raise RuntimeError(
-            f"mean(): could not infer output dtype. {which} must be either a floating point or complex dtype. "
-            f"Got: {scalar_name(target)}"
-        )
     axes = axes_of(self, dim)
     count = math.prod(self.shape[a] for a in axes)
     low = is_low_precision(target)
-    source = self if self.dtype == target else self.astype(target)
+    source = converted(self, target)
     total = precise_sum(source.astype(np.float32) if low else source, axes, keepdim)
     np.divide(total, total.dtype.type(count), out=total)
     return total.astype(target) if low else total
@@ -144,7 +139,7 @@ def _product(self: np.ndarray, axes: tuple[int, ...], keepdim: bool, dtype: np.d
     target = dtype if dtype is not None else np.dtype(np.int64) if self.dtype.kind in "biu" else self.dtype
     if target.kind == "b":
         return np.logical_and.reduce(self, axis=axes, keepdims=keepdim, out=...)
-    source = self.astype(target, copy=False)
+    source = converted(self, target)
     if is_low_precision(target):
         return np.multiply.reduce(source.astype(np.float32), axis=axes, keepdims=keepdim, out=...).astype(
             target
@@ -155,7 +150,7 @@ def _product(self: np.ndarray, axes: tuple[int, ...], keepdim: bool, dtype: np.d
 def _check_nonempty(name: str, self: np.ndarray, dim: Dims) -> None:
     if self.size:
         return
-    if not dim or (len(dim) == self.ndim and name.startswith("am")):
+    if not dim:
         raise RuntimeError(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
             "Specify the reduction dim with the 'dim' argument."
@@ -172,14 +167,12 @@ def _refuse_complex(self: np.ndarray, kernel: str) -> None:
 
 def amax(self: np.ndarray, dim: Dims = (), keepdim: bool = False) -> np.ndarray:
     """The largest value over dim, nan if there is one."""
-    _check_nonempty("amax", self, dim)
     _refuse_complex(self, "max_values_cpu")
     return np.maximum.reduce(self, axis=axes_of(self, dim), keepdims=keepdim, out=...)
 
 
 def amin(self: np.ndarray, dim: Dims = (), keepdim: bool = False) -> np.ndarray:
     """The smallest value over dim, nan if there is one."""
-    _check_nonempty("amin", self, dim)
     _refuse_complex(self, "min_values_cpu")
     return np.minimum.reduce(self, axis=axes_of(self, dim), keepdims=keepdim, out=...)
 
@@ -310,8 +303,9 @@ def moments(
     np.divide(variance, variance.dtype.type(freedom), out=variance)
     real = np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
     average = average.reshape(_reduced_shape(self, axes, keepdim)).astype(dtype, copy=False)
-    outputs = math.prod(_reduced_shape(self, axes, False))
-    return variance.astype(real, copy=False), average, outputs > 0 and count - correction <= 0
+    # without results torch takes none to be reduced to each
+    each = count if math.prod(_reduced_shape(self, axes, False)) else 0
+    return variance.astype(real, copy=False), average, each - correction <= 0
 
 
 def logsumexp(self: np.ndarray, dim: Dims, keepdim: bool = False) -> np.ndarray:

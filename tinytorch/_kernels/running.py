@@ -8,6 +8,7 @@ import numpy as np
 
 from .scalar_types import (
     category,
+    converted,
     not_implemented,
 )
 from .sorting import Pair, comparable
@@ -18,10 +19,10 @@ SLICE = 256
 
 def running_extreme(self: np.ndarray, dim: int, ufunc: np.ufunc, kernel: str) -> Pair:
     """Running maximum or minimum along `dim` and the latest position at which it was reached; a nan stays."""
-    if self.dtype.kind == "c":
-        raise not_implemented(kernel, self.dtype)
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
+    if self.dtype.kind == "c":
+        raise not_implemented(kernel, self.dtype)
     if self.size == 0:
         return self.copy(), np.zeros(self.shape, np.int64)
     keys = comparable(self)
@@ -61,7 +62,7 @@ def running(self: np.ndarray, dim: int, dtype: np.dtype[Any] | None, ufunc: np.u
     """Running sum or product along `dim`; integers and bool give int64."""
     if dtype is None:
         dtype = np.dtype(np.int64) if category(self.dtype) < 2 else self.dtype
-    values = self.astype(dtype, copy=False)
+    values = converted(self, dtype)
     if self.ndim == 0:
         return values.copy()
     if dtype == np.bool_:

@@ -75,6 +75,12 @@ def tensor_type_name(dtype: np.dtype[Any]) -> str:
     return f"torch.{name}Tensor" if name in _WITH_LEGACY_CLASS else f"CPU{name}Type"
 
 
+def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """The array in another type, itself if it has it; of complex numbers a real type keeps the real parts."""
+    source = array.real if array.dtype.kind == "c" and dtype.kind not in "cb" else array
+    return source.astype(dtype, copy=False)
+
+
 def not_implemented(kernel: str, dtype: np.dtype[Any]) -> NotImplementedError:
     """torch's answer when a CPU kernel has no instance for an element type."""
     return NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_type_name(dtype)}'")

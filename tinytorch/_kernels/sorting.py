@@ -210,10 +210,10 @@ def kthvalue(self: np.ndarray, k: int, dim: int, keepdim: bool) -> Pair:
     _nonempty("kthvalue", self, dim)
     if not 1 <= k <= (self.shape[dim] if self.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
-    if self.dtype == np.bool_ or self.dtype.kind == "c":
-        raise not_implemented("kthvalue_cpu", self.dtype)
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)
+    if self.dtype == np.bool_ or self.dtype.kind == "c":
+        raise not_implemented("kthvalue_cpu", self.dtype)
     rows = comparable(_last(self, dim))
     positions, tied = _at_places(rows, np.full(rows.shape[0], k - 1))
     for number in np.flatnonzero(tied):
@@ -225,8 +225,7 @@ def kthvalue(self: np.ndarray, k: int, dim: int, keepdim: bool) -> Pair:
 
 def median_dim(self: np.ndarray, dim: int, keepdim: bool, ignore_nan: bool) -> Pair:
     """The lower median along `dim` and its position. A nan wins, at its first place, unless nans are ignored."""
-    name = "nanmedian" if ignore_nan else "median"
-    _nonempty(name, self, dim)
+    _nonempty("median", self, dim)
     if self.dtype == np.bool_ or self.dtype.kind == "c":
         raise not_implemented("median_out", self.dtype)
     if self.ndim == 0:
@@ -269,7 +268,7 @@ def median(self: np.ndarray, ignore_nan: bool) -> np.ndarray:
 def mode(self: np.ndarray, dim: int, keepdim: bool) -> Pair:
     """The most frequent value along `dim`, the smallest of several, and the position of its last occurrence."""
     _nonempty("mode", self, dim)
-    if self.dtype.kind == "c":
+    if self.dtype.kind == "c" and self.ndim:
         raise not_implemented("mode_cpu", self.dtype)
     if self.ndim == 0:
         return self.copy(), np.zeros((), np.int64)

@@ -104,6 +104,12 @@ def im2col(
 ) -> np.ndarray:
     """(N, C, H, W) or (C, H, W) to (N, C * kernel, L): every window as a column."""
     _check_blocks("im2col", kernel_size, dilation, padding, stride)
+    if not self.ndim:
+        raise IndexError("Dimension specified as 1 but tensor has no dimensions")
+    if self.ndim < 3:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-self.ndim}, {self.ndim - 1}], but got {self.ndim})"
+        )
     batched = self.ndim == 4
     if (not batched and self.ndim != 3) or 0 in self.shape[-3:]:
         shape = ", ".join(map(str, self.shape))
@@ -120,7 +126,7 @@ def im2col(
         raise RuntimeError(
             f"Given input with spatial size ({x.shape[2]}, {x.shape[3]}), kernel_size=({kernel_size[0]}, "
             f"{kernel_size[1]}), dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, {padding[1]}), "
-            f"stride=({stride[0]}, {stride[1]}), calculated shape of the array of sliding blocks as "
+            "calculated shape of the array of sliding blocks as "
             f"({counts[0]}, {counts[1]}), but its components must be at least one."
         )
     view = windows(pad(x, padding, padding), kernel_size, stride, dilation, counts)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from .._core import dtypes
+from .._core.element_types import demands
 from .._core.promotion import SCALAR_TYPE_NAMES
 from .._core.sampling import NATIVE_NAMES
 from .._core.tensor import Tensor
+from .._core.warning import warn_once
 
 no_bool_keys = frozenset(d for d in dtypes.ARITHMETIC if not d._reduced and d is not dtypes.bool_)
 bit_keys = frozenset(d for d in dtypes.ARITHMETIC if d._category in ("bool", "int"))
@@ -134,6 +136,16 @@ def bits_only(name):
 
 
 real_keys = frozenset(d for d in dtypes.ARITHMETIC if not d._reduced and d._category in ("int", "float"))
+
+
+def _warn_of_parts(*args):
+    self, dtype = args[0], args[-1]
+    if dtype is not None and dtype._category in ("int", "float") and self.is_complex() and self.numel():
+        warn_once("Casting complex values to real discards the imaginary part")
+
+
+#: Complex numbers reduced in a real type, the last argument, lose their imaginary parts.
+drops_imaginary_parts = demands(_warn_of_parts, "(dtype is None or self._key._dtype._category != 'complex')")
 
 
 def check_negative(common, self):

@@ -157,7 +157,7 @@ _RULES: dict[str, Any] = {
     **dict.fromkeys(["linalg_householder_product", "linalg_lstsq"], True),
     **dict.fromkeys(["log_softmax", "softmax", "argsort"], False),
     **dict.fromkeys(["abs", "absolute"], _magnitude),
-    **dict.fromkeys(["ceil", "floor", "frac", "conj_physical"], _FOUND),
+    **dict.fromkeys(["bitwise_not", "ceil", "floor", "frac", "conj_physical", "round", "trunc"], _FOUND),
     **dict.fromkeys(["amax", "amin"], _INPUT),
     **dict.fromkeys(["cummax", "cummin", "logcumsumexp"], _SCALAR_TYPE),
     **dict.fromkeys(["argmax", "argmin", "aminmax"], False),
@@ -236,6 +236,8 @@ _COPIED = ["diff", "inner", "linalg_cond", "linalg_matrix_norm", "linalg_matrix_
            "linalg_tensorsolve", "nanquantile", "quantile", "tensordot"]  # fmt: skip
 
 #: Operators whose `out=` form has no derivative, but does not refuse either: going back through its result does.
+#: Elementwise operators that compute into a target of another type without a temporary that torch would resize as well.
+_RESIZED_ONCE = ["angle", "floor_divide", "logical_and", "logical_not", "logical_or", "logical_xor", "logit"]
 _UNIMPLEMENTED = ["alias_copy", "as_strided_copy", "diag", "diagonal_copy", "expand_copy", "floor_divide", "heaviside", "histc",
                   "linalg_eigvals", "linalg_ldl_solve", "log_softmax", "permute_copy", "softmax", "squeeze_copy", "t_copy",
                   "transpose_copy", "unfold_copy", "unsqueeze_copy", "view_copy"]  # fmt: skip
@@ -258,6 +260,9 @@ def install() -> None:
     for name in _UNIMPLEMENTED:
         for operator in registry.get(name, ()):
             operator.options.setdefault("out_history", "unimplemented")
+    for name in _RESIZED_ONCE:
+        for operator in registry.get(name, ()):
+            operator.options.setdefault("out_resized_once", True)
     for name in _ROW_MAJOR:
         for operator in registry.get(name, ()):
             operator.options.setdefault("out_row_major", True)

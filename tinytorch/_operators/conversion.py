@@ -199,7 +199,7 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 
 def _store(self, value):
-    if value.dtype.kind == "c" and self.dtype.kind not in "cb" and value.size:
+    if value.dtype.kind == "c" and self.dtype.kind not in "cb" and self.size:
         warn_once("Casting complex values to real discards the imaginary part")
     np.copyto(self, value if value.dtype == self.dtype else cast_array(value, dtypes.from_numpy(self.dtype)))
 

@@ -365,6 +365,7 @@ clamp = pointwise(
     kernels.clamp,
     node="ClampBackward1",
     check=_checks.check_clamp,
+    casts_to_native=True,
 )
 clamp.vjp(self=lambda grad, self, min, max: masked(_inside(self, min, max), grad, grad.new_zeros(())))
 clamp_tensor = pointwise(
@@ -396,6 +397,7 @@ for _kind, _type in (("", "Scalar"), (".Tensor", "Tensor")):
         kernels.clamp_min,
         node=f"ClampMin{_suffix}",
         check=_check,
+        casts_to_native=not _kind,
     ).vjp(
         self=lambda grad, self, min: masked(self >= min, grad, grad.new_zeros(())),
         **({"min": lambda grad, self, min: masked(self < min, grad, grad.new_zeros(()))} if _kind else {}),
@@ -406,6 +408,7 @@ for _kind, _type in (("", "Scalar"), (".Tensor", "Tensor")):
         kernels.clamp_max,
         node=f"ClampMax{_suffix}",
         check=_check,
+        casts_to_native=not _kind,
     ).vjp(
         self=lambda grad, self, max: masked(self <= max, grad, grad.new_zeros(())),
         **({"max": lambda grad, self, max: masked(self > max, grad, grad.new_zeros(()))} if _kind else {}),

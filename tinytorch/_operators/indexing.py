@@ -44,9 +44,27 @@ unsafe_index = op(
 )
 unsafe_index.vjp(self=_index_backward)
 
+
+def _warn_expanded(self: Any, name: str, example: str) -> None:
+    if any(step == 0 and size > 1 for size, step in zip(self.shape, self.stride(), strict=True)):
+        warn(
+            f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. This also applies "
+            f"to advanced indexing e.g. {example}"
+        )
+
+
+def _warn_put(self: Any, indices: Any, values: Any, accumulate: bool) -> None:
+    """Of an expanded target; a number put under a mask is a masked_fill_ to torch."""
+    _warn_expanded(self, "index_put_", "tensor[indices] = tensor")
+    given = [index for index in indices if index is not None]
+    if len(given) == 1 and given[0].element_size() == 1 and values.numel() == 1 and not accumulate:
+        _warn_expanded(self, "masked_fill_", "tensor[mask] = scalar")
+
+
 index_put = update(
     "index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
     kernels.index_put,
+    inplace_check=_warn_put,
 )
 index_put.vjp(
     self=lambda grad, indices, accumulate: (
@@ -143,6 +161,7 @@ def _masked_fill(self: Any, mask: Any, value: Any) -> Any:
 
 def _mask_fits(self: Any, mask: Any, value: Any) -> None:
     """In place torch names the sizes in the other order. The mask may be the target, but not another part of its memory."""
+    _warn_expanded(self, "masked_fill_", "tensor[mask] = scalar")
     layout.broadcast_shapes(self._array.shape, mask._array.shape)
     if mask is not self:
         check_separate(self._array, mask._array)
@@ -291,9 +310,15 @@ _COMPLEX_VALUE = takes(
     ),
 )
 
+
+def _warn_fill(self: Any, dim: int, index: Any, value: Any) -> None:
+    _warn_expanded(self, "index_fill_", "tensor[mask] = scalar")
+
+
 index_fill_scalar = update(
     "index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
     kernels.index_fill,
+    inplace_check=_warn_fill,
     element_types=_COMPLEX_VALUE,
     wrap=("dim",),
 )
@@ -302,6 +327,7 @@ index_fill_scalar.vjp(self=lambda grad, dim, index: grad.index_fill(dim, index, 
 index_fill_tensor = update(
     "index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor",
     kernels.index_fill,
+    inplace_check=_warn_fill,
     element_types=_COMPLEX_VALUE,
     wrap=("dim",),
     node="IndexFillBackward1",

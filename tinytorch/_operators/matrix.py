@@ -9,7 +9,9 @@ import numpy as np
 
 from tinytorch._core import layout
 from tinytorch._core.declare import op
-from tinytorch._core.element_types import alike, instances
+from tinytorch._core.dimensions import wrap_dim
+from tinytorch._core.element_types import alike, demands, instances
+from tinytorch._core.layout import broadcast_shapes
 from tinytorch._kernels import matrix as kernels
 from tinytorch._operators.adjoint import adjoint, batch_adjoint, conj, scaled
 
@@ -205,12 +207,33 @@ trace.vjp(
     self=lambda grad, self_shape: grad.new_zeros(self_shape).diagonal_scatter(grad.expand(min(self_shape)))
 )
 
+
+def _check_cross(self: Any, other: Any, dim: int) -> None:
+    if self.ndim != other.ndim:
+        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
+    if not self.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    wrap_dim(dim, self.ndim)
+    if self.shape[dim] != 3 or other.shape[dim] != 3:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {self.shape[dim]} and {other.shape[dim]}"
+        )
+    broadcast_shapes(tuple(self.shape), tuple(other.shape))
+
+
 linalg_cross = op(
     "linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor",
     kernels.linalg_cross,
     memory="rows",
     module="linalg",
-    element_types=(instances("cross", "int reduced float complex"), alike("self", "other")),
+    element_types=(
+        demands(
+            _check_cross,
+            "self._array.shape == other._array.shape and self._array.ndim and self._array.shape[-1] == 3 and dim == -1",
+        ),
+        instances("cross", "int reduced float complex"),
+        alike("self", "other"),
+    ),
 )
 linalg_cross.vjp(
     self=lambda grad, other, dim: linalg_cross(conj(other), grad, dim),

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinytorch._kernels.scalar_types import tensor_type_name
+
 from .._core import integers, normals, rejection, sampling
 from .._core import multinomial as categories
 from .._core.declare import Operator, find, op, update
@@ -95,7 +97,7 @@ def _check_expands(array: np.ndarray, shape: tuple[int, ...]) -> None:
     extra = len(shape) - array.ndim
     if extra < 0:
         raise RuntimeError(
-            f"expand(torch.{sampling.scalar_name(array.dtype)}Tensor{{{list(array.shape)}}}, size={list(shape)}): the number of "
+            f"expand({tensor_type_name(array.dtype)}{{{list(array.shape)}}}, size={list(shape)}): the number of "
             f"sizes provided ({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({array.ndim})"
         )
     for dim in range(len(shape) - 1, extra - 1, -1):

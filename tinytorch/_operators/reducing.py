@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from tinytorch._core.declare import composite, find, op, reduction
-from tinytorch._core.element_types import instances
+from tinytorch._core.dimensions import wrap_dim
+from tinytorch._core.element_types import demands, instances, takes
 from tinytorch._core.warning import warn
 from tinytorch._kernels import reducing as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
+from tinytorch._operators import _checks
 from tinytorch._operators.adjoint import conj
 
 Shape = tuple[int, ...]
@@ -49,8 +51,11 @@ def _count(shape: Shape, dim: Dims) -> int:
 # Sums ----------------------------------------------------------------------------------------------------------------
 
 #: Sums and products of any type, but not in every type.
-_SUMMED = instances("sum_cpu", "bool int reduced float complex", of="dtype")
-_MULTIPLIED = instances("prod_out_cpu", "bool int reduced float complex", of="dtype")
+_SUMMED = (instances("sum_cpu", "bool int reduced float complex", of="dtype"), _checks.drops_imaginary_parts)
+_MULTIPLIED = (
+    instances("prod_out_cpu", "bool int reduced float complex", of="dtype"),
+    _checks.drops_imaginary_parts,
+)
 
 sum_all = reduction(
     "sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
@@ -71,10 +76,27 @@ sum_dim = reduction(
 )
 sum_dim.vjp(self=lambda grad, self_shape, dim, keepdim: _spread(grad, self_shape, dim, keepdim))
 
+
+def _check_mean(*args: Any) -> None:
+    self, dtype = args[0], args[-1]
+    kind = dtype or self.dtype
+    if not (kind.is_floating_point or kind.is_complex):
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a floating point or "
+            f"complex dtype. Got: {scalar_type_name(kind._numpy)}"
+        )
+
+
+_AVERAGED = (
+    demands(_check_mean, "dtype is None and self._key._dtype._category in ('float', 'complex')"),
+    _checks.drops_imaginary_parts,
+)
+
 mean_all = reduction(
     "mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
     lambda self, dtype: kernels.mean(self, None, False, dtype),
     upcast=False,
+    element_types=_AVERAGED,
 )
 mean_all.vjp(self=lambda grad, self_shape: grad.expand(self_shape) / math.prod(self_shape))
 
@@ -82,6 +104,7 @@ mean_dim = reduction(
     "mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
     kernels.mean,
     upcast=False,
+    element_types=_AVERAGED,
     node="MeanBackward1",
 )
 mean_dim.vjp(
@@ -210,9 +233,35 @@ def _shared_by_all(grad: Any, self: Any, result: Any) -> Any:
     return mask * (grad / mask.sum())
 
 
-amax = reduction("amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", kernels.amax)
+def _has_elements(name: str) -> Any:
+    """What torch asks of an extreme over nothing: a dimension, by the number that it was given by, with a size."""
+
+    def check(self: Any, dim: Any, keepdim: bool) -> None:
+        dims = (dim,) if isinstance(dim, int) else tuple(dim)
+        if self.numel():
+            return
+        if not dims:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            )
+        for place in dims:
+            if self.shape[wrap_dim(place, self.ndim)] == 0:
+                raise IndexError(f"{name}(): Expected reduction dim {place} to have non-zero size.")
+
+    return demands(check, "self._array.size")
+
+
+amax = reduction(
+    "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+    kernels.amax,
+    element_types=_has_elements("amax"),
+)
 amax.vjp(self=lambda grad, self, result, dim, keepdim: _shared(grad, self, result, dim, keepdim))
-amin = reduction("amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", kernels.amin)
+amin = reduction(
+    "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+    kernels.amin,
+    element_types=_has_elements("amin"),
+)
 amin.vjp(self=lambda grad, self, result, dim, keepdim: _shared(grad, self, result, dim, keepdim))
 
 
@@ -254,10 +303,12 @@ def _extremum(name: str, whole: Any, along: Any) -> tuple[Any, Any, Any]:
 max_all, max_dim, max_other = _extremum("max", kernels.max_all, kernels.max_dim)
 min_all, min_dim, min_other = _extremum("min", kernels.min_all, kernels.min_dim)
 
+_UNLIKE_COMPLEX = "bool int unsigned reduced float float8"
 argmax = op(
     "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
     kernels.argmax,
     wrap=("dim",),
+    element_types=takes(_UNLIKE_COMPLEX, "argmax(): does not support complex input"),
     nondifferentiable=True,
     out_overlaps=True,
 )
@@ -265,6 +316,7 @@ argmin = op(
     "argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor",
     kernels.argmin,
     wrap=("dim",),
+    element_types=takes(_UNLIKE_COMPLEX, "argmin(): does not support complex input"),
     nondifferentiable=True,
     out_overlaps=True,
 )
@@ -323,7 +375,9 @@ def _moments(name: str) -> Any:
         variance, mean, exhausted = kernels.moments(
             self, dim, degrees, keepdim, name if name.endswith("mean") else "std and var"
         )
-        if exhausted:
+        for _ in range(
+            exhausted * (2 if self.dtype.kind == "c" else 1)
+        ):  # real and imaginary parts, each by itself
             warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
                 "(input numel divided by output numel)."

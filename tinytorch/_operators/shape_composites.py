@@ -12,10 +12,12 @@ from tinytorch._core.declare import composite, find, op
 from tinytorch._core.dtypes import defaults
 from tinytorch._core.front import front_of
 from tinytorch._core.signature import tensor_list
+from tinytorch._core.streaming import streamed
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import assembly as kernels
 from tinytorch._kernels.indexing import wrap_dim
+from tinytorch._kernels.restriding import infer_size
 from tinytorch._kernels.scalar_types import broadcast_shape, scalar_type_name, shape_text
 
 from .assembly import block_diag, cat, repeat, stack
@@ -347,19 +349,17 @@ def unflatten(self: Any, dim: int, sizes: Any) -> Any:
     sizes = tuple(sizes)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
-    size = self.shape[dim]
-    known = 1
-    for length in sizes:
-        known *= length if length != -1 else 1
-    unknown = sizes.count(-1)
-    if unknown > 1:
-        raise RuntimeError("unflatten got an unexpected error:\nonly one dimension can be inferred")
-    if (unknown and (known == 0 or size % known)) or (not unknown and known != size):
+    try:
+        if not self.ndim:
+            raise RuntimeError(f"Dimension specified as {dim} but tensor has no dimensions")
+        filled = infer_size(sizes, self.shape[dim])
+    except RuntimeError as error:
+        if "is invalid for input of size" not in str(error):
+            raise RuntimeError(f"unflatten got an unexpected error:\n{error}") from None
         raise RuntimeError(
-            f"unflatten: Provided sizes {shape_text(sizes)} don't multiply up to the size of dim {dim} ({size}) in the input "
+            f"unflatten: Provided sizes {shape_text(sizes)} don't multiply up to the size of dim {dim} ({self.shape[dim]}) in the input "
             "tensor"
-        )
-    filled = tuple(size // known if length == -1 else length for length in sizes)
+        ) from None
     shape = tuple(self.shape)
     return self.view((*shape[:dim], *filled, *shape[dim + 1 :]))
 
@@ -394,9 +394,12 @@ def _grid(tensors: Any, indexing: str) -> Any:
     for tensor in tensors:
         if tensor.dtype is not tensors[0].dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+        if tensor.is_meta != tensors[0].is_meta:
+            raise RuntimeError("meshgrid expects all tensors to have the same device")
+    for tensor in tensors:
         if tensor.ndim > 1:
             raise RuntimeError(
-                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: " + str(tensor)
+                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: " + streamed(tensor)
             )
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')

@@ -13,6 +13,7 @@ from tinytorch._core.tensor import Tensor
 from tinytorch._core.warning import warn_once
 from tinytorch._kernels import counting, running
 from tinytorch._kernels import sorting as kernels
+from tinytorch._operators._checks import drops_imaginary_parts
 
 from .indexing import where
 
@@ -446,11 +447,18 @@ cummax.vjp(self=_cumulative_extreme_backward)
 cummin.vjp(self=_cumulative_extreme_backward)
 
 
+def _has_rows(self: Any, dim: int, dtype: Any) -> bool:
+    return self.ndim > 0 and self.numel() > 0
+
+
 @op(
     "cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
     wrap=("dim",),
     inplace=True,
-    element_types=instances("cumsum_out_cpu", "int reduced float complex", of="dtype"),
+    element_types=(
+        instances("cumsum_out_cpu", "int reduced float complex", of="dtype", when=_has_rows),
+        drops_imaginary_parts,
+    ),
 )
 def cumsum(self: Any, dim: int, dtype: Any) -> Any:
     return running.running(self, dim, dtype, np.add)
@@ -470,7 +478,10 @@ cumsum.vjp(self=lambda grad, self_dtype, dim: _reversed_sum(grad.to(self_dtype),
     "cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor",
     wrap=("dim",),
     inplace=True,
-    element_types=instances("cumprod_out_cpu", "int reduced float complex", of="dtype"),
+    element_types=(
+        instances("cumprod_out_cpu", "int reduced float complex", of="dtype", when=_has_rows),
+        drops_imaginary_parts,
+    ),
 )
 def cumprod(self: Any, dim: int, dtype: Any) -> Any:
     return running.running(self, dim, dtype, np.multiply)

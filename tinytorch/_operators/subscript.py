@@ -19,7 +19,7 @@ from tinytorch._core.promotion import legacy_name
 from tinytorch._core.tensor import Tensor, wrap
 from tinytorch._core.warning import warn
 from tinytorch._kernels import indexing as kernels
-from tinytorch._kernels.scalar_types import checked_scalar, scalar_type_name, shape_text
+from tinytorch._kernels.scalar_types import checked_scalar, scalar_type_name, shape_text, tensor_type_name
 
 _INT64 = np.dtype(np.int64)
 _MASKS = (np.dtype(np.bool_), np.dtype(np.uint8))
@@ -107,13 +107,20 @@ def _cut(self: Any, dim: int, key: slice, skip_whole: bool) -> Any:
     return _slice(self, dim, start, stop, step)
 
 
+_NON_TUPLE = (
+    "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use x[tuple(seq)] instead of "
+    "x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], which will result either in an error or a "
+    "different result"
+)
+
+
 def _as_tuple(key: Any) -> tuple[Any, ...]:
-    """The key as a tuple of keys. A short list that holds tensors, sequences, slices, None or Ellipsis counts as a tuple."""
+    """The key as a tuple of keys. A short sequence that holds tensors, sequences, slices, None or Ellipsis counts as a tuple, with a warning."""
     if isinstance(key, tuple):
         return key
     if isinstance(key, Tensor) or not hasattr(key, "__getitem__") or not hasattr(key, "__len__"):
         return (key,)
-    if isinstance(key, dict | set | str | bytes | np.ndarray):
+    if isinstance(key, dict | set | np.ndarray):
         return (key,)
     if len(key) >= 32:
         return (key,)
@@ -121,8 +128,9 @@ def _as_tuple(key: Any) -> tuple[Any, ...]:
         if (
             item is None
             or item is Ellipsis
-            or isinstance(item, slice | Tensor | list | tuple | range | str | np.ndarray)
+            or isinstance(item, slice | Tensor | list | tuple | range | str | bytes | np.ndarray)
         ):
+            warn(_NON_TUPLE)
             return tuple(key)
     return (key,)
 
@@ -145,15 +153,15 @@ def _tensor_of(key: Any) -> Any:
         if key.dtype.kind not in "iu":
             return wrap(key.copy())
         return wrap(key.astype(np.int64))
-    if isinstance(key, str):
-        raise TypeError("new(): invalid data type 'str'")
+    if isinstance(key, str | bytes):
+        raise TypeError(f"new(): invalid data type '{type(key).__name__}'")
     leaves = _flattened(key)
     if any(isinstance(leaf, Tensor) for leaf in leaves):
         array = np.array(_plain(key))
     else:
         for leaf in leaves:
-            if isinstance(leaf, str):
-                raise TypeError("new(): invalid data type 'str'")
+            if isinstance(leaf, str | bytes):
+                raise TypeError(f"new(): invalid data type '{type(leaf).__name__}'")
         array = np.array(key if isinstance(key, list) else list(key))
     if array.size == 0:
         return wrap(np.zeros(array.shape, np.int64))
@@ -175,7 +183,7 @@ def _is_integer(key: Any) -> bool:
 
 
 def _prepare(key: tuple[Any, ...]) -> tuple[list[Any], int]:
-    """The keys with sequences turned into tensors, and how many dimensions they use up."""
+    """The keys with sequences turned into tensors, and how many dimensions they use up. What is no key stays, to be refused in its turn."""
     keys: list[Any] = []
     used = 0
     for item in key:
@@ -191,8 +199,8 @@ def _prepare(key: tuple[Any, ...]) -> tuple[list[Any], int]:
             keys.append(item)
         elif isinstance(item, np.ndarray) and item.ndim == 0 and item.dtype.kind in "iu":
             keys.append(int(item))
-        elif isinstance(item, str):
-            keys.append(item)  # refused once the keys are counted
+        elif isinstance(item, str | bytes):
+            keys.append(item)
         elif isinstance(item, list | tuple | range | np.ndarray) or (
             hasattr(item, "__len__") and hasattr(item, "__getitem__") and not isinstance(item, dict | set)
         ):
@@ -201,7 +209,7 @@ def _prepare(key: tuple[Any, ...]) -> tuple[list[Any], int]:
             try:
                 keys.append(operator.index(item))
             except TypeError:
-                raise _invalid(item) from None
+                keys.append(_invalid(item))
     return keys, used
 
 
@@ -236,8 +244,10 @@ def _apply(self: Any, key: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         if isinstance(item, slice):
             view = _cut(view, dim, item, True)
             passed = 1
-        elif isinstance(item, str):
+        elif isinstance(item, str | bytes):
             view = _tensor_of(item)
+        elif isinstance(item, IndexError):
+            raise item
         elif item is Ellipsis:
             passed = rank - used
         elif item is None:
@@ -367,7 +377,7 @@ def _copy_to(target: Any, value: Any) -> None:
     given = value._array.shape
     if len(given) > len(shape):
         raise RuntimeError(
-            f"expand(torch.{scalar_type_name(value._array.dtype)}Tensor{{{shape_text(given)}}}, size={shape_text(shape)}): "
+            f"expand({tensor_type_name(value._array.dtype)}{{{shape_text(given)}}}, size={shape_text(shape)}): "
             f"the number of sizes provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
             f"tensor ({len(given)})"
         )
@@ -513,7 +523,11 @@ def setitem(self: Any, key: Any, value: Any) -> None:
         counted = _without_leading_ones(value._array.shape)
         if target._key._dtype in dtypes.WIDE_UNSIGNED:
             _refuse_unsigned(target, indices, value)
-        if direct and all(index is None or index._key._special in _PLAIN for index in indices):
+        if (
+            direct
+            and 0 not in target._array.strides
+            and all(index is None or index._key._special in _PLAIN for index in indices)
+        ):
             arrays = [None if index is None else index._array for index in indices]
             _refuse_byte_mask(arrays, value._array)
             mutation.check_writable(self)

@@ -10,6 +10,7 @@ from .._core.dispatch import wrap_dim
 from .._core.signature import sizes_of
 from .._core.storage import restride
 from .._kernels import restriding as kernels
+from .._kernels.scalar_types import tensor_type_name
 
 
 @view("view(Tensor(a) self, SymInt[] size) -> Tensor(a)")
@@ -176,10 +177,25 @@ def _inverse(dims):
     return tuple(inverse)
 
 
-@view("t(Tensor(a) self) -> Tensor(a)", inplace=True, inplace_node="TBackward1")
+def _check_matrix(name):
+    def check(self):
+        if self.ndim > 2:
+            raise RuntimeError(f"{name}() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
+
+    return check
+
+
+_is_matrix = _check_matrix("t")
+
+
+@view(
+    "t(Tensor(a) self) -> Tensor(a)",
+    inplace=True,
+    inplace_node="TBackward1",
+    inplace_check=_check_matrix("t_"),
+)
 def t(self):
-    if self.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
+    _is_matrix(self)
     return self.T
 
 
@@ -189,15 +205,22 @@ t.native(any_order=True, self=lambda grad: grad.T)
 
 @view("expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)")
 def expand(self, size, implicit):
-    if not self.ndim and (not size or min(size) >= 0):
+    if not self.ndim:
+        _check_sizes(size)
         return restride(self, tuple(size), (0,) * len(size))
     if len(size) < self.ndim:
         raise RuntimeError(
-            f"expand(torch.{_legacy(self)}Tensor{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
+            f"expand({tensor_type_name(self.dtype)}{{{list(self.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
             f"greater or equal to the number of dimensions in the tensor ({self.ndim})"
         )
     shape, strides = kernels.expanded(self, size)
+    _check_sizes(shape)
     return restride(self, shape, strides)
+
+
+def _check_sizes(size):
+    if size and min(size) < 0:
+        raise RuntimeError("numel: integer multiplication overflow")
 
 
 def _legacy(array):
