@@ -293,6 +293,47 @@ v2.set_(v2)
 
 v1 = torch.ones(0, dtype=torch.complex64, requires_grad=True)
 v2 = v1.scatter_reduce(0, torch.zeros(0, dtype=torch.int64), v1, "sum")
+
+v1 = torch.ones(3, 0, dtype=torch.int32)
+v2 = v1 % 0
+v1.floor_divide_(torch.tensor(False))
+
+v1 = torch.ones(2, 0, requires_grad=True)
+v2 = torch.linalg.matrix_norm(v1, 1)
+"""
+
+REFUSED_HISTORIES = """
+v1 = torch.ones(2, dtype=torch.complex64, requires_grad=True)
+v2 = torch.nan_to_num(v1)
+v3 = torch.nn.functional.silu(v1)
+v4 = v1 * 1
+v4.nan_to_num_()
+
+v1 = torch.ones(2, 2, 2)
+v2 = v1.squeeze((0, -3))
+"""
+
+INFINITE_NUMBERS = """
+v1 = torch.tensor([[1.0, float("inf")], [2.0, 3.0], [4.0, 5.0]])
+v2 = torch.std_mean(v1, 0)
+v3 = torch.var_mean(v1, 1)
+v4 = torch.var_mean(v1.cfloat())
+v5 = torch.linalg.svdvals(v1)
+v6 = torch.linalg.matrix_norm(torch.stack([v1, v1.nan_to_num(posinf=9.0)]), 2)
+v7 = torch.lgamma(-v1)
+
+v1 = torch.tensor([-3.0, -2.0, 0.5, -float("inf")], requires_grad=True)
+v2 = v1.digamma()
+v3 = v1.acosh()
+
+v1 = torch.tensor([0.0, 2.0, float("nan"), 0.0], requires_grad=True)
+v2 = v1.prod()
+
+v1 = torch.tensor([float("nan"), 1.0] * 10, requires_grad=True)
+v2 = torch.nn.functional.hardshrink(v1)
+v3 = torch.nn.functional.softshrink(v1)
+v4 = torch.nn.functional.hardtanh(v1)
+v5 = torch.nn.functional.relu6(v1.view(4, 5).t())
 """
 
 
@@ -311,6 +352,8 @@ PROGRAMS = programs(
     ZEROS_AND_NANS,
     NUMBERS_BESIDE_TENSORS,
     WITHOUT_ELEMENTS,
+    REFUSED_HISTORIES,
+    INFINITE_NUMBERS,
 )
 
 

@@ -100,7 +100,7 @@ def _fast_keys(operator: Operator) -> frozenset[dtypes.dtype]:
             keys = _UFUNC_KEYS[rule]
             if check is not None and refused is None:
                 keys &= _REAL_KEYS
-    if operator.options.get("real_ufunc"):
+    if operator.options.get("real_ufunc") or operator.options.get("real_history"):
         keys = frozenset([key for key in keys if not key.is_complex])
     return keys if refused is None else frozenset([key for key in keys if key._category not in refused])
 

@@ -532,12 +532,15 @@ def write_history(operator: Operator, self: Any, before: Tensor | None, args: tu
         if operator.options.get("forgets"):
             return
         key = dtypes.float32  # whole numbers get a history, too, which nothing can be done with
+    elif operator.options.get("real_history"):
+        key = dtypes.float32  # what is refused in place is not asked here
     probe = make(Tensor, self._array, key)
     probe._counter = self._counter
     record(probe, before, *args[1:])
     if probe._edge is not None:
         if probe._edge.__class__ is NotImplementedNode:
             probe._edge._written += "_"
+        probe._edge._dtype = self._key._dtype
         _date_back(probe._edge, self._counter, operator.arguments[0].name)
         name = operator.options.get("inplace_node")
         if name is not None:

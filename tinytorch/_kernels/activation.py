@@ -10,6 +10,7 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
+from numpy._core import _multiarray_umath as _umath
 from numpy._core.umath import clip as _clip
 
 from tinytorch._kernels.blocks import blockwise
@@ -279,7 +280,23 @@ def hardtanh_backward(
     grad_output: np.ndarray, self: np.ndarray, min_val: float, max_val: float
 ) -> np.ndarray:
     """The gradient strictly between the limits, else zero."""
-    return keep(~((self <= min_val) | (self >= max_val)), grad_output)
+    kept = np.asarray((self > min_val) & (self < max_val))
+    _let_nan_through(kept, self)
+    return keep(kept, grad_output)
+
+
+#: Numbers that torch's vector code takes at once, by their size in bytes.
+_LANES = {size: (64 if _umath.__cpu_features__.get("AVX512_SKX") else 32) // size for size in (4, 8)}
+
+
+def _let_nan_through(kept: np.ndarray, values: np.ndarray) -> None:
+    """Mark nan as kept where torch works number by number: behind the last whole vector, and in arrays with gaps. Its vector code drops it."""
+    if not values.flags.c_contiguous:
+        kept |= np.isnan(values)
+        return
+    lanes = _LANES.get(values.itemsize, 1)
+    rest = slice(values.size // lanes * lanes, None)
+    kept.reshape(-1)[rest] |= np.isnan(values.reshape(-1)[rest])
 
 
 @blockwise
@@ -341,7 +358,9 @@ def softshrink(self: np.ndarray, lambd: float = 0.5) -> np.ndarray:
 
 def shrink_backward(grad_output: np.ndarray, self: np.ndarray, lambd: float) -> np.ndarray:
     """The gradient outside [-lambd, lambd]."""
-    return _where((self >= -lambd) & (self <= lambd), grad_output.dtype.type(0), grad_output)
+    kept = np.asarray((self < -lambd) | (self > lambd))
+    _let_nan_through(kept, self)
+    return _where(kept, grad_output, grad_output.dtype.type(0))
 
 
 def hardshrink(self: np.ndarray, lambd: float = 0.5) -> np.ndarray:

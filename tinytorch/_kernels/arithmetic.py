@@ -121,7 +121,7 @@ def _divisor(a: np.ndarray, b: Any) -> np.ndarray:
     b = np.asarray(b)
     if b.dtype != a.dtype:
         b = b.astype(a.dtype)
-    if a.dtype.kind in "iu" and not np.all(b):
+    if a.dtype.kind in "iu" and a.size and not np.all(b):
         raise RuntimeError("ZeroDivisionError")
     return b
 

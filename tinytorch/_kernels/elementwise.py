@@ -147,6 +147,11 @@ def special(name: str) -> Callable[..., np.ndarray]:
     return function
 
 
+def lgamma(x: np.ndarray) -> np.ndarray:
+    """log |gamma|, infinite at both infinities."""
+    return np.where(np.isneginf(x), np.asarray(np.inf, x.dtype), special("gammaln")(x))
+
+
 def digamma(x: np.ndarray) -> np.ndarray:
     """Derivative of log gamma; -inf or inf at 0 by its sign, nan at negative integers."""
     import scipy.special
@@ -164,9 +169,17 @@ def polygamma(n: int, x: np.ndarray) -> np.ndarray:
         return digamma(x)
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return np.asarray(
+    out = np.asarray(
         (-1.0) ** (n + 1) * math.factorial(n) * scipy.special.zeta(n + 1, x.astype(np.float64))
     ).astype(x.dtype)
+    if n > 1:
+        return np.where(np.isposinf(x), np.asarray(np.nan, x.dtype), out)
+    poles = (x < 0) & (x == np.trunc(x))
+    if not poles.any():
+        return out
+    # reflected at the rounded multiple of pi, whose sine is not zero
+    sine = np.sin(np.multiply(x, x.dtype.type(math.pi)))
+    return np.where(poles, x.dtype.type(math.pi**2) / (sine * sine), out)
 
 
 def sinc(x: np.ndarray) -> np.ndarray:

@@ -410,22 +410,36 @@ def svd(A: np.ndarray, full_matrices: bool, compute_uv: bool) -> Arrays:
         Vh = column_major(np.broadcast_to(np.eye(columns, n, dtype=A.dtype), (*batch, columns, n)))
         S = np.zeros((*batch, k), real)
         return (U, S, Vh) if compute_uv else (np.empty(0, A.dtype), S, np.empty(0, A.dtype))
-    if not np.isfinite(A).all():
-        where = np.nonzero(~np.isfinite(_stack(A)).all((-1, -2)))[0]
+    if np.isnan(A).any():
+        where = np.nonzero(np.isnan(_stack(A)).any((-1, -2)))[0]
         element = f"(Batch element {where[0]}): " if batch else ""
         raise LinAlgError(
             f"linalg.svd: {element}The algorithm failed to converge because the input matrix contained non-finite values."
         )
+    endless = ~np.isfinite(A).all((-1, -2))  # LAPACK computes nan of infinities
+    if endless.any():
+        A = np.where(endless[..., None, None], A.dtype.type(0), A)
     try:
         if not compute_uv:
-            return np.empty(0, A.dtype), np.linalg.svd(A, compute_uv=False), np.empty(0, A.dtype)
+            return (
+                np.empty(0, A.dtype),
+                _nan_at(endless, np.linalg.svd(A, compute_uv=False)),
+                np.empty(0, A.dtype),
+            )
         U, S, Vh = np.linalg.svd(A, full_matrices)
+        U, S, Vh = _nan_at(endless, U), _nan_at(endless, S), _nan_at(endless, Vh)
     except np.linalg.LinAlgError:
         raise LinAlgError(
             "linalg.svd: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated "
             f"singular values (error code: {k})."
         ) from None
     return column_major(U), S, column_major(Vh)
+
+
+def _nan_at(where: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """`result`, a batch, with nan for the elements of the batch that `where` marks."""
+    result[where] = np.nan
+    return result
 
 
 def _complex(dtype: np.dtype) -> np.dtype:

@@ -277,6 +277,18 @@ def any(self: np.ndarray, dim: Dims = None, keepdim: bool = False) -> np.ndarray
     return result.astype(np.uint8 if self.dtype == np.uint8 else bool, copy=False)
 
 
+def _lose_infinities(average: np.ndarray, values: np.ndarray, axes: tuple[int, ...]) -> None:
+    """Make infinite means nan where anything follows the infinity, as torch's running means do."""
+    pairs = [(average, values)]
+    if values.dtype.kind == "c":
+        pairs = [(average.real, values.real), (average.imag, values.imag)]
+    for mean, part in pairs:
+        rows = np.moveaxis(part, axes, range(-len(axes), 0)) if axes else part[..., None]
+        rows = rows.reshape(*rows.shape[: rows.ndim - max(len(axes), 1)], -1)
+        lost = ~np.isfinite(rows[..., :-1]).all(axis=-1)
+        np.copyto(mean, np.nan, where=np.isinf(mean) & lost.reshape(mean.shape))
+
+
 def moments(
     self: np.ndarray, dim: Dims, correction: float, keepdim: bool, name: str = "std and var"
 ) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -292,7 +304,11 @@ def moments(
     elif self.size <= 1 << 16 and dtype in (np.float32, np.complex64):
         wide = self.astype(np.float64 if dtype == np.float32 else np.complex128)
     average = precise_sum(wide, axes, True)
-    np.divide(average, wide.dtype.type(count), out=average)
+    parts = (average.real, average.imag) if wide.dtype.kind == "c" else (average,)
+    for part in parts:
+        np.divide(part, part.dtype.type(count), out=part)
+    if not np.isfinite(average).all():
+        _lose_infinities(average, wide, axes)
     centred = np.subtract(wide, average, out=...)
     if centred.dtype.kind == "c":
         squares = centred.real**2 + centred.imag**2

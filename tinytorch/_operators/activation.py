@@ -185,7 +185,7 @@ silu_backward.vjp(
     grad_output=lambda grad, self: silu_backward(grad, self),
     self=lambda grad, grad_output, self: grad * grad_output * _silu_curvature(self),
 )
-silu = pointwise("silu(Tensor self) -> Tensor", kernels.silu, module="nn")
+silu = pointwise("silu(Tensor self) -> Tensor", kernels.silu, module="nn", real_history=True)
 silu.vjp(self=lambda grad, self: silu_backward(grad, self))
 
 mish_backward = pointwise(

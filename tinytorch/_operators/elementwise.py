@@ -108,7 +108,13 @@ tanh.native(self=kernels.tanh_gradient)
 asinh = pointwise("asinh(Tensor self) -> Tensor", np.arcsinh, result="float", inplace_node="AsinhBackward1")
 asinh.vjp(self=lambda grad, self: grad * conj((self.pow(2) + 1).rsqrt()))
 acosh = pointwise("acosh(Tensor self) -> Tensor", np.arccosh, result="float", inplace_node="AcoshBackward1")
-acosh.vjp(self=lambda grad, self: grad * conj((self - 1).rsqrt() * (self + 1).rsqrt()))
+acosh.vjp(
+    self=lambda grad, self: (
+        grad * conj((self - 1).rsqrt() * (self + 1).rsqrt())
+        if self.is_complex()
+        else grad * (self.pow(2) - 1).rsqrt()
+    )
+)
 atanh = pointwise("atanh(Tensor self) -> Tensor", np.arctanh, result="float", inplace_node="AtanhBackward1")
 atanh.vjp(self=lambda grad, self: grad * conj(1 / (1 - self.pow(2))))
 
@@ -256,7 +262,7 @@ erfinv = pointwise(
 erfinv.vjp(self=lambda grad, self: 0.5 * math.sqrt(math.pi) * (self.erfinv().pow(2)).exp() * grad)
 lgamma = pointwise(
     "lgamma(Tensor self) -> Tensor",
-    kernels.special("gammaln"),
+    kernels.lgamma,
     result="float",
     element_types=instances("lgamma_vml_cpu", "bool int unsigned reduced float"),
 )
@@ -356,6 +362,7 @@ nan_to_num = pointwise(
     "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
     kernels.nan_to_num,
     upcast=False,
+    real_history=True,
     memory="preserved",
 )
 nan_to_num.vjp(self=lambda grad, self: grad * self.isfinite())

@@ -75,7 +75,7 @@ def matrix_norm(
 def _most(sizes: Any, extreme: str, dim: int, keepdim: bool) -> Any:
     """The largest or smallest along a dimension; the largest of nothing is zero."""
     if extreme == "amax" and not sizes.shape[dim]:
-        return sizes.sum(dim, keepdim)
+        return sizes.detach().sum(dim, keepdim)
     return getattr(sizes, extreme)(dim, keepdim)
 
 

@@ -182,7 +182,10 @@ def _cat(tensors: list[Any], dim: int) -> Any:
 def _prod_vjp(grad: Any, self: Any, result: Any) -> Any:
     if self.dim() == 0:
         return grad.clone()
-    if self.numel() and bool((self == 0).any()):
+    zeros = int((self == 0).sum()) if self.numel() else 0
+    if zeros > 1:  # whatever the other factors are
+        return self.new_zeros(self.shape)
+    if zeros:
         return _exclusive(grad, self.contiguous().view(-1), 0).view_as(self)
     return grad * conj(result / self)
 

@@ -262,7 +262,10 @@ squeeze_dim.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
     inplace_node="SqueezeBackward5",
 )
 def squeeze_dims(self, dim):
-    wrapped = {wrap_dim(d, self.ndim) for d in dim}
+    wrapped = [wrap_dim(d, self.ndim) for d in dim]
+    for place, d in enumerate(wrapped):
+        if d in wrapped[:place]:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
     return self.squeeze(tuple([d for d in wrapped if self.shape[d] == 1])) if self.ndim else self[...]
 
 
