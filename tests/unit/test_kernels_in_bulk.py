@@ -13,6 +13,7 @@ from tinytorch._kernels.blocks import BLOCK, blockwise
 from tinytorch._kernels.choosing import choose, keep
 from tinytorch._kernels.embedding import add_rows
 from tinytorch._kernels.interpolation import upsample_backward
+from tinytorch._kernels.multiply_add import add_scaled, add_scaled_each
 from tinytorch._kernels.reducing import LARGE, SHORT_ROW, precise_sum, row_sums
 from tinytorch._kernels.running import SLICE, running
 from tinytorch._kernels.scatter import accumulate_rows, scatter
@@ -252,3 +253,21 @@ def test_upsample_backward_keeps_infinities_apart(mode: str) -> None:
     touched = upsample_backward(mode, grad, (1, 1, 4, 4), False, [None, None])
     assert np.isinf(touched).any() or np.isnan(touched).any()
     assert np.allclose(touched[0, 0, -1], finite[0, 0, -1])
+
+
+def test_pairs_of_arrays_take_scaled_terms_each_by_itself() -> None:
+    """Contiguous or not, of any rank, empty, or of a factor that BLAS would skip."""
+    numbers = np.random.default_rng(3)
+    for alpha in (0.3, 1, 0.0, 1e-40, -2.5):
+        targets = [
+            numbers.normal(size=shape).astype(np.float32)
+            for shape in ((5,), (2, 3), (0,), (), (4, 4), (4, 4))
+        ]
+        terms = [numbers.normal(size=target.shape).astype(np.float32) for target in targets]
+        targets[4], terms[5] = targets[4].T, terms[5].T
+        expected = [
+            add_scaled(target.copy("K"), term, alpha) for target, term in zip(targets, terms, strict=True)
+        ]
+        add_scaled_each(targets, terms, alpha)
+        for target, wanted in zip(targets, expected, strict=True):
+            assert np.array_equal(target, wanted)

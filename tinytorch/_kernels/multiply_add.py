@@ -6,7 +6,7 @@ is none (in a browser, say) `axpy` says so, and its callers round twice or go th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,3 +69,24 @@ def add_scaled(y: np.ndarray, x: np.ndarray, alpha: float) -> np.ndarray:
     if not axpy(x, y, alpha):
         np.add(y, np.multiply(x, y.dtype.type(alpha)), y)
     return y
+
+
+def add_scaled_each(targets: Sequence[np.ndarray], terms: Sequence[np.ndarray], alpha: float) -> None:
+    """y += alpha * x for many pairs of arrays of one shape and one type, each as `add_scaled` does it."""
+    routines = _load() if _routines is None else _routines
+    routine = routines.get(targets[0].dtype.char) if _LEAST_FACTOR < abs(alpha) < _GREATEST_FACTOR else None
+    for y, x in zip(targets, terms, strict=True):
+        size = y.size
+        # equal strides: then `x` is contiguous, too
+        if (
+            routine is None
+            or not y.flags.carray
+            or x.strides != y.strides
+            or x.dtype is not y.dtype
+            or not 0 < size < _MOST
+        ):
+            add_scaled(y, x, alpha)
+        elif y.ndim == 1:
+            routine(x, y, size, alpha)
+        else:
+            routine(x.reshape(-1), y.reshape(-1), size, alpha)

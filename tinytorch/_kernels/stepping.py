@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch._kernels.multiply_add import add_scaled
+from tinytorch._kernels.multiply_add import add_scaled, add_scaled_each
 
 #: Elements of a block: seven blocks of float32 fit a second-level cache.
 BLOCK = 32768
@@ -157,8 +157,7 @@ def _packed(
     else:
         if change is not rows[-1]:
             np.copyto(rows[-1], change)
-        for array, view in zip(params, views[-1], strict=True):
-            add_scaled(array, view, rate)
+        add_scaled_each(params, views[-1], rate)
 
 
 def _placed(blocks: tuple[Any, ...], reads: bool, last: bool) -> tuple[Any, ...]:
@@ -251,9 +250,7 @@ def sgd(
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
     """
     if not (weight_decay or buffers):
-        rate = lr if maximize else -lr
-        for param, grad in zip(params, grads, strict=True):
-            add_scaled(param, grad, rate)
+        add_scaled_each(params, grads, lr if maximize else -lr)
         return
     (carried,) = _numbers(params[0], momentum)
 
