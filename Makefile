@@ -10,7 +10,7 @@ SOURCES := $(shell find tinytorch conformance -name '*.py' 2>/dev/null)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench conformance record examples packages figures wheel clean
+.PHONY: help demo test lint bench conformance record examples packages suites figures wheel clean
 
 help:
 	@echo 'make demo         install tinytorch alone and run a PyTorch program with it: no PyTorch anywhere'
@@ -21,6 +21,7 @@ help:
 	@echo 'make record       write anew which cases pass'
 	@echo 'make examples     train every example with both libraries, 100 steps in either precision, and compare the curves'
 	@echo 'make packages     run programs of transformers, lightning, GPyTorch, Pyro and others with both libraries, and compare what they print'
+	@echo "make suites       run the own tests of einops, GPyTorch, zuko and others with both libraries; none that passed may be lost"
 	@echo 'make figures      measure everything again and rewrite the table in README.md'
 	@echo 'make wheel        build dist/*.whl'
 	@echo 'make clean        remove what the other targets made'
@@ -99,6 +100,11 @@ packages: .venv/.made
 	@echo '== packages that are written for PyTorch, without their dependencies: some of them ask for torch'
 	$(TEST)/python -m pip install --quiet --upgrade --no-deps --target build/packages --requirement examples/packages/requirements.txt
 	PYTHONPATH=build/packages $(TEST)/python -m conformance script examples/packages/*.py --no-tensors --finish --rtol 1e-3 --atol 1e-3
+
+suites: .venv/.made
+	@echo '== the packages again, and those that only their tests need'
+	$(TEST)/python -m pip install --quiet --upgrade --no-deps --target build/packages --requirement examples/packages/requirements.txt --requirement examples/suites/requirements.txt
+	PYTHONPATH=build/packages:. $(TEST)/python examples/suites/suites.py --folder build/suites
 
 figures: .venv/.made
 	$(TEST)/python benchmarks/figures.py

@@ -335,6 +335,11 @@ def cudnn_is_acceptable(input: Any) -> bool:
     return False
 
 
+def _has_compatible_shallow_copy_type(input: Any, other: Any) -> bool:
+    """Whether one tensor's memory could take the place of the other's: of one layout, and both with or both without data."""
+    return bool(input.layout is other.layout and input.is_meta == other.is_meta)
+
+
 def is_distributed(input: Any) -> bool:
     """False: no tensor is."""
     _require("is_distributed", input)

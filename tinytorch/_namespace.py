@@ -90,7 +90,7 @@ _WHERE = {
         set_float32_matmul_precision
         detach_ get_device is_signed
         is_vulkan_available set_flush_denormal is_anomaly_enabled is_anomaly_check_nan_enabled cudnn_is_acceptable
-        is_distributed get_device_module get_file_path detach""",
+        _has_compatible_shallow_copy_type is_distributed get_device_module get_file_path detach""",
     ".amp._switches": """is_autocast_enabled is_autocast_cpu_enabled get_autocast_dtype set_autocast_enabled set_autocast_dtype
         get_autocast_cpu_dtype get_autocast_gpu_dtype is_autocast_cache_enabled set_autocast_cache_enabled clear_autocast_cache
         autocast_increment_nesting autocast_decrement_nesting""",

@@ -134,9 +134,9 @@ def run_process(
 
 
 def search_path() -> str:
-    """Both processes find the packages of the directory the harness was started in."""
-    known = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([os.getcwd(), *([known] if known else [])])
+    """Both processes find what the harness finds from the directory it was started in, wherever they run."""
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([os.getcwd(), *(os.path.abspath(folder) for folder in known if folder)])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,18 @@ from conformance.sources.scripts import environment, module_command
 from conformance.sources.suite_plugin import VARIABLE
 from conformance.textual import ADDRESS
 
-PLUGIN = "conformance.sources.suite_plugin"
+# what pytest is told besides a suite's own arguments: tests run in one process, in order, and leave no files
+OPTIONS = [
+    "-p",
+    "conformance.sources.suite_plugin",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "--continue-on-collection-errors",
+    "--tb=line",
+    "-q",
+]
 # beyond a test's own seconds its process has these to come to an end
 GRACE = 20.0
 # processes that die one after the other without finishing a test
@@ -99,18 +110,7 @@ def run_process(
     implementation: str, arguments: list[str], folder: Path, seconds: float, seed: int | None, done: list[str]
 ) -> tuple[list[dict[str, Any]], str, bool]:
     """One process of pytest: the plugin's lines, the last line printed, and whether it had to be stopped."""
-    options = [
-        "-p",
-        PLUGIN,
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "--continue-on-collection-errors",
-        "--tb=line",
-        "-q",
-    ]
-    command = module_command(implementation, "pytest", [*arguments, *options])
+    command = module_command(implementation, "pytest", [*arguments, *OPTIONS])
     with tempfile.TemporaryDirectory() as kept:
         file, printed = Path(kept) / "lines", Path(kept) / "printed"
         file.touch()
@@ -122,8 +122,13 @@ def run_process(
             process = subprocess.Popen(
                 command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
-            stopped = wait(process, file, seconds + GRACE)
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+            try:
+                stopped = wait(process, file, seconds + GRACE)
+            finally:  # an interruption of the harness is one of the tests, too
+                process.kill()
+        # a process that was killed may have left the beginning of a line
+        whole = file.read_text(encoding="utf-8").rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines()]
         spoken = [line for line in printed.read_text(errors="replace").splitlines() if line.strip()]
         return lines, (spoken[-1][:300] if spoken else f"exit status {process.returncode}"), stopped
 

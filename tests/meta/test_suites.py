@@ -153,10 +153,18 @@ def test_tests_that_cannot_be_imported_are_lost_by_name(suite: Path, package: Ma
 def test_a_library_without_a_runner_serves_torch_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "small_library.py").write_text("def manual_seed(seed): pass\ndef seven(): return 7\n")
-    (tmp_path / "test_seven.py").write_text("import torch\ndef test_it(): assert torch.seven() == 7\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
-    assert run_suite("small_library", ["test_seven.py"], tmp_path).passed() == {"test_seven.py::test_it"}
+    """Relative folders of the path are relative to where the harness is started, not to where the tests run."""
+    for name in ("libraries", "tests"):
+        (tmp_path / name).mkdir()
+    library = "def manual_seed(seed): pass\ndef seven(): return 7\n"
+    (tmp_path / "libraries/small_library.py").write_text(library)
+    (tmp_path / "tests/test_seven.py").write_text("import torch\ndef test_it(): assert torch.seven() == 7\n")
+    monkeypatch.chdir(tmp_path)
+    repository = Path(__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", f"libraries:{repository}")
+    monkeypatch.syspath_prepend("libraries")
+    run = run_suite("small_library", ["test_seven.py"], tmp_path / "tests")
+    assert run.passed() == {"test_seven.py::test_it"}, run
 
 
 def test_causes_are_grouped_without_their_numbers() -> None:

@@ -63,6 +63,17 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "named tuples as nodes": lambda t: repr(
         t.utils._pytree._namedtuple_unflatten(*t.utils._pytree._namedtuple_flatten(Pair(1, 2)))
     ),
+    "memory that could be exchanged": lambda t: [
+        t._has_compatible_shallow_copy_type(a, b)
+        for kinds in [(t.ones(2), t.ones(2, device="meta"), t.ones(2).to_sparse(), t.nn.Parameter(t.ones(3)))]
+        for a in kinds
+        for b in kinds
+    ],
+    "warnings of recordings": lambda t: [
+        t.jit.TracerWarning.__name__,
+        t.jit.TracerWarning.__module__,
+        t.jit.TracerWarning.__bases__ == (Warning,),
+    ],
     # what scripted functions make of whole numbers
     **{
         f"scripted with {args} {options}": lambda t, args=args, options=options: t.jit.script(scaled)(

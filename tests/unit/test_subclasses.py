@@ -46,6 +46,18 @@ t = torch.Tensor._make_subclass(A, torch.arange(3.))
 t + 1; torch.add(1, t); t.sum(); t.shape; t[0]; torch.cat([t, t]); t.T; len(t); t == t; t.add_(1); t[0] = 5; -t; t.dtype; t.size(); 1 - t
 t @ t; t.numpy(); t.tolist(); float(t.sum()); bool(t.sum()); repr(t); t.requires_grad_(); (t * 2).sum().backward(); t.grad; t.stride(); t.unbind()
 """,
+    "how operands of einsum are handed on": """
+found = []
+class A(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        found.append([func.__name__, [type(a).__name__ for a in args], [a for a in args if isinstance(a, str)], kwargs])
+        return super().__torch_function__(func, types, args, kwargs or {})
+t = torch.ones(2, 2).as_subclass(A)
+for operands in ((t, t), ((t, t),), ([t, torch.ones(2, 2)],)):
+    torch.einsum("ij,jk->ik", *operands)
+torch.einsum(t, [0, 1], t, [1, 2])
+""",
     "duck types": """
 class S:
     @classmethod

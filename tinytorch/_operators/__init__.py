@@ -30,8 +30,11 @@ _NAMES = {"unique": "_return_output", "unique_consecutive": "_consecutive_return
 
 
 def _overridable(function: Callable[..., Any], name: str, module: str) -> Callable[..., Any]:
-    """Let `__torch_function__` of arguments and modes answer first."""
+    """Let `__torch_function__` of arguments and modes answer first.
 
+    A function whose attribute `handed_on` says so is handed on with positional arguments in another form than the program gave them.
+    """
+    handed_on = getattr(function, "handed_on", None)
     if isinstance(function, types.FunctionType):  # it may be published under several names
         original = function
         function = types.FunctionType(
@@ -42,6 +45,8 @@ def _overridable(function: Callable[..., Any], name: str, module: str) -> Callab
     @functools.wraps(function)
     def public(*args: Any, **kwargs: Any) -> Any:
         if has_override(args, kwargs):
+            if handed_on is not None:
+                args = handed_on(args)
             given = (*args, *kwargs.values())
             return dispatch_function(public, *spelled_out(function, args, kwargs), name, given)
         result = function(*args, **kwargs)

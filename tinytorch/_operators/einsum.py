@@ -280,8 +280,8 @@ def equation_of_sublists(args: Sequence[Any]) -> tuple[str, list[Any]]:
     return equation, list(args[::2])
 
 
-def einsum(*args: Any) -> Any:
-    """torch.einsum: an equation and its operands, or operands each followed by a list of labels."""
+def equation_first(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The equation and its operands one by one, in whichever way they are given; raises torch's errors for what is neither."""
     if len(args) < 2:
         raise ValueError(
             "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
@@ -294,8 +294,15 @@ def einsum(*args: Any) -> Any:
     else:
         equation, operands = equation_of_sublists(args)
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
-        return einsum(equation, *operands[0])
+        return equation_first((equation, *operands[0]))
+    return (equation, *operands)
+
+
+def einsum(*args: Any) -> Any:
+    """torch.einsum: an equation and its operands, or operands each followed by a list of labels."""
+    equation, *operands = equation_first(args)
     return einsum_operator.kernel(equation, operands)
 
 
+einsum.handed_on = equation_first  # type: ignore[attr-defined]
 FUNCTIONS = {"einsum": einsum}

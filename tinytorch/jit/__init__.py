@@ -21,6 +21,7 @@ __all__ = [
     "Future",
     "ScriptFunction",
     "ScriptModule",
+    "TracerWarning",
     "annotate",
     "export",
     "fork",
@@ -50,6 +51,17 @@ class Error(RuntimeError):
     """An error inside scripted code."""
 
     __module__ = "torch.jit"
+
+
+class TracerWarning(Warning):
+    """What torch warns of when a recording may not be of use for other inputs. Nothing here gives one: branches are taken anew."""
+
+    __module__ = "torch.jit._trace"
+
+    @staticmethod
+    def ignore_lib_warnings() -> None:
+        """Leave out those that torch itself would cause."""
+        warnings.filterwarnings("ignore", category=TracerWarning, module="torch.(?!jit)")
 
 
 class ScriptFunction:
