@@ -233,6 +233,8 @@ v5 = torch.pow(v1, torch.tensor(0j))
 v6 = torch.pow(v1, v1[0])
 v7 = v1.sgn()
 v1 += v1.flip(0)
+v8 = v1[0].sgn()
+v9 = torch.tensor(-2.0j).sgn()
 """
 
 NUMBERS_BESIDE_TENSORS = """

@@ -24,7 +24,7 @@ def sgn(x: np.ndarray) -> np.ndarray:
     """x / |x| for complex numbers, 0 at 0; the sign otherwise."""
     if x.dtype.kind != "c":
         return sign(x)
-    size = np.abs(x)
+    size = np.abs(x, out=...)
     np.copyto(size, 1, where=size == 0)
     out = np.empty(x.shape, x.dtype)
     np.divide(x.real, size, out=out.real)
