@@ -305,6 +305,13 @@ v2 = torch.linalg.matrix_norm(v1, 1)
 """
 
 REFUSED_HISTORIES = """
+v1 = torch.ones(2, 2, requires_grad=True) * 2
+v2 = torch.view_as_complex(v1)
+v1.fill_(2.5)
+v3 = torch.ones(2, dtype=torch.complex64, requires_grad=True) * 2
+v4 = torch.view_as_real(v3)
+v3.mul_(2)
+
 v1 = torch.ones(2, dtype=torch.complex64, requires_grad=True)
 v2 = torch.nan_to_num(v1)
 v3 = torch.nn.functional.silu(v1)

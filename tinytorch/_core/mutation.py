@@ -148,6 +148,10 @@ def refresh(view: Any) -> bool:
         if view._creation is not None:
             _refuse_view(view, indirect=True)
         view._edge = AsStridedBackward0(base, view)
+        if base._key._dtype.is_complex is not view._key._dtype.is_complex:  # torch looks again as it did
+            renamed(
+                view._edge, "ViewAsRealBackward0" if base._key._dtype.is_complex else "ViewAsComplexBackward0"
+            )
         view._origin = version
     return view._edge is not None or base._requires_grad is True
 
