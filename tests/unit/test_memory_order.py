@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,16 @@ def test_no_elements_keep_their_strides_through_views() -> None:
         return geometry(
             (x, x.permute(2, 1, 0, 3), x.unsqueeze(1), x[1:, :1], x.flatten().expand(2, 0), x.diagonal())
         )
+
+    assert program(tinytorch) == program(torch)
+
+
+def test_cotangents_of_squeezed_and_pickled_tensors() -> None:
+    def program(library: Any) -> Any:
+        x = counted(library, 3, 1, 2, 1).requires_grad_()
+        squeezed = (x.squeeze(), x.squeeze(1), x.squeeze((3, 1)), x.squeeze(0))
+        gradients = [library.autograd.grad(y.sum(), x)[0] for y in squeezed]
+        return geometry((*gradients, pickle.loads(pickle.dumps(counted(library, 0, 3))), x.rot90(4, (0, 2))))
 
     assert program(tinytorch) == program(torch)
 

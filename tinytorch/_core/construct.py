@@ -215,15 +215,10 @@ def window_on(
     if root.dtype is kind._numpy and root.flags.c_contiguous:
         if root.shape == shape and root.strides == scaled and not offset:
             return root
-        if root.size:
+        if root.size and 0 not in shape:
             return np.ndarray(shape, kind._numpy, root, offset * size, scaled)
-    if not root.size or 0 in shape:
-        empty = np.empty(0, kind._numpy)
-        return (
-            empty.reshape(shape)
-            if 0 in shape
-            else np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
-        )
+    if 0 in shape:
+        return layout.empty(shape, strides, kind._numpy)
     return np.ndarray(shape, kind._numpy, bytes_of(root), offset * size, scaled)
 
 

@@ -26,9 +26,9 @@ def conform(cotangent: Any, shape: tuple[int, ...], element_type: Any, source: A
         if lead < 0 or any(size not in (1, own_shape[lead + i]) for i, size in enumerate(shape)):
             if lead < 0 and all(size == 1 for size in shape) and all(size == 1 for size in own_shape):
                 return conform(cotangent.reshape(shape), shape, element_type, source, index)
-            name = source.name() if source is not None else "GraphRoot"
+            returned = f"Function {source.name()} returned an " if source is not None else ""
             raise RuntimeError(
-                f"Function {name} returned an invalid gradient at index {index} - got {list(own_shape)} but expected shape compatible with {list(shape)}"
+                f"{returned}invalid gradient at index {index} - got {list(own_shape)} but expected shape compatible with {list(shape)}"
             )
         cotangent = primitives["sum_to"](cotangent, shape)
     if cotangent._key._dtype is not element_type:

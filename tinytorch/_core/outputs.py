@@ -281,5 +281,10 @@ def fill(result: Tensor, target: Any) -> None:
     if target._key._special == "lazy":
         np.copyto(target._array, read(result._array, target._key), casting="unsafe")
     elif target._key._special != "meta":
-        np.copyto(target._array, result._array, casting="unsafe")
+        values = result._array
+        if values.dtype.kind == "c" and target._key._dtype._category in ("int", "float"):
+            values = values.real
+            if values.size:
+                warn_once("Casting complex values to real discards the imaginary part")
+        np.copyto(target._array, values, casting="unsafe")
     bump(target)

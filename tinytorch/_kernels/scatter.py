@@ -117,9 +117,9 @@ def index_add(self: np.ndarray, dim: int, index: np.ndarray, source: np.ndarray,
     size = whole.shape[dim]
     value = first_outside(index, size)
     if value is not None:
-        if whole.ndim == 1:
-            raise RuntimeError("index out of range in self")
-        raise RuntimeError(f"index {value} is out of bounds for dimension 0 with size {size}")
+        if whole.ndim == 1 or 0 < dim < whole.ndim - 1:
+            raise IndexError("index out of range in self")
+        raise RuntimeError(f"index {value} is out of bounds for dimension {dim} with size {size}")
     if alpha != 1:
         factor = np.asarray(alpha).astype(_wide(self.dtype))
         given = given.astype(_wide(self.dtype)) * factor
@@ -167,7 +167,9 @@ def reduce_flat(
     """
     dtype = target.dtype
     if dtype.kind == "c" and reduce in ("amax", "amin"):
-        raise NotImplementedError(f"\"{reduce}\" not implemented for '{scalar_type_name(dtype)}'")
+        raise NotImplementedError(
+            f"\"scatter_gather_tensor_cpu_reduce_{reduce}\" not implemented for '{scalar_type_name(dtype)}'"
+        )
     index = index.astype(np.intp, copy=False)
     if not include_self:
         target[index] = np.asarray(_identity(reduce, dtype)).astype(dtype)

@@ -153,12 +153,16 @@ def _check_alike(name: str, grad: np.ndarray, output: np.ndarray) -> None:
 
 def softmax(self: np.ndarray, dim: int, half_to_float: bool = False) -> np.ndarray:
     """exp(x) over the sum of exp(x) along dim."""
+    if not self.size:
+        return self.copy()
     _check("softmax", self, dim, half_to_float)
     return _blocked(_softmax_block, dim, self.dtype, self)
 
 
 def log_softmax(self: np.ndarray, dim: int, half_to_float: bool = False) -> np.ndarray:
     """x - log(sum(exp(x))) along dim."""
+    if not self.size:
+        return self.copy()
     _check("log_softmax", self, dim, half_to_float)
     return _blocked(_log_softmax_block, dim, self.dtype, self)
 

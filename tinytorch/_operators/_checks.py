@@ -156,10 +156,12 @@ def check_negative(common, self):
         )
 
 
-def absolute_result(common, self):
-    if common._category == "bool":  # asked here, not in a check: the straight line does without
+def check_absolute(common, self):
+    if common._category == "bool":
         raise _refused("abs_cpu", common)
-    return common
+
+
+check_absolute.refuses = ("bool",)
 
 
 def check_absolute_inplace(self):

@@ -141,6 +141,8 @@ def _several(value: Any) -> Any:
 @op("rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor", out=False)
 def rot90(self: Any, k: int, dims: Any) -> Any:
     turned = kernels.rot90(self, k, dims)
+    if k % 4 == 0:
+        return layout.row_major(turned)
     # a flip, in the memory order of `self`, which is seen with the plane's dimensions exchanged if k is odd
     strides = list(layout.preserved_strides(self))
     if k % 2:

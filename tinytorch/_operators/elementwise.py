@@ -21,7 +21,7 @@ abs_ = pointwise(
     "abs(Tensor self) -> Tensor",
     np.absolute,
     fast_keys=_checks.real_keys,
-    result=_checks.absolute_result,
+    check=_checks.check_absolute,
     inplace_check=_checks.check_absolute_inplace,
 )
 abs_.vjp(self=lambda grad, self: grad * self.sgn())

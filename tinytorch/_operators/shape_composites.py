@@ -396,16 +396,16 @@ def _grid(tensors: Any, indexing: str) -> Any:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
         if tensor.is_meta != tensors[0].is_meta:
             raise RuntimeError("meshgrid expects all tensors to have the same device")
-    for tensor in tensors:
-        if tensor.ndim > 1:
-            raise RuntimeError(
-                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: " + streamed(tensor)
-            )
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = [tensors[1], tensors[0], *tensors[2:]]
+    for tensor in tensors:
+        if tensor.ndim > 1:
+            raise RuntimeError(
+                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: " + streamed(tensor)
+            )
     rank = len(tensors)
     shape = [tensor.numel() for tensor in tensors]
     grids = []

@@ -238,7 +238,15 @@ def squeeze(self):
     return self.squeeze()
 
 
-squeeze.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
+squeeze.vjp(self=lambda grad, self_shape: _unsqueezed(grad, self_shape, range(len(self_shape))))
+
+
+def _unsqueezed(grad, shape, dims):
+    """The cotangent of `squeeze` with the dimensions of size 1 among `dims` back in their places."""
+    for dim in sorted([dim % len(shape) for dim in dims]) if shape else ():
+        if shape[dim] == 1:
+            grad = grad.unsqueeze(dim)
+    return grad
 
 
 @view(
@@ -252,7 +260,7 @@ def squeeze_dim(self, dim):
     return self.squeeze(dim) if self.ndim and self.shape[dim] == 1 else self[...]
 
 
-squeeze_dim.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
+squeeze_dim.vjp(self=lambda grad, self_shape, dim: _unsqueezed(grad, self_shape, (dim,)))
 
 
 @view(
@@ -269,7 +277,7 @@ def squeeze_dims(self, dim):
     return self.squeeze(tuple([d for d in wrapped if self.shape[d] == 1])) if self.ndim else self[...]
 
 
-squeeze_dims.vjp(self=lambda grad, self_shape: grad.reshape(self_shape))
+squeeze_dims.vjp(self=lambda grad, self_shape, dim: _unsqueezed(grad, self_shape, dim))
 
 
 @view("unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", inplace=True, inplace_node="UnsqueezeBackward1")
