@@ -46,7 +46,9 @@ unsafe_index.vjp(self=_index_backward)
 
 
 def _warn_expanded(self: Any, name: str, example: str) -> None:
-    if any(step == 0 and size > 1 for size, step in zip(self.shape, self.stride(), strict=True)):
+    if self.numel() and any(
+        step == 0 and size > 1 for size, step in zip(self.shape, self.stride(), strict=True)
+    ):
         warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. This also applies "
             f"to advanced indexing e.g. {example}"

@@ -372,6 +372,10 @@ _truth("any", kernels.any)
 # Moments -------------------------------------------------------------------------------------------------------------
 
 
+def _inexact(name: str) -> Any:
+    return takes("reduced float complex", f"{name} only support floating point and complex dtypes")
+
+
 def _moments(name: str) -> Any:
     def kernel(self: np.ndarray, dim: Any, correction: Any, keepdim: bool) -> Any:
         degrees = 1 if correction is None else correction
@@ -415,11 +419,15 @@ def _std_vjp(grad: Any, self: Any, result: Any, dim: Dims, correction: Any, keep
     return _var_vjp(inner, self, dim, correction, keepdim)
 
 
-var_correction = reduction(f"var.correction{_CORRECTION} -> Tensor", _moments("var"))
+var_correction = reduction(
+    f"var.correction{_CORRECTION} -> Tensor", _moments("var"), element_types=_inexact("std and var")
+)
 var_correction.vjp(
     self=lambda grad, self, dim, correction, keepdim: _var_vjp(grad, self, dim, correction, keepdim)
 )
-std_correction = reduction(f"std.correction{_CORRECTION} -> Tensor", _moments("std"))
+std_correction = reduction(
+    f"std.correction{_CORRECTION} -> Tensor", _moments("std"), element_types=_inexact("std and var")
+)
 std_correction.vjp(
     self=lambda grad, self, result, dim, correction, keepdim: _std_vjp(
         grad, self, result, dim, correction, keepdim
@@ -432,7 +440,11 @@ def _mean_vjp(grad: Any, self: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 var_mean_correction = reduction(
-    f"var_mean.correction{_CORRECTION} -> (Tensor, Tensor)", _moments("var_mean"), method=False, out=False
+    f"var_mean.correction{_CORRECTION} -> (Tensor, Tensor)",
+    _moments("var_mean"),
+    method=False,
+    out=False,
+    element_types=_inexact("var_mean"),
 )
 var_mean_correction.vjp(
     self=lambda grad_result0, grad_result1, self, dim, correction, keepdim: (
@@ -440,7 +452,11 @@ var_mean_correction.vjp(
     )
 )
 std_mean_correction = reduction(
-    f"std_mean.correction{_CORRECTION} -> (Tensor, Tensor)", _moments("std_mean"), method=False, out=False
+    f"std_mean.correction{_CORRECTION} -> (Tensor, Tensor)",
+    _moments("std_mean"),
+    method=False,
+    out=False,
+    element_types=_inexact("std_mean"),
 )
 std_mean_correction.vjp(
     self=lambda grad_result0, grad_result1, self, result0, dim, correction, keepdim: (
