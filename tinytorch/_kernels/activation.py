@@ -10,11 +10,10 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
-from numpy._core import _multiarray_umath as _umath
 from numpy._core.umath import clip as _clip
 
 from tinytorch._kernels.blocks import blockwise
-from tinytorch._kernels.choosing import choose, keep
+from tinytorch._kernels.choosing import LANES, choose, keep
 from tinytorch._kernels.dtype_names import is_float, not_implemented, scalar_name
 from tinytorch._kernels.elementwise import clipped, sigmoid
 from tinytorch._kernels.scalar_types import checked_scalar
@@ -285,16 +284,12 @@ def hardtanh_backward(
     return keep(kept, grad_output)
 
 
-#: Numbers that torch's vector code takes at once, by their size in bytes.
-_LANES = {size: (64 if _umath.__cpu_features__.get("AVX512_SKX") else 32) // size for size in (4, 8)}
-
-
 def _let_nan_through(kept: np.ndarray, values: np.ndarray) -> None:
     """Mark nan as kept where torch works number by number: behind the last whole vector, and in arrays with gaps. Its vector code drops it."""
     if not values.flags.c_contiguous:
         kept |= np.isnan(values)
         return
-    lanes = _LANES.get(values.itemsize, 1)
+    lanes = LANES.get(values.itemsize, 1)
     rest = slice(values.size // lanes * lanes, None)
     kept.reshape(-1)[rest] |= np.isnan(values.reshape(-1)[rest])
 

@@ -8,6 +8,10 @@ no ^ ((yes ^ no) & mask). Whatever the bits mean, nan payloads and signed zeros 
 from __future__ import annotations
 
 import numpy as np
+from numpy._core import _multiarray_umath as _umath
+
+#: Floating-point numbers that torch's vector code takes at once, by their size in bytes: it may choose otherwise than the code for what is left over.
+LANES = {size: (64 if _umath.__cpu_features__.get("AVX512_SKX") else 32) // size for size in (4, 8)}
 
 _INTEGERS = {1: np.dtype(np.int8), 2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 #: Below this number of elements one call of `numpy.where` costs less than four of arithmetic.

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy._core import _multiarray_umath as _umath
 
 from tinytorch._core import dtypes
 from tinytorch._core.declare import composite, find, op
 from tinytorch._core.element_types import Named
+from tinytorch._kernels.choosing import LANES
 from tinytorch._kernels.dtype_names import widen
 from tinytorch._kernels.reducing import row_sums
 from tinytorch._kernels.scalar_types import c_type_name
@@ -36,16 +36,12 @@ def _scores(
     return scores
 
 
-#: Numbers that torch's vector code takes at once, by their size.
-_LANES = {size: (64 if _umath.__cpu_features__.get("AVX512_SKX") else 32) // size for size in (4, 8)}
-
-
 def _greatest_of_row(rows: np.ndarray) -> np.ndarray:
     """(R, S) to (R, 1). What is left over behind the last whole vector torch compares one by one, and passes over what is nan."""
     top = greatest(rows)
     if not np.isnan(top).any():
         return top
-    whole = rows.shape[-1] // _LANES[rows.itemsize] * _LANES[rows.itemsize]
+    whole = rows.shape[-1] // LANES[rows.itemsize] * LANES[rows.itemsize]
     last = np.fmax.reduce(rows[:, whole:], axis=-1, keepdims=True, initial=-np.inf)
     if not whole:
         return last
