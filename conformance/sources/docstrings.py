@@ -136,9 +136,12 @@ HOMES = (
     "torch.utils.data",
 )
 
+# what compiles depends on the machine's compiler, and on what the process has compiled before
+COMPILER = "torch.compile"
+
 
 class Examples:
-    """Every docstring with prompts under a library's public names: name -> its lines."""
+    """Every docstring with prompts under a library's public names: name -> its lines. Those that call a compiler are left out."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -152,7 +155,7 @@ class Examples:
                     continue
                 for name, text in documented_under(library, namespace):
                     source = typed_lines(text)
-                    if source and source not in known:
+                    if source and source not in known and COMPILER not in source:
                         known.add(source)
                         self.found.setdefault(name, (namespace, source))
 

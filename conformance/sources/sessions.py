@@ -21,6 +21,8 @@ from conformance.textual import ADDRESS
 torch: Any = None  # the library a session runs under
 
 DEPTH = 4
+# tensors of more elements are compared by so many of them
+MANY = 1 << 16
 # built-in names that examples use for something of theirs; Python's own waits for a person, or ends the process
 NOT_BUILT_IN = frozenset(("input", "exit", "quit", "help", "breakpoint"))
 FUNCTION = re.compile(r"<(?:built-in )?(?:function|method) ([\w.]+)[^<>]*>")
@@ -150,6 +152,8 @@ def kept(value: Any, depth: int = DEPTH) -> Any:
     Of anything else it is the class alone; how it prints is in the transcript.
     """
     if isinstance(value, torch.Tensor):
+        if value.numel() > MANY and value.layout is torch.strided:
+            return thinned(value)
         gradient = value.grad if value.is_leaf else None
         return value if gradient is None else {"tensor": value, "grad": gradient}
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
@@ -165,6 +169,18 @@ def kept(value: Any, depth: int = DEPTH) -> Any:
         # in which language it is written, and what makes classes of its kind, is the library's own affair
         return "<class>" if isinstance(value, type) else "<function>"
     return f"<{type(value).__name__}>"
+
+
+def thinned(value: Any) -> Any:
+    """Of a large tensor: what it is, and elements at equal distances, so many that comparing them takes no time."""
+    step = -(-value.numel() // MANY)
+    elements = value.detach().flatten()[::step].clone()
+    return {
+        "shape": list(value.shape),
+        "stride": list(value.stride()),
+        "recorded": value.requires_grad,
+        "elements": elements,
+    }
 
 
 def name_of(key: Any) -> str:

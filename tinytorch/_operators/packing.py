@@ -138,7 +138,7 @@ def pad_packed_sequence(
 
 
 @composite(
-    'pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0.0, str padding_side="right") -> Tensor',
+    'pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor',
     module="nn",
     out=False,
 )
