@@ -11,6 +11,7 @@ import numpy as np
 from tinytorch._core.declare import composite, find, op, reduction
 from tinytorch._core.dimensions import wrap_dim
 from tinytorch._core.element_types import demands, instances, takes
+from tinytorch._core.modes import modes
 from tinytorch._core.warning import warn
 from tinytorch._kernels import reducing as kernels
 from tinytorch._kernels.scalar_types import scalar_type_name
@@ -183,7 +184,9 @@ def _prod_vjp(grad: Any, self: Any, result: Any) -> Any:
     if self.dim() == 0:
         return grad.clone()
     zeros = int((self == 0).sum()) if self.numel() else 0
-    if zeros > 1:  # whatever the other factors are
+    if (
+        zeros > 1 and not modes.grad
+    ):  # zero whatever the other factors are; its own derivatives depend on them
         return self.new_zeros(self.shape)
     if zeros:
         return _exclusive(grad, self.contiguous().view(-1), 0).view_as(self)
