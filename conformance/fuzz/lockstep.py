@@ -69,11 +69,7 @@ class Side:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                if (
-                    statement.defines is None
-                    and not text.startswith(("with ", "for ", "del ", "if "))
-                    and " = " not in text
-                ):
+                if statement.is_expression:
                     self.names["_"] = eval(text, self.names)
                 else:
                     exec(text, self.names)
@@ -83,8 +79,8 @@ class Side:
         self.warned = [
             (w.category.__name__, SOURCE_PLACE.sub("", str(w.message)))
             for w in caught
-            if w.category is not DeprecationWarning
-        ]  # Python's own, once a process
+            if w.category is not DeprecationWarning  # Python's own, once a process
+        ]
         return error
 
     def variables(self) -> dict[str, Any]:

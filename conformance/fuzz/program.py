@@ -5,6 +5,7 @@ Variables are named by a letter and a number: v3 holds a tensor or a plain value
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,11 @@ class Statement:
     @cached_property
     def uses(self) -> frozenset[str]:
         return frozenset(VARIABLE.findall(self.text)) - {self.defines}
+
+    @cached_property
+    def is_expression(self) -> bool:
+        """Whether it has a value, and is neither an assignment nor a compound statement."""
+        return isinstance(ast.parse(self.text).body[0], ast.Expr)
 
     @cached_property
     def operator(self) -> str:

@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 from conformance.engine import Library, reference
 from conformance.fuzz.draw import HypothesisDraw, RandomDraw
 from conformance.fuzz.generate import fuzz
-from conformance.fuzz.lockstep import Difference, run
+from conformance.fuzz.lockstep import Difference, Side, run, settled
 from conformance.fuzz.program import Statement, Statements, parse, script
 from conformance.fuzz.reduce import reduce
 
@@ -43,6 +43,23 @@ def statements(*lines: str) -> Statements:
 def test_the_same_seed_writes_the_same_program() -> None:
     programs = [fuzz(THEIRS, THEIRS, RandomDraw(11))[0] for _ in range(2)]
     assert programs[0] == programs[1] and len(programs[0]) > 2
+
+
+def test_every_form_of_statement_is_executed() -> None:
+    texts = (
+        "v1 = torch.ones(2)",
+        "v1 += 2",
+        "v1[0] *= 3",
+        "v1[1] = 0",
+        "v1.mul_(2)",
+        "with torch.no_grad(): v1 -= 1",
+        "if True: v1.neg_()",
+    )
+    with settled(THEIRS):
+        side = Side(THEIRS)
+        side.start()
+        assert [side.run(Statement(text)) for text in texts] == [None] * len(texts)
+        assert side.names["v1"].tolist() == [-17.0, 1.0]
 
 
 def test_programs_use_many_operators_and_fail_on_purpose() -> None:

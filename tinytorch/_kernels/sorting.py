@@ -375,8 +375,6 @@ def unique_consecutive(
     """The values (or slices along `dim`) left when equal neighbours are merged, with places and run lengths."""
     if dim is not None and not (dim == 0 and self.ndim == 1):
         return unique_dim(self, dim, True)
-    if False:
-        raise not_implemented("unique", self.dtype)
     flat = comparable(self.reshape(-1))
     new = np.ones(flat.size, bool)
     new[1:] = flat[1:] != flat[:-1]
